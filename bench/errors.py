@@ -1,0 +1,23 @@
+"""The two errors that DerainBench raises on purpose.
+
+A message says what is wrong, where, what was expected, what was found and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """The user can mend it: a wrong name, option, file or setting. The command line exits with 2."""
+
+
+class ImageError(Exception):
+    """One image is unusable. It becomes a row of ``failures.csv``; the rest goes on."""
+
+
+class MissingExtraError(UserError):
+    """A library that is not installed, and the command that installs it."""
+
+    def __init__(self, library: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs {library}, which is not installed. Install it: pip install 'derainbench[{extra}]'"
+        )

@@ -1,0 +1,134 @@
+"""A name and the factory behind it, imported only when it is wanted."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Generic, TypeVar, cast
+
+from bench.errors import UserError
+from bench.files import source_digest
+
+Factory = TypeVar("Factory")
+
+_FILE_SPEC = re.compile(r"(?:(?P<name>[\w.+-]+)=)?(?P<path>.+\.py):(?P<attribute>\w+)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered name.
+
+    Attributes:
+        name: The row's name in every table.
+        target: ``module:attribute`` or ``path/to/file.py:attribute``.
+        origin: ``built-in``, ``file`` or the distribution that brought the plug-in.
+    """
+
+    name: str
+    target: str
+    origin: str = "built-in"
+
+    def load(self) -> object:
+        """Import the factory.
+
+        Raises:
+            UserError: The module or file cannot be imported, or lacks the attribute.
+        """
+        place, _, attribute = self.target.rpartition(":")
+        try:
+            module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+            return getattr(module, attribute)
+        except UserError:
+            raise
+        except AttributeError as error:
+            raise UserError(f"{self.name}: {place} has no {attribute!r}; expected a function of that name") from error
+        except Exception as error:  # a plug-in may fail in any way while it is imported
+            raise UserError(f"{self.name}: cannot import {place} ({type(error).__name__}: {error})") from error
+
+    def code_version(self) -> str:
+        """Digest of the sources next to the factory (of the file alone, for a file), without importing them."""
+        place = self.target.rpartition(":")[0]
+        if place.endswith(".py"):
+            return source_digest(Path(place))
+        spec = importlib.util.find_spec(place)
+        if spec is None or spec.origin is None:
+            raise UserError(f"{self.name}: module {place} cannot be found; reinstall what provides it")
+        return source_digest(Path(spec.origin).parent)
+
+
+@dataclass(frozen=True)
+class Registry(Generic[Factory]):
+    """Names of one kind of thing; built-in ones, and plug-ins of an entry-point group.
+
+    Attributes:
+        kind: What is registered, for messages: ``derainer``.
+        targets: Built-in names and their ``module:attribute``.
+        group: Entry-point group by which installed packages add names; empty for none.
+    """
+
+    kind: str
+    targets: Mapping[str, str]
+    group: str = ""
+
+    def entries(self) -> dict[str, Entry]:
+        """Every known name, built-in first.
+
+        Raises:
+            UserError: A plug-in takes a name that is already there.
+        """
+        found = {name: Entry(name, target) for name, target in self.targets.items()}
+        for point in entry_points(group=self.group) if self.group else ():
+            origin = point.dist.name if point.dist else "plug-in"
+            if point.name in found:
+                raise UserError(
+                    f"{self.kind} {point.name!r} of {origin} is already taken by {found[point.name].origin}; "
+                    "uninstall one of them or rename the entry point"
+                )
+            found[point.name] = Entry(point.name, point.value, origin)
+        return found
+
+    def find(self, spec: str) -> Entry:
+        """The entry for a name, for ``path/to/file.py:factory`` or for ``name=path/to/file.py:factory``.
+
+        Raises:
+            UserError: There is no such name or file; the nearest known names are given.
+        """
+        entries = self.entries()
+        if spec in entries:
+            return entries[spec]
+        if match := _FILE_SPEC.fullmatch(spec):
+            path = Path(match["path"])
+            if not path.is_file():
+                raise UserError(f"{self.kind} {spec!r}: no such file {path}")
+            name = match["name"] or path.stem
+            if name in entries:
+                raise UserError(f"{self.kind} {name!r} exists already; give yours a name of its own: my-{name}={spec}")
+            return Entry(name, f"{path.resolve()}:{match['attribute']}", "file")
+        near = difflib.get_close_matches(spec, entries, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(entries)}"
+        raise UserError(f"unknown {self.kind} {spec!r}. {hint}")
+
+    def load(self, entry: Entry) -> Factory:
+        """Import the factory behind an entry."""
+        factory = entry.load()
+        if not callable(factory):
+            raise UserError(f"{self.kind} {entry.name!r}: {entry.target} is not callable; expected a factory function")
+        return cast(Factory, factory)
+
+
+def _module_of_file(path: Path) -> ModuleType:
+    name = f"derainbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

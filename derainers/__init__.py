@@ -1,0 +1,1 @@
+"""Derainers, one file each, and the table of their names."""

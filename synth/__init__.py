@@ -1,0 +1,1 @@
+"""Rain, labelled photographs, and the datasets built from both."""

@@ -1,0 +1,1 @@
+"""What is asked of every restored image: quality, detection, instances, semantic."""

@@ -1,0 +1,42 @@
+"""Fixtures shared by all tests: small seeded images, and the developers' folder of real data where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what needs something that is not here."""
+    if not (SHARED / "data").is_dir():
+        absent = pytest.mark.skip(reason=f"needs real photographs and weights in {SHARED}")
+        for item in items:
+            if item.get_closest_marker("shared"):
+                item.add_marker(absent)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The developers' folder of real photographs, weights and reference outputs."""
+    return SHARED
+
+
+@pytest.fixture
+def image_of() -> Callable[[int, int, int], npt.NDArray[np.uint8]]:
+    """Make a smooth, seeded uint8 RGB image: ``image_of(height, width, seed)``."""
+
+    def make(height: int, width: int, seed: int = 0) -> npt.NDArray[np.uint8]:
+        rng = np.random.default_rng(seed)
+        rows, columns = np.mgrid[0:height, 0:width] / max(height, width)
+        phase = rng.uniform(0, 6, (3, 3))
+        channels = [np.sin(9 * rows * p[0] + 7 * columns * p[1] + p[2]) for p in phase]
+        image = 127.5 + 90 * np.stack(channels, axis=-1) + rng.normal(0, 8, (height, width, 3))
+        return np.clip(image, 0, 255).astype(np.uint8)
+
+    return make
