@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.contract import Parameters
+from bench.contract import Parameters, Source
 from bench.registry import Registry
 
 if TYPE_CHECKING:
@@ -19,3 +20,13 @@ RAINS: Registry[Callable[[Parameters], Renderer]] = Registry(
     group="derainbench.rains",
 )
 """Rain renderers by name: a factory from parameters to a :class:`synth.rain.Renderer`."""
+
+SOURCES: Registry[Callable[[Path | None, Parameters], Source]] = Registry(
+    kind="source",
+    targets={
+        "coco": "synth.coco:open_coco",
+        "folder": "synth.folder:open_folder",
+    },
+    group="derainbench.sources",
+)
+"""Sources of labelled photographs by name: a factory from a folder and parameters to a Source."""

@@ -1,0 +1,197 @@
+"""COCO annotations of one image: JSON values, checked one by one, to :class:`Instances` and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+from pycocotools import mask as _typed_mask
+
+from bench.contract import Instances, Rle
+from bench.errors import ImageError
+
+Json: TypeAlias = Mapping[str, object]
+
+coco_mask: Any = _typed_mask
+"""pycocotools' own annotations know only some of the forms that its functions accept."""
+
+_MARGIN = 1.0
+"""How far, in image sides, a polygon may leave its image before it is called damaged."""
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The labelled objects of one image.
+
+    Attributes:
+        instances: The objects.
+        ids: Their ids in the original file, one each; 0 where there is none.
+        dropped: How many boxes without area were left out (COCO itself has a few).
+    """
+
+    instances: Instances
+    ids: tuple[int, ...]
+    dropped: int
+
+
+def read_annotations(
+    records: Sequence[object], size: tuple[int, int], class_ids: frozenset[int], where: str
+) -> Annotations:
+    """Check the annotations of one image and convert them.
+
+    Polygons and uncompressed run lengths become compressed run lengths as pycocotools rasterises them.
+    Masks are None unless every object has one.
+
+    Args:
+        records: COCO annotation objects: ``bbox`` (x, y, width, height), ``category_id`` and optionally
+            ``id``, ``iscrowd``, ``area``, ``segmentation``.
+        size: (height, width) of the image.
+        class_ids: Every known category id.
+        where: What to call the image in messages.
+
+    Raises:
+        ImageError: A value is missing, not finite, negative or of an unknown category.
+    """
+    objects: list[tuple[Json, list[float], Rle | None]] = []
+    dropped = 0
+    for number, record in enumerate(records, start=1):
+        place = f"{where}: annotation {number}"
+        if not isinstance(record, dict):
+            raise ImageError(f"{place}: expected an object, found {_shown(record)}")
+        place = f"{where}: annotation {_shown(record['id'])}" if "id" in record else place
+        box = _box(record, place)
+        if type(record.get("category_id")) is not int or record["category_id"] not in class_ids:
+            raise ImageError(f"{place}: unknown category id {_shown(record.get('category_id'))}")
+        if box[2] == 0 or box[3] == 0:
+            dropped += 1
+            continue
+        objects.append((record, box, read_mask(record.get("segmentation"), size, place)))
+    masks = [mask for _, _, mask in objects if mask is not None]
+    corners = [(x, y, x + width, y + height) for _, (x, y, width, height), _ in objects]
+    return Annotations(
+        instances=Instances(
+            boxes=np.array(corners, dtype=np.float64).reshape(-1, 4),
+            class_ids=np.array([record["category_id"] for record, _, _ in objects], dtype=np.int64),
+            crowd=np.array([bool(record.get("iscrowd", 0)) for record, _, _ in objects], dtype=np.bool_),
+            areas=np.array([_area(record, box, mask) for record, box, mask in objects], dtype=np.float64),
+            masks=tuple(masks) if len(masks) == len(objects) else None,
+        ),
+        ids=tuple(_whole(record.get("id")) for record, _, _ in objects),
+        dropped=dropped,
+    )
+
+
+def write_annotations(instances: Instances, ids: Sequence[int] = ()) -> list[dict[str, object]]:
+    """COCO annotation objects of one image, without ``image_id``; ``id`` is 0 where no original is known.
+
+    Box sides are rounded to a millionth of a pixel, which gives back the decimals of the original file.
+    """
+    written: list[dict[str, object]] = []
+    for row in range(len(instances.boxes)):
+        x1, y1, x2, y2 = (float(value) for value in instances.boxes[row])
+        record: dict[str, object] = {
+            "id": ids[row] if row < len(ids) else 0,
+            "category_id": int(instances.class_ids[row]),
+            "iscrowd": int(instances.crowd[row]),
+            "bbox": [round(value, 6) for value in (x1, y1, x2 - x1, y2 - y1)],
+            "area": float(instances.areas[row]),
+        }
+        if instances.masks is not None:
+            record["segmentation"] = dict(instances.masks[row])
+        written.append(record)
+    return written
+
+
+def read_mask(value: object, size: tuple[int, int], where: str) -> Rle | None:
+    """A COCO segmentation (polygons, uncompressed or compressed run lengths) as compressed run lengths.
+
+    Returns None where there is no segmentation.
+
+    Raises:
+        ImageError: It does not describe a mask of this size.
+    """
+    if value is None or value == []:
+        return None
+    if isinstance(value, list):
+        return _rle_of_polygons(value, size, where)
+    if not isinstance(value, dict) or value.get("size") != list(size):
+        found = value.get("size") if isinstance(value, dict) else value
+        raise ImageError(f"{where}: expected a segmentation of size {list(size)}, found {_shown(found)}")
+    counts = value.get("counts")
+    runs = run_lengths(counts) if isinstance(counts, str) else counts
+    if not (isinstance(runs, list) and all(type(run) is int and run >= 0 for run in runs)) or (
+        sum(runs) != size[0] * size[1]
+    ):
+        raise ImageError(f"{where}: run lengths do not fill the {size[1]}x{size[0]} image")
+    return _portable(coco_mask.frPyObjects({"size": list(size), "counts": runs}, *size))
+
+
+def run_lengths(text: str) -> list[int]:
+    """Runs of a compressed COCO mask, background first.
+
+    Each number is a little-endian sequence of characters from ``0`` on: five bits of value, a sixth that says
+    "more follows", and the last one's fifth bit as sign. From the fourth on, a number is the difference to
+    the run before the last. Text that is no such sequence gives no runs.
+    """
+    runs: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64 or shift > 40:
+            return []
+        value |= (bits & 31) << shift
+        shift += 5
+        if not bits & 32:
+            value -= (1 << shift) if bits & 16 else 0
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value = shift = 0
+    return [] if shift else runs
+
+
+def is_number(value: object) -> bool:
+    """True for a finite JSON number; ``true`` and NaN are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _box(record: Json, where: str) -> list[float]:
+    box = record.get("bbox")
+    if not isinstance(box, list) or len(box) != 4 or not all(is_number(value) for value in box):
+        raise ImageError(f"{where}: expected a bbox of four finite numbers, found {_shown(box)}")
+    if box[2] < 0 or box[3] < 0 or max(abs(value) for value in box) > 1e6:
+        raise ImageError(f"{where}: impossible box {_shown(box)} (x, y, width, height)")
+    return [float(value) for value in box]
+
+
+def _area(record: Json, box: Sequence[float], mask: Rle | None) -> float:
+    area = record.get("area")
+    if is_number(area) and cast(float, area) >= 0:
+        return float(cast(float, area))
+    return float(coco_mask.area(mask)) if mask is not None else box[2] * box[3]
+
+
+def _rle_of_polygons(polygons: Sequence[object], size: tuple[int, int], where: str) -> Rle:
+    reach = (1 + _MARGIN) * max(size)
+    for polygon in polygons:
+        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
+            raise ImageError(f"{where}: expected polygons of at least three x, y pairs, found {_shown(polygon)}")
+        if not all(is_number(value) and abs(value) <= reach for value in polygon):
+            raise ImageError(f"{where}: a polygon has corners that are not finite or far outside the image")
+    return _portable(coco_mask.merge(coco_mask.frPyObjects(polygons, *size)))
+
+
+def _portable(rle: Mapping[str, object]) -> Rle:
+    counts = rle["counts"]
+    text = counts.decode("ascii") if isinstance(counts, bytes) else str(counts)
+    return {"size": [int(side) for side in cast(Sequence[int], rle["size"])], "counts": text}
+
+
+def _whole(value: object) -> int:
+    return value if type(value) is int and value > 0 else 0
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

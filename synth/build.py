@@ -1,0 +1,302 @@
+"""Builds a benchmark dataset: chosen photographs of a source, rained on, in a folder of their own.
+
+::
+
+    rainy/<id>.png  clean/<id>.png      the images
+    labels/instances.json               objects in COCO's format
+    labels/semantic/<id>.png            label maps, 255 where there is no label
+    rows/<id>.json                      what is known of one image; written last, so the image is done when it is there
+    manifest.csv  card.json             the whole, for reading
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from bench.contract import Classes, Failure, Image, Parameter, Parameters, Photograph, Source
+from bench.errors import ImageError, UserError
+from bench.files import key_of, safe_name, write_json, write_text
+from bench.images import write_png
+from synth import RAINS, SOURCES
+from synth.annotations import write_annotations
+from synth.dataset import FORMAT, FolderDataset, open_dataset
+from synth.presets import preset_names
+from synth.rain import Renderer
+from synth.reading import Identified, Numbered
+from synth.rows import Row, manifest_text, pixels_sha256, read_row, row_text
+from synth.selection import Policy, choose
+
+_PACKAGES = ("derainbench", "numpy", "pillow", "pycocotools")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a dataset is made.
+
+    Attributes:
+        name: The dataset's name; part of every image's randomness.
+        source: Name of the source of photographs.
+        root: The photographs' folder; None for sources that draw them.
+        parameters: The source's parameters.
+        rain: A preset (``coco350_y``) or a renderer (``imgaug``, ``path/to/mine.py:build``); empty for sources
+            that bring rainy images.
+        rain_parameters: The renderer's parameters, or changes to the preset.
+        severity: 1 is the preset as calibrated; less is lighter, more is heavier.
+        seed: Of the choice of photographs and of the rain.
+        count: How many photographs; None for all.
+        size: ``WIDTHxHEIGHT`` or ``any``; see :class:`synth.selection.Policy`, also for what follows.
+        objects: Least number of labelled objects.
+        only: Attributes that a photograph must have.
+        without: Attributes that it must not have.
+    """
+
+    name: str
+    source: str
+    root: Path | None = None
+    parameters: Parameters = field(default_factory=dict)
+    rain: str = ""
+    rain_parameters: Parameters = field(default_factory=dict)
+    severity: float = 1.0
+    seed: int = 0
+    count: int | None = None
+    size: str = "any"
+    objects: int = 0
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+    @property
+    def policy(self) -> Policy:
+        """How photographs are chosen."""
+        return Policy(self.count, self.size, self.seed, self.objects, self.only, self.without)
+
+
+@dataclass(frozen=True)
+class FolderBuilder:
+    """Renders a recipe into a folder; see :class:`bench.contract.DatasetBuilder`.
+
+    Several processes may each open one on the same folder and render images of their own.
+    """
+
+    recipe: Recipe
+    folder: Path
+    source: Source
+    renderer: Renderer | None
+    code: str
+
+    @property
+    def classes(self) -> Classes:
+        """The source's class spaces."""
+        return self.source.classes
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        """Every chosen image, in the source's order."""
+        return choose(self.source, self.recipe.policy)
+
+    def missing(self) -> Sequence[str]:
+        """Chosen images that are not in the folder, or were made from something else."""
+        return [id for id in self.ids if self._finished(id) is None]
+
+    def render(self, ids: Sequence[str], /) -> Sequence[Failure]:
+        """Render these images; a bad one is a failure in the answer."""
+        failures: list[Failure] = []
+        for id in ids:
+            try:
+                self._render(id)
+            except UserError:
+                raise
+            except Exception as error:  # a user's source or renderer may fail in any way
+                reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+                failures.append(Failure(self.recipe.name, "", "", id, "render", reason))
+        return failures
+
+    def finish(self) -> FolderDataset:
+        """Write labels, manifest and card of all that is rendered, and drop what no longer belongs here.
+
+        Raises:
+            UserError: No image is rendered.
+        """
+        rows: list[Row] = []
+        labels: dict[str, list[dict[str, object]]] = {}
+        for number, id in enumerate(self.ids, start=1):
+            if (found := self._finished(id)) is not None:
+                row, annotations = found
+                rows.append(row if row.image_id else replace(row, image_id=number))
+                if annotations is not None:
+                    labels[id] = annotations
+        if not rows:
+            raise UserError(f"{self.recipe.name}: none of the {len(self.ids)} chosen images could be rendered")
+        self._drop_stale({safe_name(row.id) for row in rows})
+        if self.source.classes.instances is not None:
+            write_text(self.folder / "labels/instances.json", instances_text(rows, labels, self.source.classes))
+        write_text(self.folder / "manifest.csv", manifest_text(rows))
+        write_json(self.folder / "card.json", self._card(rows, labels))
+        return open_dataset(self.folder)
+
+    def _render(self, id: str) -> None:
+        photograph = self.source.load(id)
+        rainy, record = self._rain(photograph)
+        clean, truth = photograph.clean, photograph.truth
+        for image, what in ((rainy, "rainy"), (clean, "clean")):
+            if image is not None and image.shape != (*truth.size, 3):
+                raise ImageError(f"image {id!r}: the {what} image is {image.shape}, its labels are for {truth.size}")
+        numbered = self.source if isinstance(self.source, Numbered) else None
+        annotations = None
+        if truth.instances is not None:
+            annotations = write_annotations(truth.instances, numbered.annotation_ids(id) if numbered else ())
+        name = safe_name(id)
+        write_png(self.folder / "rainy" / f"{name}.png", rainy)
+        if clean is not None:
+            write_png(self.folder / "clean" / f"{name}.png", clean)
+        if truth.label_map is not None:
+            write_png(self.folder / "labels/semantic" / f"{name}.png", truth.label_map)
+        row = Row(
+            id=id,
+            image_id=numbered.image_id(id) if numbered else 0,
+            height=truth.size[0],
+            width=truth.size[1],
+            key=self._key(id),
+            source=self._identity(id),
+            rain=record,
+            attributes=dict(photograph.attributes),
+            rainy_sha256=pixels_sha256(rainy),
+            clean_sha256="" if clean is None else pixels_sha256(clean),
+            label_map_sha256="" if truth.label_map is None else pixels_sha256(truth.label_map),
+            instances_sha256="" if annotations is None else key_of(annotations),
+        )
+        write_text(self.folder / "rows" / f"{name}.json", row_text(row, annotations))
+
+    def _rain(self, photograph: Photograph) -> tuple[Image, Mapping[str, Parameter]]:
+        if self.renderer is None:
+            if photograph.rainy is None:
+                raise ImageError(f"image {photograph.id!r}: the source has no rainy image, and no rain is to be drawn")
+            return photograph.rainy, {}
+        if photograph.clean is None:
+            raise ImageError(f"image {photograph.id!r}: there is no clean image to rain on")
+        key = f"{self.recipe.seed}/{self.recipe.name}/{photograph.id}"
+        rain = self.renderer(photograph.clean, key=key, severity=self.recipe.severity, depth=photograph.depth)
+        return rain.rainy, rain.record
+
+    def _finished(self, id: str) -> tuple[Row, list[dict[str, object]] | None] | None:
+        """The row of a finished image, if its files are there and it was made from what is there now."""
+        name = safe_name(id)
+        found = read_row(self.folder / "rows" / f"{name}.json")
+        if found is None or found[0].key != self._key(id):
+            return None
+        row = found[0]
+        files = {"rainy": row.rainy_sha256, "clean": row.clean_sha256, "labels/semantic": row.label_map_sha256}
+        there = all((self.folder / place / f"{name}.png").is_file() for place, digest in files.items() if digest)
+        return found if there else None
+
+    def _identity(self, id: str) -> str:
+        return self.source.identity(id) if isinstance(self.source, Identified) else ""
+
+    def _key(self, id: str) -> str:
+        recipe = self.recipe
+        rain = self.renderer.fingerprint if self.renderer else ""
+        strength = recipe.severity if self.renderer else 0
+        source = (recipe.source, portable(recipe.parameters), self.code, self._identity(id))
+        return key_of(FORMAT, recipe.name, recipe.seed, rain, strength, *source, id)
+
+    def _drop_stale(self, names: set[str]) -> None:
+        for place in ("rainy", "clean", "labels/semantic", "rows"):
+            for path in (self.folder / place).glob("*"):
+                ours = path.suffix in (".png", ".json", ".part")
+                if path.is_file() and ours and (path.stem not in names or path.suffix == ".part"):
+                    path.unlink()
+
+    def _card(self, rows: Sequence[Row], labels: Mapping[str, Sequence[object]]) -> dict[str, object]:
+        recipe = {key: value for key, value in asdict(self.recipe).items() if key != "root"}
+        classes = self.source.classes
+        return {
+            "format": FORMAT,
+            "name": self.recipe.name,
+            "recipe": {**recipe, "parameters": portable(self.recipe.parameters), "rain": Path(self.recipe.rain).name},
+            "renderer": self.renderer.fingerprint if self.renderer else "",
+            "classes": {"instances": _plain(classes, "instances"), "labels": _plain(classes, "labels")},
+            "counts": {
+                "chosen": len(self.ids),
+                "rendered": len(rows),
+                "objects": sum(len(objects) for objects in labels.values()),
+                "label_maps": sum(bool(row.label_map_sha256) for row in rows),
+            },
+            "packages": {package: _version(package) for package in _PACKAGES},
+        }
+
+
+def open_builder(recipe: Recipe, folder: Path) -> FolderBuilder:
+    """Open the source and the renderer of a recipe.
+
+    Raises:
+        UserError: One of them cannot be had, or the folder holds something else than a dataset.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "rows").is_dir():
+        raise UserError(f"{folder}: is not empty and no dataset; choose another folder, or an empty one")
+    entry = SOURCES.find(recipe.source)
+    source = SOURCES.load(entry)(recipe.root, recipe.parameters)
+    renderer = open_renderer(recipe.rain, recipe.rain_parameters) if recipe.rain else None
+    (folder / "rows").mkdir(parents=True, exist_ok=True)
+    return FolderBuilder(recipe, folder, source, renderer, entry.code_version())
+
+
+def open_renderer(rain: str, parameters: Parameters) -> Renderer:
+    """The renderer behind a preset's or a renderer's name.
+
+    Raises:
+        UserError: There is none of that name, or it does not take these parameters.
+    """
+    if rain in preset_names():
+        return RAINS.load(RAINS.find("streaks"))({**parameters, "preset": rain})
+    try:
+        return RAINS.load(RAINS.find(rain))(parameters)
+    except UserError as error:
+        raise UserError(f"{error}. Presets: {', '.join(preset_names())}") from error
+
+
+def instances_text(rows: Sequence[Row], labels: Mapping[str, Sequence[Mapping[str, object]]], classes: Classes) -> str:
+    """The objects of a dataset as a COCO instances file.
+
+    The objects keep the numbers of the source if every one has its own; else they are counted from 1, because
+    pycocotools takes an object with number 0 for none.
+    """
+    numbers = [annotation["id"] for objects in labels.values() for annotation in objects]
+    keep = 0 not in numbers and len(set(numbers)) == len(numbers)
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
+    for row in rows:
+        if row.id not in labels:
+            continue
+        name = f"{safe_name(row.id)}.png"
+        images.append({"id": row.image_id, "file_name": name, "height": row.height, "width": row.width})
+        for annotation in labels[row.id]:
+            number = annotation["id"] if keep else len(annotations) + 1
+            annotations.append({**annotation, "id": number, "image_id": row.image_id})
+    space = classes.instances
+    categories = [{"id": id, "name": name} for id, name in zip(space.ids, space.names, strict=True)] if space else []
+    content = {"info": {}, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
+    return json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def portable(parameters: Parameters) -> dict[str, Parameter]:
+    """Parameters without the folders of this machine: an absolute path is reduced to its last part."""
+    return {
+        name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+        for name, value in sorted(parameters.items())
+    }
+
+
+def _plain(classes: Classes, kind: str) -> dict[str, object] | None:
+    space = classes.instances if kind == "instances" else classes.labels
+    return None if space is None else {"name": space.name, "ids": list(space.ids), "names": list(space.names)}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
