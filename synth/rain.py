@@ -14,9 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.contract import FloatArray, Image, Parameter, Parameters
-from bench.errors import UserError
+from bench.errors import ImageError, UserError
 from synth.presets import preset
+from synth.rain_blend import blend, linear_of
+from synth.rain_grid import enlarge
 from synth.rain_parameters import RainParameters
+from synth.rain_random import Draw, draw, rounded, rounded_number
+from synth.rain_streaks import Plane, opacity_table, splat, streaks_of
+from synth.rain_veil import Air, air_of, transmission
+
+Floats32 = npt.NDArray[np.float32]
 
 VERSION = "1"
 """Changes whenever equal arguments give other bytes than before."""
@@ -26,19 +33,41 @@ VERSION = "1"
 class Layers:
     """What the rain consists of: rainy = (clean * T + air) * (1 - opacity) + opacity * light, at occlusion 1.
 
+    Values are in the space of blending (sRGB values or linear light), scaled to [0, 1]. Slowly varying layers are
+    kept as small grids; the properties interpolate them to the image's size.
+
     Attributes:
         opacity: (H, W) float32, streaks, in [0, 1).
-        transmission: (H, W) float32, T of the veil, in (0, 1].
-        air: (H, W, 3) float32, light that the veil adds, A * (1 - T), in [0, 1].
-        light: (H, W, 3) float32, brightness of a streak at each place, in [0, 1].
+        transmission_grid: (h, w), T of the veil, in (0, 1].
+        air_grid: (h, w, 3), light that the veil adds, A * (1 - T).
+        light_grid: (h, w, 3), brightness of a streak at each place.
         lens: (H, W) float32, share of each pixel seen through a drop on the lens, or None without such drops.
     """
 
-    opacity: npt.NDArray[np.float32]
-    transmission: npt.NDArray[np.float32]
-    air: npt.NDArray[np.float32]
-    light: npt.NDArray[np.float32]
-    lens: npt.NDArray[np.float32] | None = None
+    opacity: Floats32
+    transmission_grid: FloatArray
+    air_grid: FloatArray
+    light_grid: FloatArray
+    lens: Floats32 | None = None
+
+    @property
+    def transmission(self) -> Floats32:
+        """(H, W) float32, T of the veil."""
+        return enlarge(self.transmission_grid, self._size)
+
+    @property
+    def air(self) -> Floats32:
+        """(H, W, 3) float32, light that the veil adds."""
+        return enlarge(self.air_grid, self._size)
+
+    @property
+    def light(self) -> Floats32:
+        """(H, W, 3) float32, brightness of a streak."""
+        return enlarge(self.light_grid, self._size)
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.opacity.shape[0], self.opacity.shape[1]
 
 
 @dataclass(frozen=True)
@@ -49,7 +78,7 @@ class Rain:
         rainy: (H, W, 3) uint8 RGB.
         record: What the manifest keeps of it: key, severity, and what was drawn for this image. The key, the
             severity and the renderer's parameters are enough to make the same image again.
-        layers: The parts, where the renderer knows them and was asked for them.
+        layers: The parts, where the renderer knows them.
     """
 
     rainy: Image
@@ -78,6 +107,92 @@ class Renderer(Protocol):
             ImageError: This image cannot be rained on.
         """
         ...
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything about one image's rain that does not depend on the two gains; calibration keeps it.
+
+    Attributes:
+        drawn: What was drawn for the image as a whole.
+        thickness: (H, W) optical thickness of the streaks.
+        air: Veil and light.
+        strength: Factor of both gains that follows from the severity and the draw.
+        count: Number of streaks.
+    """
+
+    drawn: Draw
+    thickness: Plane
+    air: Air
+    strength: float
+    count: int
+
+
+def render(
+    image: Image,
+    parameters: RainParameters,
+    key: str,
+    severity: float = 1.0,
+    depth: FloatArray | None = None,
+) -> Rain:
+    """Rain on an image.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        parameters: The rain.
+        key: Names this image's randomness.
+        severity: 1 is the strength as calibrated; 0 none. Strength grows with its power 0.75, counts with 0.5.
+        depth: (H, W) metres from the camera, infinite for the sky; None uses a street scene's prior.
+
+    Raises:
+        ImageError: The image is no uint8 RGB, or the depth map has another size.
+        UserError: The severity is negative or not finite.
+    """
+    return finish(image, arrange(image, parameters, key, severity, depth), parameters, key, severity)
+
+
+def arrange(
+    image: Image, parameters: RainParameters, key: str, severity: float, depth: FloatArray | None = None
+) -> Scene:
+    """The first half of :func:`render`: draw the streaks, look at the photograph."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
+        raise ImageError(f"expected an image of shape (H, W, 3) and type uint8, got {image.shape} {image.dtype}")
+    if not 0 <= severity <= 10:
+        raise UserError(f"severity: expected a number from 0 to 10, got {severity!r}")
+    size = image.shape[0], image.shape[1]
+    seed = f"rain|{VERSION}|{key}"
+    drawn = draw(parameters, seed)
+    streaks = streaks_of(parameters, drawn, seed, severity, size)
+    return Scene(
+        drawn=drawn,
+        thickness=splat(streaks, parameters, size),
+        air=air_of(image, parameters, drawn, seed, depth),
+        strength=rounded_number(drawn.strength * severity**0.75),
+        count=len(streaks.top),
+    )
+
+
+def finish(image: Image, scene: Scene, parameters: RainParameters, key: str, severity: float) -> Rain:
+    """The second half of :func:`render`: apply the gains and blend."""
+    p, air = parameters, scene.air
+    table = opacity_table(p.brightness * scene.strength * scene.drawn.streak_strength, p.opacity_max)
+    opacity = np.take(table, scene.thickness, mode="clip")
+    through = transmission(air.depth, p.veil * scene.strength * scene.drawn.veil_strength)
+    linear = p.space == "linear"
+    airlight, light = (linear_of(grid) if linear else grid for grid in (air.airlight, air.light))
+    added = rounded(airlight * (1.0 - through[..., None]))
+    rainy = blend(image, opacity, (through, added, light), p.occlusion, linear)
+    record: dict[str, Parameter] = {
+        "key": key,
+        "severity": severity,
+        "streaks": scene.count,
+        "angle_degrees": scene.drawn.angle,
+        "gust_degrees": scene.drawn.gust,
+        "strength": scene.strength,
+        "night": air.night,
+        "mean_transmission": float(np.round(through.sum() / through.size, 4)),
+    }
+    return Rain(rainy, record, Layers(opacity, through, added, light))
 
 
 @dataclass(frozen=True)
