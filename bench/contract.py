@@ -361,6 +361,9 @@ class DatasetBuilder(Protocol):
         """Every chosen image, in order: what the tables call *expected*."""
         ...
 
+    @property
+    def classes(self) -> Classes: ...
+
     def missing(self) -> Sequence[str]:
         """Chosen images that are not in the folder yet, or are there with other parameters."""
         ...

@@ -1,0 +1,225 @@
+"""DerainBench as a library: what the commands do, in a few lines of Python.
+
+>>> from pathlib import Path
+>>> from bench.api import run_suite
+>>> from bench.config import load_suite, override
+>>> suite = override(load_suite("streets"), count=2)
+>>> result = run_suite(suite, Path("run1"))  # doctest: +SKIP
+>>> result.records[0]  # doctest: +SKIP
+
+This module wires the rooms together: it, and the command line above it, are the only ones that know all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.config import Suite, resolve_roots
+from bench.contract import Classes, DatasetBuilder, Derainer, Judge, Options, Task
+from bench.engines import Engine, LocalProcesses, SameProcess
+from bench.errors import UserError
+from bench.files import key_of
+from bench.provenance import device_name, git_state, library_versions, machine
+from bench.registry import Entry
+from bench.runner import DatasetWork, DerainerWork, Outlook, Progress, Runner, RunResult, Silent, Workload
+from bench.store import RunStore
+from bench.tables import write_results
+from bench.weights import locate_weights, weights_digest
+from bench.work import DatasetLoader, DerainerLoader, kept_data
+from derainers import DERAINERS
+from derainers.table import weights_of
+from synth.build import Recipe, open_builder
+from synth.dataset import open_dataset
+from tasks import TASKS
+
+GPU_BATCH = 8
+
+
+@dataclass(frozen=True)
+class BuilderLoader:
+    """Opens the builder of one dataset, in whatever process needs it."""
+
+    recipe: Recipe
+    folder: Path
+
+    def __call__(self) -> DatasetBuilder:
+        """Open it."""
+        return open_builder(self.recipe, self.folder)
+
+    def __hash__(self) -> int:
+        """Of what is hashable; equality compares everything."""
+        return hash((self.recipe.name, self.folder))
+
+
+def run_suite(
+    suite: Suite,
+    out: Path,
+    *,
+    roots: Mapping[str, Path] | None = None,
+    options: Options | None = None,
+    workers: int = 1,
+    rebuild: bool = False,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run a whole benchmark into a folder, doing only what is missing there.
+
+    Args:
+        suite: What to run (:func:`bench.config.load_suite`).
+        out: The run folder.
+        roots: Folders of photographs by name, such as ``{"coco": Path("coco")}``.
+        options: Device, folders of weights.
+        workers: Local processes.
+        rebuild: True does everything again.
+        progress: Told about every image.
+
+    Returns:
+        Records, per-image measures and failures; the same is written to ``out``.
+
+    Raises:
+        UserError: Something the user has to mend; nothing was lost.
+    """
+    options = options or Options()
+    runner = _runner(suite, out, roots or {}, options, workers, rebuild, progress or Silent(), fetch=True)
+    runner.store.write_card(_card(suite, runner.work, options))
+    result = runner.run()
+    write_results(out, result, [work.name for work in runner.work.derainers])
+    return result
+
+
+def foresee(
+    suite: Suite, out: Path, *, roots: Mapping[str, Path] | None = None, options: Options | None = None
+) -> Outlook:
+    """What :func:`run_suite` would do with the same arguments, without doing it."""
+    runner = _runner(suite, out, roots or {}, options or Options(), 1, False, Silent(), fetch=False)
+    return runner.outlook()
+
+
+def find_derainers(specs: Sequence[str]) -> list[Entry]:
+    """The registered entries, files or folders behind the rows of a table.
+
+    Raises:
+        UserError: One is unknown, or two rows have one name.
+    """
+    entries = [DERAINERS.find(spec) for spec in specs]
+    names = [entry.name for entry in entries]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"two rows are called {twice!r}; give one a name of its own: NAME=path/to/file.py:factory")
+    return entries
+
+
+def build_derainer(entry: Entry, options: Options) -> Derainer:
+    """Build one derainer outside a run; its weights are found or downloaded.
+
+    Raises:
+        UserError: It cannot be had.
+    """
+    return DerainerLoader(entry, options)()
+
+
+def quality_judge() -> Judge:
+    """The judge of image quality: images and their clean originals in, PSNR and SSIM out."""
+    return TASKS.load(TASKS.find("quality"))({}, Classes()).judge(Options())
+
+
+def choose_device(wish: str) -> str:
+    """Turn ``auto`` into ``cuda`` where there is one, else ``cpu``; check anything else.
+
+    Raises:
+        UserError: CUDA is asked for and not there, or the name is none.
+    """
+    if wish == "cpu":
+        return wish
+    try:
+        import torch
+    except ImportError:
+        if wish == "auto":
+            return "cpu"
+        raise UserError(f"--device {wish} needs PyTorch. Install it: pip install 'derainbench[torch]'") from None
+    if wish == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=wish)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"--device {wish}: {str(error).splitlines()[0]}. Use --device cpu") from error
+    return wish
+
+
+def _runner(
+    suite: Suite,
+    out: Path,
+    roots: Mapping[str, Path],
+    options: Options,
+    workers: int,
+    rebuild: bool,
+    progress: Progress,
+    fetch: bool,
+) -> Runner:
+    found = resolve_roots(suite, roots)
+    store = RunStore(out)
+    derainers = tuple(_derainer_work(entry, options, fetch) for entry in find_derainers(suite.derainers))
+    datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
+    engine: Engine = LocalProcesses(workers) if workers > 1 else SameProcess()
+    batch = GPU_BATCH if options.device.startswith("cuda") else 1
+    return Runner(Workload(datasets, derainers, options), store, engine, progress, batch, rebuild)
+
+
+def _derainer_work(entry: Entry, options: Options, fetch: bool) -> DerainerWork:
+    files = weights_of(entry.name) if entry.origin == "built-in" else ()
+    for file in files if fetch else ():
+        locate_weights(file, options)
+    attribute = entry.target.rpartition(":")[2]
+    # Where the code lies does not matter; what it is, which weights it loads and on what it computes do.
+    fingerprint = key_of(attribute, entry.code_version(), weights_digest(files), options.device.split(":")[0])
+    return DerainerWork(entry.name, DerainerLoader(entry, options), fingerprint)
+
+
+def _dataset_work(suite: Suite, name: str, root: Path | None, folder: Path) -> DatasetWork:
+    config = suite.datasets[name]
+    recipe = Recipe(
+        name=name,
+        source=config.source,
+        root=root,
+        parameters=dict(config.parameters),
+        rain=config.rain,
+        rain_parameters=dict(config.rain_parameters),
+        severity=config.severity,
+        seed=config.seed,
+        count=config.count,
+        size=config.size,
+    )
+    builder = BuilderLoader(recipe, folder)
+    classes = kept_data(builder).classes
+    chosen = config.tasks if config.tasks is not None else tuple(suite.tasks)
+    tasks = {task: _task(task, suite, name, classes) for task in chosen}
+    return DatasetWork(name, builder, DatasetLoader(open_dataset, folder), tasks)
+
+
+def _task(name: str, suite: Suite, dataset: str, classes: Classes) -> tuple[Task, str]:
+    entry = TASKS.find(name)
+    build: Callable[..., Task] = TASKS.load(entry)
+    task = build(suite.tasks[name], classes)
+    has = {"boxes": classes.instances, "masks": classes.instances, "label_map": classes.labels, "clean": True}
+    if lacks := [need for need in sorted(task.needs) if not has[need]]:
+        raise UserError(
+            f"dataset {dataset} has no {lacks[0].replace('_', ' ')}s, which task {name} needs; "
+            f"leave the task out with --tasks, or set tasks = [...] for this dataset in the suite"
+        )
+    return task, entry.code_version()
+
+
+def _card(suite: Suite, work: Workload, options: Options) -> dict[str, object]:
+    return {
+        "suite": suite.model_dump(mode="json"),
+        "derainers": {derainer.name: derainer.fingerprint for derainer in work.derainers},
+        "tasks": {
+            f"{dataset.name}/{name}": {"model": task.model, "protocol": task.protocol, "fingerprint": task.fingerprint}
+            for dataset in work.datasets
+            for name, (task, _) in dataset.tasks.items()
+        },
+        "device": device_name(options.device),
+        "machine": machine(),
+        "libraries": library_versions(),
+        "commit": git_state(),
+    }

@@ -1,0 +1,190 @@
+"""Suites: which datasets, derainers and tasks a run consists of. TOML in, validated frozen models out."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from bench.contract import Parameter
+from bench.errors import UserError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)]
+Size = Annotated[str, StringConstraints(pattern=r"^(any|[1-9]\d*x[1-9]\d*)$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class DatasetConfig(_Model):
+    """One dataset of a suite.
+
+    Attributes:
+        source: Name of the reader: ``coco``, ``folder``, ``streets``, ... (``derainbench list datasets``).
+        root: Name under which the command line gives the folder (``--coco``, ``--bdd``, ``--data NAME=DIR``),
+            or a folder. Empty for sources that need no files.
+        parameters: Settings of the reader.
+        rain: Rain preset; empty when the source brings its own rain.
+        rain_parameters: Changes to the preset.
+        severity: 1 to 5; 3 is the preset as it is.
+        count: How many images are chosen; 0 takes all.
+        size: ``WxH`` (either orientation) or ``any``.
+        seed: Chooses the images and the rain.
+        tasks: Tasks asked of this dataset; None means all of the suite's.
+    """
+
+    source: Name
+    root: str = ""
+    parameters: Mapping[str, Parameter] = Field(default_factory=dict)
+    rain: str = ""
+    rain_parameters: Mapping[str, Parameter] = Field(default_factory=dict)
+    severity: int = Field(default=3, ge=1, le=5)
+    count: int = Field(default=0, ge=0)
+    size: Size = "any"
+    seed: int = Field(default=2020, ge=0)
+    tasks: tuple[Name, ...] | None = None
+
+
+class Suite(_Model):
+    """A whole benchmark.
+
+    Attributes:
+        name: The suite's name; for a file, its stem.
+        title: One line above the tables.
+        note: What a reader of the tables must know.
+        derainers: Rows, in order: names, ``file.py:factory``, ...
+        datasets: By name.
+        tasks: Task name to its parameters; ``model`` is ``BACKEND:CHECKPOINT``.
+    """
+
+    name: Name
+    title: str = ""
+    note: str = ""
+    derainers: tuple[str, ...] = Field(min_length=1)
+    datasets: Mapping[Name, DatasetConfig] = Field(min_length=1)
+    tasks: Mapping[Name, Mapping[str, Parameter]] = Field(min_length=1)
+
+
+def suite_names() -> list[str]:
+    """Names of the built-in suites."""
+    folder = files("bench.suites")
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def load_suite(name: str) -> Suite:
+    """Load a built-in suite by name, or a TOML file by path.
+
+    Raises:
+        UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
+    """
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(f"suite {name}: no such file")
+        return parse_suite(path.read_text(encoding="utf-8"), path.stem, str(path))
+    known = suite_names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
+        raise UserError(f"unknown suite {name!r}. {hint} A file of your own ends in .toml")
+    text = files("bench.suites").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return parse_suite(text, name, f"built-in suite {name}")
+
+
+def parse_suite(text: str, name: str, origin: str) -> Suite:
+    """Validate the text of a suite; ``origin`` is named in errors."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{origin}: not valid TOML: {error}") from error
+    try:
+        suite = Suite.model_validate({"name": name, **content})
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc']) or 'suite'}: {fault['msg']}" for fault in error.errors()
+        )
+        raise UserError(f"{origin}: {faults}. See 'derainbench run --help' and the built-in suites") from error
+    for dataset_name, dataset in suite.datasets.items():
+        if wrong := [task for task in dataset.tasks or () if task not in suite.tasks]:
+            raise UserError(
+                f"{origin}: datasets.{dataset_name}.tasks names {wrong[0]!r}, which [tasks] does not define"
+            )
+    return suite
+
+
+def override(
+    suite: Suite,
+    *,
+    derainers: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    models: Mapping[str, str] | None = None,
+    count: int | None = None,
+    size: str | None = None,
+) -> Suite:
+    """The suite as changed on the command line; an empty argument changes nothing.
+
+    Args:
+        suite: Where to start.
+        derainers: Rows instead of the suite's.
+        tasks: Tasks instead of the suite's, for every dataset. One that the suite lacks gets its defaults.
+        models: Task name to ``BACKEND:CHECKPOINT``.
+        count: Images per dataset.
+        size: ``WxH`` or ``any``.
+    """
+    chosen = {name: dict(suite.tasks.get(name, {})) for name in (tasks or suite.tasks)}
+    for task, model in (models or {}).items():
+        if task not in chosen:
+            raise UserError(f"--model {task}={model}: task {task!r} is not part of this run ({', '.join(chosen)})")
+        chosen[task]["model"] = model
+    changes: dict[str, object] = {}
+    if count is not None:
+        changes["count"] = count
+    if size is not None:
+        if not re.fullmatch(r"any|[1-9]\d*x[1-9]\d*", size):
+            raise UserError(f"--size {size}: expected WIDTHxHEIGHT such as 640x480, or any")
+        changes["size"] = size
+    if tasks:
+        changes["tasks"] = None
+    datasets = {name: dataset.model_copy(update=changes) for name, dataset in suite.datasets.items()}
+    return suite.model_copy(
+        update={"derainers": tuple(derainers) or suite.derainers, "tasks": chosen, "datasets": datasets}
+    )
+
+
+def resolve_roots(suite: Suite, roots: Mapping[str, Path]) -> dict[str, Path | None]:
+    """The folder of every dataset.
+
+    Args:
+        suite: The suite.
+        roots: Folders given on the command line by name.
+
+    Raises:
+        UserError: A dataset needs a folder that was not given or is not there, or a name fits no dataset.
+    """
+    wanted = {dataset.root for dataset in suite.datasets.values()}
+    if unused := [name for name in roots if name not in wanted]:
+        fits = ", ".join(sorted(filter(None, wanted))) or "none; it needs no files"
+        raise UserError(f"suite {suite.name} has no dataset that reads {unused[0]!r}; its folders: {fits}")
+    found: dict[str, Path | None] = {}
+    for name, dataset in suite.datasets.items():
+        if not dataset.root:
+            found[name] = None
+            continue
+        path = roots.get(dataset.root, Path(dataset.root))
+        if not path.is_dir():
+            option = f"--{dataset.root}" if dataset.root in ("coco", "bdd") else f"--data {dataset.root}="
+            given = f"{path} is not a folder. " if dataset.root in roots else ""
+            raise UserError(
+                f"dataset {name}: {given}Say where it is: {option.removesuffix('=')} DIR".replace(
+                    f"--data {dataset.root} DIR", f"--data {dataset.root}=DIR"
+                )
+            )
+        found[name] = path.resolve()
+    return found

@@ -1,0 +1,58 @@
+"""What remains to be done: pure, so that ``--dry-run`` and resuming cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's work on one dataset: restoring by ``derainer``, or judging its images by ``task``.
+
+    ``derainer`` and ``task`` are empty while the dataset itself is rendered; ``task`` is empty while restoring.
+    """
+
+    dataset: str
+    derainer: str = ""
+    task: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A few images of one row: the unit that a worker takes."""
+
+    row: Row
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Steps in the order in which they run, and how many images were found done."""
+
+    steps: tuple[Step, ...]
+    done: int
+
+    @property
+    def images(self) -> int:
+        """How often a model will look at an image."""
+        return sum(len(step.ids) for step in self.steps)
+
+
+def plan(rows: Iterable[tuple[Row, Sequence[str]]], is_done: Callable[[Row, str], bool], chunk: int) -> Plan:
+    """Plan the missing images of every row, row after row, so that one model is loaded at a time.
+
+    The cut into steps depends on what is missing alone, never on who is free.
+
+    Args:
+        rows: Rows and the ids of all their images, in order.
+        is_done: Whether an image of a row is there already, under the right key.
+        chunk: Images of one step at most.
+    """
+    steps: list[Step] = []
+    done = 0
+    for row, ids in rows:
+        missing = [id for id in ids if not is_done(row, id)]
+        done += len(ids) - len(missing)
+        steps += [Step(row, tuple(missing[start : start + chunk])) for start in range(0, len(missing), chunk)]
+    return Plan(tuple(steps), done)

@@ -1,0 +1,60 @@
+"""Progress bars with images per second and time left."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from bench.work import Outcome
+
+_TITLES = {"render": "Rain", "restore": "Derain", "judge": "Judge"}
+
+
+class Rate(ProgressColumn):
+    """Images per second."""
+
+    def render(self, task: Task) -> Text:
+        """Show the speed once it is known."""
+        return Text(f"{task.speed:.1f} images/s" if task.speed else "", style="cyan")
+
+
+class Bars:
+    """Draws one bar a stage; a context manager."""
+
+    def __init__(self, console: Console) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<7}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            Rate(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[row]}", style="dim"),
+            console=console,
+        )
+        self._console = console
+
+    def __enter__(self) -> Bars:
+        """Start drawing."""
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop drawing."""
+        self._progress.stop()
+
+    def begin(self, stage: str, images: int, done: int) -> None:
+        """Draw a new bar, with what was found done already."""
+        self._task = self._progress.add_task(_TITLES[stage], total=images + done, completed=done, row="")
+
+    def advance(self, outcome: Outcome) -> None:
+        """Move the bar; a failure is said at once."""
+        row = " ".join(filter(None, (outcome.row.dataset, outcome.row.derainer, outcome.row.task)))
+        self._progress.update(self._task, advance=1, row=row)
+        if outcome.failure:
+            self._console.print(f"[red]failed[/] {row} {outcome.id}: ", end="")
+            self._console.print(outcome.failure.reason, markup=False, highlight=False)

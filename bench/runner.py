@@ -1,0 +1,315 @@
+"""The whole way: render, restore, judge, summarise. What is there under the right key is not done again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol, TypeVar
+
+from bench.contract import Dataset, DatasetBuilder, Failure, ImageMeasure, Options, Record, Task
+from bench.engines import Engine
+from bench.errors import ImageError
+from bench.files import key_of
+from bench.plan import Plan, Row, plan
+from bench.store import LazyMapping, RunStore
+from bench.work import (
+    DatasetLoader,
+    DerainerLoader,
+    JudgeJob,
+    JudgeLoader,
+    Loader,
+    Outcome,
+    RenderJob,
+    RestoreJob,
+    judge_step,
+    kept_data,
+    render_step,
+    restore_step,
+)
+
+Job = TypeVar("Job")
+
+STEP_IMAGES = 8
+"""Images that a worker takes at a time: few enough to share evenly, many enough to fill a batch."""
+
+
+class Progress(Protocol):
+    """Told how far the run is; the command line draws bars."""
+
+    def begin(self, stage: str, images: int, done: int) -> None:
+        """A stage has ``images`` to do; ``done`` more were found finished."""
+        ...
+
+    def advance(self, outcome: Outcome) -> None:
+        """One image is through."""
+        ...
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def begin(self, stage: str, images: int, done: int) -> None:
+        """Ignore."""
+
+    def advance(self, outcome: Outcome) -> None:
+        """Ignore."""
+
+
+@dataclass(frozen=True)
+class DatasetWork:
+    """A dataset to be built and used: its builder, how it is opened, and its tasks with their code versions."""
+
+    name: str
+    builder: Loader[DatasetBuilder]
+    dataset: DatasetLoader
+    tasks: Mapping[str, tuple[Task, str]]
+
+
+@dataclass(frozen=True)
+class DerainerWork:
+    """A row of the table: its loader, and the text that changes whenever its images could."""
+
+    name: str
+    loader: DerainerLoader
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Everything a run consists of, already found and checked."""
+
+    datasets: tuple[DatasetWork, ...]
+    derainers: tuple[DerainerWork, ...]
+    options: Options
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a run would do: the answer to ``--dry-run``. Stages after rendering count rendered images only."""
+
+    render: Plan
+    restore: Plan
+    judge: Plan
+
+
+@dataclass(frozen=True)
+class PerImage:
+    """One row of ``per_image.csv``."""
+
+    dataset: str
+    derainer: str
+    task: str
+    model: str
+    measure: ImageMeasure
+
+
+@dataclass
+class RunResult:
+    """What a run found out."""
+
+    records: list[Record] = field(default_factory=list)
+    per_image: list[PerImage] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    seconds: dict[Row, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs a workload into a run folder.
+
+    Attributes:
+        work: What is to be done.
+        store: The run folder.
+        engine: Where steps run.
+        progress: Who is told.
+        batch: Images that a model is given at once, where it can bear it.
+        rebuild: True does everything again.
+    """
+
+    work: Workload
+    store: RunStore
+    engine: Engine
+    progress: Progress = field(default_factory=Silent)
+    batch: int = 1
+    rebuild: bool = False
+
+    def outlook(self) -> Outlook:
+        """Plan without doing anything."""
+        builders: dict[str, DatasetBuilder] = {work.name: kept_data(work.builder) for work in self.work.datasets}
+        datasets = {
+            work.name: work.dataset() for work in self.work.datasets if (work.dataset.folder / "manifest.csv").is_file()
+        }
+        return Outlook(self._plan_rendering(builders), self._plan_restoring(datasets), self._plan_judging(datasets))
+
+    def run(self) -> RunResult:
+        """Do what is missing, then summarise everything.
+
+        Returns:
+            Records and failures, in the order of the suite whatever the order of the work.
+        """
+        result = RunResult()
+        datasets, expected = self._render(result)
+        self._restore(datasets, result)
+        self._judge(datasets, result)
+        self._summarise(datasets, expected, result)
+        order = self._failure_order(expected)
+        result.failures.sort(key=order)
+        return result
+
+    def _render(self, result: RunResult) -> tuple[dict[str, Dataset], dict[str, Sequence[str]]]:
+        builders: dict[str, DatasetBuilder] = {work.name: kept_data(work.builder) for work in self.work.datasets}
+        planned = self._plan_rendering(builders)
+        loaders = {work.name: work.builder for work in self.work.datasets}
+        jobs = [RenderJob(step, loaders[step.row.dataset]) for step in planned.steps]
+        self._do("render", render_step, jobs, planned, result)
+        datasets = {name: builder.finish() for name, builder in builders.items()}
+        return datasets, {name: builder.ids for name, builder in builders.items()}
+
+    def _plan_rendering(self, builders: Mapping[str, DatasetBuilder]) -> Plan:
+        missing = {name: set(builder.ids if self.rebuild else builder.missing()) for name, builder in builders.items()}
+        rows = [(Row(name), builder.ids) for name, builder in builders.items()]
+        return plan(rows, lambda row, id: id not in missing[row.dataset], STEP_IMAGES)
+
+    def _restore(self, datasets: Mapping[str, Dataset], result: RunResult) -> None:
+        planned = self._plan_restoring(datasets)
+        loaders = {work.name: work.loader for work in self.work.derainers}
+        places = {work.name: work.dataset for work in self.work.datasets}
+        jobs = [
+            RestoreJob(
+                step,
+                tuple(self._restored_key(step.row, datasets[step.row.dataset], id) for id in step.ids),
+                self.store,
+                places[step.row.dataset],
+                loaders[step.row.derainer],
+                self.batch,
+            )
+            for step in planned.steps
+        ]
+        self._do("restore", restore_step, jobs, planned, result)
+
+    def _plan_restoring(self, datasets: Mapping[str, Dataset]) -> Plan:
+        rows = [
+            (Row(name, derainer.name), dataset.ids)
+            for derainer in self.work.derainers
+            for name, dataset in datasets.items()
+        ]
+        return plan(rows, lambda row, id: not self.rebuild and self._is_restored(row, datasets, id), STEP_IMAGES)
+
+    def _judge(self, datasets: Mapping[str, Dataset], result: RunResult) -> None:
+        planned = self._plan_judging(datasets)
+        works = {work.name: work for work in self.work.datasets}
+        jobs = [
+            JudgeJob(
+                step,
+                tuple(self._judged_key(step.row, datasets[step.row.dataset], id) for id in step.ids),
+                self.store,
+                works[step.row.dataset].dataset,
+                JudgeLoader(works[step.row.dataset].tasks[step.row.task][0], self.work.options),
+                self.batch,
+            )
+            for step in planned.steps
+        ]
+        self._do("judge", judge_step, jobs, planned, result)
+
+    def _plan_judging(self, datasets: Mapping[str, Dataset]) -> Plan:
+        rows = [
+            (row, [id for id in datasets[row.dataset].ids if self._is_restored(row, datasets, id)])
+            for row in self._task_rows(datasets)
+        ]
+        return plan(rows, lambda row, id: not self.rebuild and self._is_judged(row, datasets, id), STEP_IMAGES)
+
+    def _summarise(
+        self, datasets: Mapping[str, Dataset], expected: Mapping[str, Sequence[str]], result: RunResult
+    ) -> None:
+        works = {work.name: work for work in self.work.datasets}
+        for row in self._task_rows(datasets):
+            dataset, task = datasets[row.dataset], works[row.dataset].tasks[row.task][0]
+            ids = [id for id in dataset.ids if self._is_judged(row, datasets, id)]
+            if not ids:
+                continue
+            try:
+                evidence = LazyMapping(ids, partial(self.store.read_evidence, row))
+                summary = task.summarise(evidence, LazyMapping(ids, dataset.truth))
+                self.store.write_detections(row, {id: dataset.image_id(id) for id in ids})
+            except ImageError as error:
+                result.failures.append(Failure(row.dataset, row.derainer, row.task, "", "summarise", str(error)))
+                continue
+            result.records += [
+                Record(
+                    row.dataset,
+                    row.derainer,
+                    row.task,
+                    task.model,
+                    measure.metric,
+                    measure.value,
+                    measure.unit,
+                    measure.images,
+                    len(expected[row.dataset]),
+                    task.protocol,
+                )
+                for measure in summary.measures
+            ]
+            result.per_image += [
+                PerImage(row.dataset, row.derainer, row.task, task.model, measure) for measure in summary.per_image
+            ]
+
+    def _task_rows(self, datasets: Mapping[str, Dataset]) -> list[Row]:
+        """Task after task, so that each task model is loaded once."""
+        tasks = dict.fromkeys(task for work in self.work.datasets for task in work.tasks)
+        return [
+            Row(work.name, derainer.name, task)
+            for task in tasks
+            for work in self.work.datasets
+            if task in work.tasks and work.name in datasets
+            for derainer in self.work.derainers
+        ]
+
+    def _do(
+        self,
+        stage: str,
+        work: Callable[[Job], Iterator[Outcome]],
+        jobs: Sequence[Job],
+        planned: Plan,
+        result: RunResult,
+    ) -> None:
+        self.progress.begin(stage, planned.images, planned.done)
+        for outcome in self.engine.run(work, jobs):
+            self.progress.advance(outcome)
+            if outcome.failure:
+                result.failures.append(outcome.failure)
+            else:
+                result.seconds[outcome.row].append(outcome.seconds)
+
+    def _restored_key(self, row: Row, dataset: Dataset, id: str) -> str:
+        fingerprint = next(work.fingerprint for work in self.work.derainers if work.name == row.derainer)
+        return key_of("restored", fingerprint, dataset.digest(id))
+
+    def _judged_key(self, row: Row, dataset: Dataset, id: str) -> str:
+        tasks = next(work.tasks for work in self.work.datasets if work.name == row.dataset)
+        task, code_version = tasks[row.task]
+        return key_of("judged", self._restored_key(row, dataset, id), task.fingerprint, code_version)
+
+    def _is_restored(self, row: Row, datasets: Mapping[str, Dataset], id: str) -> bool:
+        restored = Row(row.dataset, row.derainer)
+        return self.store.key(restored, id) == self._restored_key(row, datasets[row.dataset], id)
+
+    def _is_judged(self, row: Row, datasets: Mapping[str, Dataset], id: str) -> bool:
+        return self.store.key(row, id) == self._judged_key(row, datasets[row.dataset], id)
+
+    def _failure_order(self, expected: Mapping[str, Sequence[str]]) -> Callable[[Failure], tuple[int, ...]]:
+        datasets = {name: index for index, name in enumerate(expected)}
+        images = {name: {id: index for index, id in enumerate(ids)} for name, ids in expected.items()}
+        derainers = {"": -1, **{work.name: index for index, work in enumerate(self.work.derainers)}}
+        stages = {"render": 0, "restore": 1, "judge": 2, "summarise": 3}
+
+        def order(failure: Failure) -> tuple[int, ...]:
+            return (
+                datasets[failure.dataset],
+                stages[failure.stage],
+                derainers[failure.derainer],
+                images[failure.dataset].get(failure.image, -1),
+            )
+
+        return order

@@ -1,0 +1,198 @@
+"""The run folder: restored images, evidence, tables. Every file is written whole and knows its key.
+
+::
+
+    data/<dataset>/                           rainy, clean, labels, manifest (see synth/build.py)
+    restored/<dataset>/<derainer>/<id>.png    the only hand-over between derainers and tasks
+    evidence/<dataset>/<derainer>/<task>/<id>.json or .png
+    evidence/<dataset>/<derainer>/<task>.json all detections as one COCO results file
+    records.csv per_image.csv failures.csv timings.csv card.json tables/<dataset>.csv
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from bench.contract import Detections, Evidence, Image, Rle
+from bench.errors import ImageError, UserError
+from bench.files import safe_name, write_json, write_text
+from bench.images import png_key, read_image, read_label_map, write_png
+from bench.plan import Row
+
+Value = TypeVar("Value")
+
+
+class LazyMapping(Mapping[str, Value]):
+    """A mapping whose values are read when asked for and not kept."""
+
+    def __init__(self, ids: Sequence[str], load: Callable[[str], Value]) -> None:
+        """``load`` gives the value of an id."""
+        self._ids = tuple(ids)
+        self._load = load
+
+    def __getitem__(self, id: str) -> Value:
+        """Read one value."""
+        return self._load(id)
+
+    def __iter__(self) -> Iterator[str]:
+        """Ids in order."""
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._ids)
+
+
+@dataclass(frozen=True)
+class RunStore:
+    """Reads and writes one run folder."""
+
+    root: Path
+
+    def data_folder(self, dataset: str) -> Path:
+        """Where the dataset is built."""
+        return self.root / "data" / safe_name(dataset)
+
+    def restored_path(self, row: Row, id: str) -> Path:
+        """Where the restored image lies."""
+        return self.root / "restored" / safe_name(row.dataset) / safe_name(row.derainer) / f"{safe_name(id)}.png"
+
+    def evidence_folder(self, row: Row) -> Path:
+        """Where a row's evidence lies, one file an image."""
+        return self.root / "evidence" / safe_name(row.dataset) / safe_name(row.derainer) / safe_name(row.task)
+
+    def key(self, row: Row, id: str) -> str:
+        """The key of what is stored for an image of a row; empty if nothing is."""
+        if not row.task:
+            return png_key(self.restored_path(row, id))
+        stem = self.evidence_folder(row) / safe_name(id)
+        return png_key(stem.with_name(stem.name + ".png")) or _json_key(stem.with_name(stem.name + ".json"))
+
+    def write_restored(self, row: Row, id: str, image: Image, key: str) -> None:
+        """Store a restored image."""
+        write_png(self.restored_path(row, id), image, key)
+
+    def read_restored(self, row: Row, id: str) -> Image:
+        """Read a restored image back."""
+        return read_image(self.restored_path(row, id))
+
+    def write_evidence(self, row: Row, id: str, evidence: Evidence, key: str) -> None:
+        """Store evidence: a label map as PNG, all else as JSON."""
+        stem = self.evidence_folder(row) / safe_name(id)
+        if isinstance(evidence, np.ndarray):
+            write_png(stem.with_name(stem.name + ".png"), evidence, key, level=6)
+            return
+        content = (
+            {"detections": coco_results(evidence)}
+            if isinstance(evidence, Detections)
+            else {"qualities": {name: repr(float(value)) for name, value in evidence.items()}}
+        )
+        write_text(stem.with_name(stem.name + ".json"), json.dumps({"key": key, **content}) + "\n")
+
+    def read_evidence(self, row: Row, id: str) -> Evidence:
+        """Read evidence back, exactly as it was written."""
+        stem = self.evidence_folder(row) / safe_name(id)
+        path = stem.with_name(stem.name + ".json")
+        if not path.exists():
+            return read_label_map(stem.with_name(stem.name + ".png"))
+        content = _read_json(path)
+        if "detections" in content:
+            return detections_of(content["detections"], path)
+        qualities = content.get("qualities")
+        if not isinstance(qualities, dict):
+            raise ImageError(f"{path}: expected detections or qualities, found {sorted(content)}")
+        return {name: float(value) for name, value in qualities.items()}
+
+    def write_detections(self, row: Row, image_ids: Mapping[str, int]) -> None:
+        """Join a row's detections into one COCO results file; rows of other evidence have none."""
+        results: list[dict[str, object]] = []
+        for id, image_id in image_ids.items():
+            evidence = self.read_evidence(row, id)
+            if not isinstance(evidence, Detections):
+                return
+            results += [{"image_id": image_id, **result} for result in coco_results(evidence)]
+        folder = self.evidence_folder(row)
+        write_text(folder.with_name(folder.name + ".json"), json.dumps(results) + "\n")
+
+    def write_card(self, card: Mapping[str, object]) -> None:
+        """Store the run's provenance."""
+        write_json(self.root / "card.json", card)
+
+    def read_card(self) -> dict[str, object]:
+        """Read the run's provenance.
+
+        Raises:
+            UserError: The folder holds no run.
+        """
+        path = self.root / "card.json"
+        if not path.is_file():
+            raise UserError(
+                f"{self.root}: no run here (no card.json); give the folder passed to 'derainbench run --out'"
+            )
+        return _read_json(path)
+
+
+def coco_results(detections: Detections) -> list[dict[str, object]]:
+    """Detections in COCO's results format, without the image's number; boxes as x, y, width, height."""
+    results: list[dict[str, object]] = []
+    for index, (x1, y1, x2, y2) in enumerate(detections.boxes.tolist()):
+        result: dict[str, object] = {
+            "category_id": int(detections.class_ids[index]),
+            "bbox": [x1, y1, x2 - x1, y2 - y1],
+            "score": float(detections.scores[index]),
+        }
+        if detections.masks is not None:
+            result["segmentation"] = detections.masks[index]
+        results.append(result)
+    return results
+
+
+def detections_of(results: object, path: Path) -> Detections:
+    """The inverse of :func:`coco_results`.
+
+    Raises:
+        ImageError: The results are not in that format.
+    """
+    try:
+        if not isinstance(results, list):
+            raise TypeError("not a list")
+        boxes = np.array([r["bbox"] for r in results], dtype=np.float64).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        masks = tuple(
+            Rle(size=list(r["segmentation"]["size"]), counts=str(r["segmentation"]["counts"]))
+            for r in results
+            if "segmentation" in r
+        )
+        return Detections(
+            boxes=boxes,
+            scores=np.array([r["score"] for r in results], dtype=np.float64),
+            class_ids=np.array([r["category_id"] for r in results], dtype=np.int64),
+            masks=masks if len(masks) == len(results) and masks else None,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ImageError(
+            f"{path}: not COCO results ({type(error).__name__}: {error}); delete the file and run again"
+        ) from error
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path}: damaged ({error}); delete the file and run again") from error
+    if not isinstance(content, dict):
+        raise ImageError(f"{path}: expected a JSON object, found {type(content).__name__}")
+    return content
+
+
+def _json_key(path: Path) -> str:
+    try:
+        return str(_read_json(path).get("key", ""))
+    except ImageError:
+        return ""

@@ -1,0 +1,148 @@
+"""Records in, tables out: long and wide, as CSV, Markdown or LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from bench.contract import Failure, Record
+from bench.errors import UserError
+from bench.files import safe_name, write_text
+from bench.runner import PerImage, RunResult
+
+Format = Literal["csv", "md", "latex"]
+Layout = Literal["wide", "long"]
+
+HEADLINES = (
+    "psnr_y", "ssim_y", "precision", "recall", "iou_gt", "AP", "AP50", "mask_AP", "mask_AP50", "mPA", "mIoU",
+)  # fmt: skip
+"""Metrics of the short table, by their name before ``@``, in the order of the paper's Table 6."""
+
+_DIGITS = {"dB": 2, "%": 2}
+_RECORD_COLUMNS = [field.name for field in fields(Record)]
+
+
+def write_results(root: Path, result: RunResult, derainers: Sequence[str]) -> None:
+    """Write ``records.csv``, ``per_image.csv``, ``failures.csv`` and ``tables/<dataset>.csv``.
+
+    Equal results give equal bytes, whatever was resumed. ``timings.csv`` tells of this time's work only.
+    """
+    write_frame(root / "records.csv", long(result.records))
+    write_frame(root / "per_image.csv", _frame(map(_per_image, result.per_image), _per_image_columns()))
+    write_frame(root / "failures.csv", _frame(map(asdict, result.failures), [f.name for f in fields(Failure)]))
+    for dataset in dict.fromkeys(record.dataset for record in result.records):
+        table = wide(result.records, dataset, derainers, every_metric=True)
+        write_frame(root / "tables" / f"{safe_name(dataset)}.csv", table)
+    timings = [
+        {**asdict(row), "images": len(seconds), "seconds_per_image": sum(seconds) / len(seconds)}
+        for row, seconds in result.seconds.items()
+    ]
+    if timings:
+        write_frame(root / "timings.csv", pd.DataFrame(timings))
+
+
+def write_frame(path: Path, frame: pd.DataFrame) -> None:
+    """Write a CSV file atomically: floats with six decimals, unknown cells empty."""
+    write_text(path, frame.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+
+
+def read_records(root: Path) -> list[Record]:
+    """Read ``records.csv`` of a run.
+
+    Raises:
+        UserError: It is absent or has other columns.
+    """
+    path = root / "records.csv"
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such file; give the folder passed to 'derainbench run --out' after a run has ended"
+        )
+    frame = pd.read_csv(path, keep_default_na=False, dtype=str)
+    if list(frame.columns) != _RECORD_COLUMNS:
+        raise UserError(f"{path}: expected the columns {', '.join(_RECORD_COLUMNS)}, found {', '.join(frame.columns)}")
+    return [_record(row) for row in frame.to_dict("records")]
+
+
+def long(records: Sequence[Record]) -> pd.DataFrame:
+    """Every record, one metric a row."""
+    return _frame(map(asdict, records), _RECORD_COLUMNS)
+
+
+def wide(
+    records: Sequence[Record], dataset: str, derainers: Sequence[str] = (), every_metric: bool = False
+) -> pd.DataFrame:
+    """One row a derainer, one column a metric, for one dataset; every cell is text.
+
+    Args:
+        records: Records of any datasets.
+        dataset: Which one.
+        derainers: Order of the rows; those without records get empty cells. Empty: as in the records.
+        every_metric: False keeps the headline metrics. Per-class metrics stay in ``records.csv`` either way.
+    """
+    chosen = [record for record in records if record.dataset == dataset and "[" not in record.metric]
+    rows = derainers or list(dict.fromkeys(record.derainer for record in chosen))
+    if not every_metric:
+        chosen = sorted((record for record in chosen if _base(record) in HEADLINES), key=_headline)
+    cells: dict[str, dict[str, str]] = {name: {"derainer": name} for name in rows}
+    for record in chosen:
+        heading = record.metric + (f" ({record.unit})" if record.unit else "")
+        cells[record.derainer][heading] = _number(record.value, record.unit)
+    for name in rows:
+        cells[name]["images"] = _coverage([record for record in chosen if record.derainer == name])
+    headings = dict.fromkeys(heading for row in cells.values() for heading in row if heading != "images")
+    return pd.DataFrame(list(cells.values()), columns=[*headings, "images"], dtype=str).fillna("")
+
+
+def render(frame: pd.DataFrame, format: Format) -> str:
+    """A table as text: CSV, a Markdown pipe table, or a LaTeX ``tabular`` with booktabs rules."""
+    if format == "csv":
+        return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    if format == "md":
+        return frame.to_markdown(index=False, disable_numparse=True) + "\n"
+    return frame.to_latex(index=False, escape=True, column_format="l" + "r" * (len(frame.columns) - 1))
+
+
+def _base(record: Record) -> str:
+    return record.metric.split("@")[0]
+
+
+def _headline(record: Record) -> int:
+    return HEADLINES.index(_base(record))
+
+
+def _coverage(records: Sequence[Record]) -> str:
+    """``n/m``: the fewest images that a shown metric rests on, of those expected."""
+    fewest = min(records, key=lambda record: record.images, default=None)
+    return f"{fewest.images}/{fewest.expected}" if fewest else ""
+
+
+def _number(value: float, unit: str) -> str:
+    if not unit and value.is_integer():
+        return f"{value:.0f}"
+    return f"{value:.{_DIGITS.get(unit, 4)}f}"
+
+
+def _record(row: Mapping[object, str]) -> Record:
+    text = {name: row[name] for name in ("dataset", "derainer", "task", "model", "metric", "unit", "protocol")}
+    return Record(
+        **text,
+        value=float(row["value"]),
+        images=int(row["images"]),
+        expected=int(row["expected"]),
+    )
+
+
+def _per_image(row: PerImage) -> dict[str, object]:
+    return {**asdict(row), **asdict(row.measure)}
+
+
+def _per_image_columns() -> list[str]:
+    return ["dataset", "derainer", "task", "model", "image", "metric", "value"]
+
+
+def _frame(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:
+    return pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns))

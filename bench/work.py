@@ -1,0 +1,280 @@
+"""The three things done to an image: render it, restore it, judge it. Each step runs in some process.
+
+A step yields one :class:`Outcome` an image. One bad image, or a model that fails on it, is a failure in
+the outcome; only what the user has to mend (:class:`bench.errors.UserError`) ends the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from time import perf_counter
+from typing import Literal, Protocol, TypeVar, cast
+
+import numpy as np
+
+from bench.contract import (
+    BatchDerainer,
+    Dataset,
+    DatasetBuilder,
+    Derainer,
+    Evidence,
+    Failure,
+    Image,
+    Judge,
+    Options,
+    Sample,
+    Task,
+    Traits,
+)
+from bench.errors import ImageError, UserError
+from bench.plan import Row, Step
+from bench.registry import Entry
+from bench.store import RunStore
+
+Loaded_co = TypeVar("Loaded_co", covariant=True)
+Product = TypeVar("Product")
+
+
+class Loader(Hashable, Protocol[Loaded_co]):
+    """Makes an object in the process that needs it. Equal loaders make equal objects, so one is kept."""
+
+    def __call__(self) -> Loaded_co:
+        """Make it."""
+        ...
+
+
+@dataclass(frozen=True)
+class DatasetLoader:
+    """Opens a finished dataset folder with ``open``, a module-level function."""
+
+    open: Callable[[Path], Dataset]
+    folder: Path
+
+    def __call__(self) -> Dataset:
+        """Open the folder."""
+        return self.open(self.folder)
+
+
+@dataclass(frozen=True)
+class DerainerLoader:
+    """Builds a derainer from its registered factory."""
+
+    entry: Entry
+    options: Options
+
+    def __call__(self) -> Derainer:
+        """Import the factory and call it."""
+        factory = cast(Callable[[Options], Derainer], self.entry.load())
+        derainer = factory(self.options)
+        if not callable(derainer):
+            raise UserError(
+                f"{self.entry.name}: its factory returned {type(derainer).__name__}, expected a callable "
+                "that takes an image (H, W, 3) uint8 and returns one like it"
+            )
+        return derainer
+
+
+@dataclass(frozen=True)
+class JudgeLoader:
+    """Loads a task's model."""
+
+    task: Task
+    options: Options
+
+    def __call__(self) -> Judge:
+        """Load it."""
+        return self.task.judge(self.options)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image: seconds of model time, and the failure if there was one."""
+
+    row: Row
+    id: str
+    seconds: float
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class RenderJob:
+    """A step of rendering."""
+
+    step: Step
+    builder: Loader[DatasetBuilder]
+
+
+@dataclass(frozen=True)
+class RestoreJob:
+    """A step of restoring; ``keys`` go with the step's ids."""
+
+    step: Step
+    keys: tuple[str, ...]
+    store: RunStore
+    dataset: Loader[Dataset]
+    derainer: Loader[Derainer]
+    batch: int
+
+
+@dataclass(frozen=True)
+class JudgeJob:
+    """A step of judging; ``keys`` go with the step's ids."""
+
+    step: Step
+    keys: tuple[str, ...]
+    store: RunStore
+    dataset: Loader[Dataset]
+    judge: Loader[Judge]
+    batch: int
+
+
+def render_step(job: RenderJob) -> Iterator[Outcome]:
+    """Render the step's images into the dataset folder."""
+    builder = kept_data(job.builder)
+    for id in job.step.ids:
+        started = perf_counter()
+        failures = builder.render([id])
+        yield Outcome(job.step.row, id, perf_counter() - started, failures[0] if failures else None)
+
+
+def restore_step(job: RestoreJob) -> Iterator[Outcome]:
+    """Restore the step's images and store them."""
+    row, dataset = job.step.row, kept_data(job.dataset)
+    keys = dict(zip(job.step.ids, job.keys, strict=True))
+    try:
+        derainer = _kept_model(job.derainer)
+    except UserError:
+        raise
+    except Exception as error:
+        yield from (_failed(row, id, "restore", error) for id in job.step.ids)
+        return
+    traits = getattr(derainer, "traits", Traits())
+    batch = job.batch if traits.batchable and isinstance(derainer, BatchDerainer) else 1
+
+    def restore(samples: Sequence[Sample]) -> Sequence[Image]:
+        inputs = [input_of(sample, traits) for sample in samples]
+        if batch > 1 and isinstance(derainer, BatchDerainer):
+            return derainer.restore_batch(inputs)
+        return [derainer(image) for image in inputs]
+
+    def store(sample: Sample, image: Image) -> None:
+        check_restored(row.derainer, sample, image)
+        job.store.write_restored(row, sample.id, image, keys[sample.id])
+
+    yield from _in_batches(row, "restore", dataset, job.step.ids, batch, restore, store)
+
+
+def judge_step(job: JudgeJob) -> Iterator[Outcome]:
+    """Judge the step's restored images and store the evidence."""
+    row, dataset = job.step.row, kept_data(job.dataset)
+    keys = dict(zip(job.step.ids, job.keys, strict=True))
+    judge: Judge = _kept_model(job.judge)
+
+    def look(samples: Sequence[Sample]) -> Sequence[Evidence]:
+        images = [job.store.read_restored(row, sample.id) for sample in samples]
+        for image, sample in zip(images, samples, strict=True):
+            check_restored(row.derainer, sample, image)
+        return judge(images, samples)
+
+    def store(sample: Sample, evidence: Evidence) -> None:
+        job.store.write_evidence(row, sample.id, evidence, keys[sample.id])
+
+    yield from _in_batches(row, "judge", dataset, job.step.ids, job.batch, look, store)
+
+
+def input_of(sample: Sample, traits: Traits) -> Image:
+    """The image a derainer is given, as a copy that it may spoil."""
+    image = sample.clean if traits.reads == "clean" else sample.rainy
+    if image is None:
+        raise ImageError(f"{sample.id}: there is no clean image to read; leave this row out for real rain")
+    return image.copy()
+
+
+def check_restored(name: str, sample: Sample, image: object) -> None:
+    """Refuse anything but a uint8 RGB image of the sample's size.
+
+    Raises:
+        ImageError: Naming what came instead.
+    """
+    wanted = sample.rainy.shape
+    if not isinstance(image, np.ndarray):
+        raise ImageError(
+            f"{name} returned {type(image).__name__} for {sample.id}, expected a NumPy array {wanted} uint8"
+        )
+    if image.shape != wanted or image.dtype != np.uint8:
+        raise ImageError(
+            f"{name} changed {sample.id}: expected {wanted} uint8, got {image.shape} {image.dtype}. "
+            "Crop padding and convert to uint8 inside the derainer"
+        )
+
+
+def _in_batches(
+    row: Row,
+    stage: Literal["restore", "judge"],
+    dataset: Dataset,
+    ids: Sequence[str],
+    batch: int,
+    process: Callable[[Sequence[Sample]], Sequence[Product]],
+    store: Callable[[Sample, Product], None],
+) -> Iterator[Outcome]:
+    samples: list[Sample] = []
+    for id in ids:
+        try:
+            samples.append(dataset.load(id))
+        except Exception as error:
+            yield _failed(row, id, stage, error)
+        if len(samples) == batch or (samples and id == ids[-1]):
+            for _, same_size in groupby(samples, key=lambda sample: sample.truth.size):
+                yield from _one_batch(row, stage, list(same_size), process, store)
+            samples = []
+
+
+def _one_batch(
+    row: Row,
+    stage: Literal["restore", "judge"],
+    samples: Sequence[Sample],
+    process: Callable[[Sequence[Sample]], Sequence[Product]],
+    store: Callable[[Sample, Product], None],
+) -> Iterator[Outcome]:
+    started = perf_counter()
+    try:
+        products = process(samples)
+        if len(products) != len(samples):
+            raise ImageError(f"{stage} gave {len(products)} results for {len(samples)} images")
+    except UserError:
+        raise
+    except Exception as error:
+        if len(samples) == 1:
+            yield _failed(row, samples[0].id, stage, error)
+        else:  # find the image that is to blame; the others are fine
+            for sample in samples:
+                yield from _one_batch(row, stage, [sample], process, store)
+        return
+    seconds = (perf_counter() - started) / len(samples)
+    for sample, product in zip(samples, products, strict=True):
+        try:
+            store(sample, product)
+            yield Outcome(row, sample.id, seconds)
+        except ImageError as error:
+            yield _failed(row, sample.id, stage, error)
+
+
+def _failed(row: Row, id: str, stage: Literal["restore", "judge"], error: Exception) -> Outcome:
+    reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+    return Outcome(row, id, 0.0, Failure(row.dataset, row.derainer, row.task, id, stage, " ".join(reason.split())))
+
+
+@lru_cache(maxsize=1)
+def _kept_model(loader: Loader[Loaded_co]) -> Loaded_co:
+    """One model at a time: a derainer and a task model are never in memory together."""
+    return loader()
+
+
+@lru_cache(maxsize=4)
+def kept_data(loader: Loader[Loaded_co]) -> Loaded_co:
+    """Builders and datasets, each opened once in a process."""
+    return loader()
