@@ -1,1 +1,25 @@
-"""Derainers, one file each, and the table of their names."""
+"""Derainers, one file each, and the table of their names.
+
+A derainer is a factory ``build(options: Options) -> Derainer`` and one line below; published weights
+are rows of ``weights.csv``. Importing this package imports none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.contract import Derainer, Options
+from bench.registry import Registry
+
+DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
+    kind="derainer",
+    targets={
+        "rain": "derainers.identity:rain",
+        "clean": "derainers.identity:clean",
+        "classical": "derainers.guided_filter:classical",
+        "prenet": "derainers.prenet:prenet",
+        "prenet-rain100h": "derainers.prenet:prenet_rain100h",
+        "prenet-rain100l": "derainers.prenet:prenet_rain100l",
+    },
+    group="derainbench.derainers",
+)

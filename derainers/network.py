@@ -1,0 +1,173 @@
+"""A PyTorch network as a derainer: uint8 RGB in, tensors inside, uint8 RGB out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.contract import Image, Options, Traits
+from bench.errors import ImageError, UserError
+
+Forward = Callable[[Tensor], Tensor]
+ValueRange = tuple[float, float]
+
+
+class TorchDerainer:
+    """Runs a network over images of any size, singly or in batches of one size.
+
+    On the CPU a batch gives the bytes of single images, with any number of threads, if the network keeps
+    away from ``torch.sigmoid`` (see :func:`steady_sigmoid`): all other layers used here were found equal.
+
+    Args:
+        network: Float32 (N, 3, H, W) in ``value_range`` to the same shape.
+        traits: What the network can bear; ``multiple_of`` and ``quantisation`` are acted on here.
+        device: ``cpu``, ``cuda``, ...
+        order: Channel order that the network was trained with.
+        value_range: Values of black and white in the network's input and output.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        traits: Traits,
+        device: str = "cpu",
+        order: Literal["rgb", "bgr"] = "rgb",
+        value_range: ValueRange = (0.0, 1.0),
+    ) -> None:
+        self.traits = traits
+        self._device = device_of(device)
+        self._network = network.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self._order = order
+        self._range = value_range
+
+    def __call__(self, rainy: Image, /) -> Image:
+        """Restore one (H, W, 3) uint8 image."""
+        return self.restore_batch([rainy])[0]
+
+    def restore_batch(self, rainy: Sequence[Image], /) -> list[Image]:
+        """Restore images of one size, each as it would be alone.
+
+        Raises:
+            ImageError: An image is not uint8 (H, W, 3), the sizes differ, one image alone exceeds the memory,
+                or the network's output holds NaN.
+        """
+        if not rainy:
+            return []
+        _check(rainy)
+        if not self.traits.batchable:
+            return [restored for image in rainy for restored in self._restore([image])]
+        return self._restore(rainy)
+
+    def _restore(self, rainy: Sequence[Image]) -> list[Image]:
+        try:
+            return self._run(rainy)
+        except (RuntimeError, MemoryError) as error:
+            if not _is_out_of_memory(error):
+                raise
+        # Outside of the handler, so that the failed attempt's tensors are freed before the next.
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(rainy) == 1:
+            height, width = rainy[0].shape[:2]
+            raise ImageError(
+                f"{width}x{height} pixels do not fit into the memory of {self._device}; use smaller images"
+            )
+        half = len(rainy) // 2
+        return self._restore(rainy[:half]) + self._restore(rainy[half:])
+
+    def _run(self, rainy: Sequence[Image]) -> list[Image]:
+        height, width = rainy[0].shape[:2]
+        padded = pad_to_multiple(np.stack(rainy), self.traits.multiple_of)
+        with torch.inference_mode(), exact_float32():
+            x = to_tensor(padded, self._device, self._order, self._range)
+            y = self._network(x)[:, :, :height, :width]
+            if not torch.isfinite(y).all():
+                raise ImageError("the network's output holds NaN or infinite values")
+            return list(to_images(y, self._order, self._range, rounded=self.traits.quantisation == "round"))
+
+
+def torch_device_ready(options: Options) -> None:
+    """Apply the options that PyTorch keeps for the whole process: the number of CPU threads."""
+    if options.threads > 0:
+        torch.set_num_threads(options.threads)
+
+
+def device_of(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        UserError: There is no such device here.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"device {name!r}: expected cpu, cuda or cuda:N") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device {name!r}: PyTorch sees no CUDA device here. Use --device cpu")
+    return device
+
+
+def pad_to_multiple(images: Image, multiple_of: int) -> Image:
+    """Reflect (N, H, W, 3) at the right and the bottom until H and W are multiples of a number."""
+    height, width = images.shape[1:3]
+    down, right = -height % multiple_of, -width % multiple_of
+    if not (down or right):
+        return images
+    return np.pad(images, ((0, 0), (0, down), (0, right), (0, 0)), mode="reflect")
+
+
+def to_tensor(images: Image, device: torch.device, order: str, value_range: ValueRange) -> Tensor:
+    """Turn (N, H, W, 3) uint8 RGB into (N, 3, H, W) float32, channels last, black and white at ``value_range``."""
+    black, white = value_range
+    pixels = torch.from_numpy(images).to(device).permute(0, 3, 1, 2)
+    if order == "bgr":
+        pixels = pixels.flip(1)
+    x = pixels.to(torch.float32, memory_format=torch.channels_last).div_(255.0 / (white - black))
+    return x.add_(black) if black else x
+
+
+def to_images(y: Tensor, order: str, value_range: ValueRange, rounded: bool) -> Image:
+    """Turn (N, 3, H, W) floats into (N, H, W, 3) uint8 RGB, rounded or truncated, clipped to the range."""
+    black, white = value_range
+    scaled = (y.float() - black).mul_(255.0 / (white - black)).clamp_(0.0, 255.0)
+    if rounded:
+        scaled = scaled.round_()
+    pixels = scaled.to(torch.uint8)
+    if order == "bgr":
+        pixels = pixels.flip(1)
+    result: Image = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return result
+
+
+def steady_sigmoid(x: Tensor) -> Tensor:
+    """Sigmoid whose bits depend on neither batch nor threads.
+
+    On the CPU ``torch.sigmoid`` computes the ends of every thread's share by another formula than the
+    rest, so its last bit moves with batch size and thread count; ``tanh`` has no such seam.
+    """
+    return torch.tanh(x * 0.5).mul(0.5).add(0.5)
+
+
+@contextmanager
+def exact_float32() -> Iterator[None]:
+    """Forbid TensorFloat-32 (10 bits of mantissa) and run-to-run differences in CUDA convolutions."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
+
+
+def _check(rainy: Sequence[Image]) -> None:
+    for image in rainy:
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+            raise ImageError(f"expected a uint8 RGB image of shape (H, W, 3), got {image.dtype} {image.shape}")
+        if image.shape != rainy[0].shape:
+            raise ImageError(f"expected images of one size in a batch, got {rainy[0].shape} and {image.shape}")
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    known = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, known) or "allocate memory" in str(error).lower()
