@@ -1,0 +1,111 @@
+"""Streaks against slow references that were written for the test."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from synth.presets import preset
+from synth.rain_grid import blur, enlarge, grid_shape, shrink
+from synth.rain_random import draw, triangular, uniforms
+from synth.rain_streaks import UNIT, opacity_table, scale_of, splat, streaks_of
+
+
+def drawn(key="k", severity=1.0, size=(120, 160), **changes):
+    p = preset("coco350_y").with_changes(changes)
+    return p, streaks_of(p, draw(p, key), key, severity, size)
+
+
+def slow_splat(streaks, p, size):
+    """One streak, one row, one column at a time, in Python floats."""
+    plane = np.zeros(size)
+    columns = [getattr(streaks, name).astype(float) for name in streaks.__dataclass_fields__]
+    for left, top, drop, slope, width, thickness, waves, phase in zip(*columns, strict=True):
+        for row in range(max(0, math.floor(top)), min(size[0], math.ceil(top + drop) + 1)):
+            along = (row + 0.5 - top) / drop
+            fade = min(max(min(along, 1 - along) / p.taper, 0), 1)
+            turn = 2 * ((along * waves + phase) % 1) - 1
+            weight = fade * fade * (3 - 2 * fade) * (1 - p.flicker * turn * turn) * thickness
+            axis = left + slope * (row + 0.5 - top)
+            radius = 1.0 if width <= 1 else 0.85 * width + 0.35
+            for column in range(math.floor(axis - radius) - 1, math.ceil(axis + radius) + 1):
+                away = abs(column + 0.5 - axis) / radius
+                share = max(0, 1 - away) if width <= 1 else max(0, 1 - away * away) ** 2
+                if 0 <= column < size[1]:
+                    plane[row, column] += share * weight
+    return plane
+
+
+@pytest.mark.parametrize("changes", [{"width": 0.02}, {"width": 0.1, "angle": 40}, {"length": 1.5, "angle": -30}])
+def test_splat_equals_a_slow_one(changes):
+    size = (60, 80)
+    p, streaks = drawn(size=size, density=300, **changes)
+    fast, slow = splat(streaks, p, size) / UNIT, slow_splat(streaks, p, size) / UNIT
+    assert slow.max() > 0.1
+    np.testing.assert_allclose(fast, slow, atol=0.01)
+    assert abs(fast.sum() / slow.sum() - 1) < 1e-3
+
+
+def test_lower_severity_has_the_first_streaks_of_a_higher_one():
+    _, few = drawn(severity=0.25)
+    _, many = drawn(severity=1.0)
+    assert len(few.top) == pytest.approx(len(many.top) / 2, abs=1)
+    for name in few.__dataclass_fields__:
+        assert np.array_equal(getattr(few, name), getattr(many, name)[: len(few.top)])
+
+
+def test_sizes_distances_and_directions_are_as_described():
+    p, s = drawn(size=(480, 640), angle_spread=0, gust_probability=0, density=50000)
+    assert scale_of((480, 640)) == 480
+    length = s.drop * np.sqrt(1 + s.slope.astype(float) ** 2)
+    # A far streak of a slow drop up to a near one of the fastest: 9.2 m/s over the mean drop's 4 m/s.
+    assert 0.05 * p.length * p.closeness_min * 480 < length.min() * 2
+    assert length.max() < 2.4 * 1.6 * p.length * 480
+    assert s.width.min() == pytest.approx(0.9, abs=1e-4)
+    assert np.mean(s.width <= 1) > 0.8  # most rain is far
+    degrees = np.rad2deg(np.arctan(s.slope))
+    assert abs(degrees.mean()) < 0.3
+    assert np.abs(degrees).max() <= p.perspective + p.angle_jitter + 0.01
+    position = s.left + s.slope * s.drop / 2
+    assert np.corrcoef(position, degrees)[0, 1] > 0.8  # streaks fan out
+
+
+def test_opacity_rises_to_its_bound():
+    table = opacity_table(1.0, 0.8)
+    assert table[0] == 0
+    assert (np.diff(table) >= 0).all()
+    assert table[-1] < 0.8
+    assert table[UNIT] == pytest.approx(0.8 * (1 - math.exp(-1 / 0.8)), abs=1e-4)
+    assert not opacity_table(0.0, 0.8).any()
+
+
+def test_uniforms_are_uniform_and_a_prefix_of_more():
+    u = uniforms("key", "tag", 20000)
+    assert np.array_equal(u[:100], uniforms("key", "tag", 100))
+    assert np.abs(np.histogram(u, 20, (0, 1))[0] / 1000 - 1).max() < 0.12
+    assert abs(np.corrcoef(u, uniforms("key", "other", 20000))[0, 1]) < 0.03
+    t = triangular(u)
+    assert -1 <= t.min() < -0.97
+    assert 0.97 < t.max() < 1
+    assert t.var() == pytest.approx(1 / 6, rel=0.03)
+    # First number of PCG64 seeded with the first 16 bytes of SHA-256("key|tag"), recorded with NumPy 2.4.
+    assert u[0] == 0.12197950126542945
+
+
+def test_small_grids_match_scipy():
+    rng = np.random.default_rng(0)
+    grid = rng.integers(0, 65537, (30, 40, 3)) / 65536
+    expected = ndimage.gaussian_filter(grid, (2.5, 2.5, 0), mode="nearest", truncate=3.2)
+    np.testing.assert_allclose(blur(grid, 2.5), expected, atol=2e-3)
+    size = (480, 640)
+    assert grid_shape(size) == (30, 40)
+    large = enlarge(grid[..., 0], size)
+    expected = ndimage.zoom(grid[..., 0], 16, order=1, mode="nearest", grid_mode=True)
+    np.testing.assert_allclose(large, expected, atol=1e-4)
+
+
+def test_shrink_takes_means():
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    expected = image[::2, ::2].reshape(4, 8, 6, 8, 3).mean(axis=(1, 3)) / 255
+    np.testing.assert_allclose(shrink(image), expected, atol=1e-5)
