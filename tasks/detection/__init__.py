@@ -1,1 +1,1 @@
-"""Object detection."""
+"""Object detection: what a detector sees after the rain is removed."""

@@ -1,1 +1,1 @@
-"""Image quality."""
+"""Image quality: how near a restored image is to the clean one."""

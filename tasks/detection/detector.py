@@ -1,0 +1,66 @@
+"""What a detection backend must be, and what becomes of its output before it is evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from bench.contract import ClassSpace, Detections, Image, Sample
+from tasks.classes import apply_mapping
+from tasks.detection.summary import keep_detections
+
+LEAST_SCORE = 0.001
+MOST_BOXES = 300
+
+
+class Detector(Protocol):
+    """A loaded detector; class ids in its answers are those of ``space``."""
+
+    @property
+    def space(self) -> ClassSpace: ...  # noqa: D102
+
+    def __call__(self, images: Sequence[Image], /) -> Sequence[Detections]: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class DetectionJudge:
+    """A detector whose answers are in the dataset's classes.
+
+    Attributes:
+        detector: The model.
+        mapping: Model class id to dataset class id; detections of other classes are left out.
+    """
+
+    detector: Detector
+    mapping: Mapping[int, int]
+
+    def __call__(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Detections]:
+        """Detect objects in several restored images."""
+        answers = self.detector(images)
+        return [tidy(seen, self.mapping, image.shape[:2]) for seen, image in zip(answers, images, strict=True)]
+
+
+def tidy(seen: Detections, mapping: Mapping[int, int], size: tuple[int, ...]) -> Detections:
+    """Make raw detections into evidence.
+
+    Boxes are cut to the image. What is not finite, has no area left, scores less than ``LEAST_SCORE`` or
+    has no class in the dataset is left out, then all beyond the ``MOST_BOXES`` best.
+
+    Args:
+        seen: Raw detections.
+        mapping: Model class id to dataset class id.
+        size: (height, width) of the image.
+    """
+    height, width = size
+    limits = np.array([width, height, width, height], dtype=np.float64)
+    boxes = np.clip(seen.boxes, 0.0, limits)
+    class_ids = apply_mapping(seen.class_ids, mapping)
+    keep = np.isfinite(seen.boxes).all(axis=1) & (class_ids >= 0) & (seen.scores >= LEAST_SCORE)
+    keep &= (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    kept = keep_detections(Detections(boxes, seen.scores, class_ids, seen.masks), keep)
+    order = np.argsort(-kept.scores, kind="stable")[:MOST_BOXES]
+    masks = None if kept.masks is None else tuple(kept.masks[index] for index in order)
+    return Detections(kept.boxes[order], kept.scores[order], kept.class_ids[order], masks)

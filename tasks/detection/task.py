@@ -1,0 +1,119 @@
+"""The detection task: precision, recall, IoU and COCO's averages of one detector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.contract import (
+    Classes,
+    ClassSpace,
+    Detections,
+    Evidence,
+    FloatArray,
+    Instances,
+    Judge,
+    Options,
+    Parameters,
+    Summary,
+    Truth,
+)
+from bench.errors import UserError
+from tasks.classes import map_classes
+from tasks.detection.backends import BACKENDS, space_before_loading
+from tasks.detection.boxes import box_overlaps
+from tasks.detection.detector import LEAST_SCORE, MOST_BOXES, DetectionJudge
+from tasks.detection.settings import DetectionSettings
+from tasks.detection.summary import Scoring, summarise_objects
+from tasks.models import Checkpoint, find_checkpoint
+from tasks.scored import check_covered, choose_scored
+from tasks.settings import fingerprint, read_settings, split_model
+
+
+@dataclass(frozen=True)
+class DetectionTask:
+    """What one detector sees.
+
+    Attributes:
+        settings: The task's parameters.
+        checkpoint: The detector's weights.
+        space: The dataset's classes of objects; None if it has none.
+        scored: Ids of the classes that are scored.
+    """
+
+    settings: DetectionSettings
+    checkpoint: Checkpoint
+    space: ClassSpace | None
+    scored: tuple[int, ...]
+    name: str = "detection"
+
+    @property
+    def model(self) -> str:
+        """The checkpoint's short name."""
+        return self.checkpoint.label
+
+    @property
+    def protocol(self) -> str:
+        """Scoring rules in one line."""
+        at = self.settings
+        return (
+            f"greedy one-to-one per class, score >= {at.score:.2f}, IoU >= {at.overlap:.2f}, crowd ignored, "
+            f"pooled over images and {len(self.scored)} classes; iou_gt: best IoU of each true box, 0 if missed; "
+            f"AP, AR: pycocotools bbox; dump score >= {LEAST_SCORE}, NMS {at.nms_overlap:.2f}, {MOST_BOXES} boxes"
+        )
+
+    @property
+    def needs(self) -> frozenset[Literal["clean", "boxes", "masks", "label_map"]]:
+        """Detection is scored against boxes."""
+        return frozenset({"boxes"})
+
+    @property
+    def fingerprint(self) -> str:
+        """Model, weights and the parameters of inference."""
+        return fingerprint(
+            task=self.name,
+            model=self.settings.model.partition(":")[0],
+            weights=self.checkpoint.digest,
+            image_size=self.settings.image_size,
+            nms_overlap=self.settings.nms_overlap,
+            classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
+        )
+
+    def judge(self, options: Options) -> Judge:
+        """Load the detector.
+
+        Raises:
+            UserError: It cannot be had or has no class in common with the dataset.
+        """
+        if self.space is None:
+            raise UserError("task 'detection': the dataset has no labelled objects")
+        load = BACKENDS[self.settings.model.partition(":")[0]]
+        detector = load(self.checkpoint, options, self.settings)
+        mapping = map_classes(detector.space, self.space)
+        check_covered(self.space, self.scored, mapping, self.model)
+        return DetectionJudge(detector, mapping)
+
+    def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
+        """Precision, recall, IoU over true boxes, COCO's averages and the counts behind them."""
+        scoring = Scoring("bbox", overlaps_of_boxes, self.scored, self.settings.score, self.settings.overlap)
+        return summarise_objects(evidence, truths, scoring)
+
+
+def build(parameters: Parameters, classes: Classes) -> DetectionTask:
+    """Make the detection task.
+
+    Raises:
+        UserError: A wrong parameter, no such model, or no class in common with the dataset.
+    """
+    settings = read_settings(DetectionSettings, parameters, "detection")
+    model = split_model(settings.model, tuple(BACKENDS), "detection")
+    checkpoint = find_checkpoint(model.checkpoint, (".pt", ".onnx", ".tflite", ".torchscript"), "detection")
+    space = space_before_loading(checkpoint)
+    scored = choose_scored(classes.instances, space, settings.classes, "detection")
+    return DetectionTask(settings, checkpoint, classes.instances, scored)
+
+
+def overlaps_of_boxes(seen: Detections, truth: Instances) -> FloatArray:
+    """Overlaps of an image's detected with its true boxes."""
+    return box_overlaps(seen.boxes, truth.boxes, truth.crowd)

@@ -1,0 +1,187 @@
+"""Any ultralytics detector: PyTorch, TorchScript, ONNX or TFLite file, or a published name.
+
+ultralytics is licensed under the AGPL-3.0 and comes with the extra ``yolo``.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.contract import ClassSpace, Detections, Image, Options
+from bench.errors import MissingExtraError, UserError
+from tasks.classes import space_of_outputs
+from tasks.detection.detector import LEAST_SCORE, MOST_BOXES
+from tasks.detection.settings import DetectionSettings
+from tasks.devices import torch_for
+from tasks.models import Checkpoint
+
+SUFFIXES = (".pt", ".onnx", ".tflite", ".torchscript")
+_RUNTIMES = {".onnx": ("onnxruntime", "onnx"), ".tflite": ("ai_edge_litert", "tflite")}
+
+
+@dataclass(frozen=True)
+class UltralyticsDetector:
+    """A loaded ultralytics model.
+
+    Attributes:
+        model: ``ultralytics.YOLO``.
+        space: The model's classes, numbered from 0.
+        device: Where it runs.
+        image_size: Side to which images are letterboxed; exported files keep the one they were made with.
+        nms_overlap: Boxes of one class that overlap a better one by more are dropped.
+        batches: True if several images of one size may go through the network at once.
+    """
+
+    model: Any
+    space: ClassSpace
+    device: str
+    image_size: int
+    nms_overlap: float
+    batches: bool
+
+    def __call__(self, images: Sequence[Image]) -> Sequence[Detections]:
+        """Detect objects; images of equal size share a batch where the model takes batches."""
+        one_size = len({image.shape for image in images}) == 1
+        groups = [list(images)] if self.batches and one_size else [[image] for image in images]
+        return [answer for group in groups for answer in self._detect(group)]
+
+    def _detect(self, images: list[Image]) -> list[Detections]:
+        results = self.model.predict(
+            # ultralytics reads arrays as OpenCV does: blue first.
+            [np.ascontiguousarray(image[..., ::-1]) for image in images],
+            conf=LEAST_SCORE,
+            iou=self.nms_overlap,
+            max_det=MOST_BOXES,
+            imgsz=self.image_size,
+            device=self.device,
+            verbose=False,
+            save=False,
+        )
+        return [_detections(result) for result in results]
+
+
+def load_detector(checkpoint: Checkpoint, options: Options, settings: DetectionSettings) -> UltralyticsDetector:
+    """Load a detector.
+
+    Raises:
+        MissingExtraError: ultralytics or the file format's runtime is not installed.
+        UserError: The file cannot be had, is not trusted, or is not a detector.
+    """
+    path = checkpoint.locate(options)
+    check_trust(path, checkpoint, settings.trust_checkpoint)
+    torch_for(options, "detection by ultralytics")
+    yolo = _import_yolo()
+    _check_runtime(path)
+    try:
+        model = yolo(str(path), task=None if path.suffix == ".pt" else "detect", verbose=False)
+        names = _as_names(model.names) if path.suffix == ".pt" else peek_names(path)
+    except Exception as error:  # a damaged file fails in as many ways as there are formats
+        raise UserError(f"{path}: not a model that ultralytics reads ({type(error).__name__}: {error})") from error
+    if model.task != "detect":
+        raise UserError(f"{path}: is made for {model.task!r}, expected a detector")
+    if names is None:
+        raise UserError(f"{path}: holds no class names; export it again with a current ultralytics")
+    space = space_of_outputs(checkpoint.label, list(names.values()))
+    batches = path.suffix == ".pt" and options.device.startswith("cuda")
+    return UltralyticsDetector(model, space, options.device, settings.image_size, settings.nms_overlap, batches)
+
+
+def check_trust(path: Path, checkpoint: Checkpoint, trust: bool) -> None:
+    """Refuse a pickled model that nobody vouches for.
+
+    An ultralytics ``.pt`` file is a pickled program: loading it runs whatever its author put in.
+
+    Raises:
+        UserError: The file is neither published under its digest nor trusted by the user.
+    """
+    if path.suffix == ".pt" and not trust and checkpoint.published is None:
+        raise UserError(
+            f"{path}: refused: loading an ultralytics .pt file runs code that it contains, and its sha256 "
+            f"{checkpoint.digest[:12]}... is not in the table of published weights. If you trust its author, set the "
+            "parameter trust_checkpoint = true, or export it to .onnx"
+        )
+
+
+def peek_names(path: Path) -> dict[int, str] | None:
+    """Class names inside an exported model, read without running or importing anything.
+
+    Returns:
+        Output number to name, or None if the file says nothing.
+    """
+    try:
+        if path.suffix == ".onnx":
+            return _names_in_onnx(path.read_bytes())
+        if path.suffix in (".tflite", ".torchscript") and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                texts = [archive.read(name).decode() for name in archive.namelist() if _is_metadata(name)]
+            return _names_in_text(texts[0]) if texts else None
+    except (OSError, ValueError, SyntaxError, KeyError, zipfile.BadZipFile):
+        return None
+    return None
+
+
+def _is_metadata(name: str) -> bool:
+    return name in ("metadata.json", "temp_meta.txt") or name.endswith("extra/config.txt")
+
+
+def _names_in_text(text: str) -> dict[int, str]:
+    content = json.loads(text) if text.lstrip().startswith('{"') else ast.literal_eval(text)
+    return _as_names(content["names"])
+
+
+def _names_in_onnx(content: bytes) -> dict[int, str] | None:
+    # The metadata are plain strings at the end of the file: the key "names", then a Python dictionary.
+    found = re.search(rb"names\x12[\x00-\xff]{1,4}?(\{0: .*?\})", content[-200_000:], re.DOTALL)
+    return _as_names(found[1].decode()) if found else None
+
+
+def _as_names(names: object) -> dict[int, str]:
+    if isinstance(names, str):
+        names = ast.literal_eval(names)
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict):
+        raise ValueError("class names are neither a list nor a dictionary")
+    return {int(id): str(name) for id, name in sorted(names.items(), key=lambda item: int(item[0]))}
+
+
+def _detections(result: Any) -> Detections:  # noqa: ANN401  ultralytics has no types
+    boxes = result.boxes.cpu().numpy()
+    return Detections(
+        boxes=boxes.xyxy.astype(np.float64).reshape(-1, 4),
+        scores=boxes.conf.astype(np.float64),
+        class_ids=boxes.cls.astype(np.int64),
+    )
+
+
+def _import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
+    # It would otherwise install packages by itself and report each use to its makers.
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_VERBOSE", "false")
+    try:
+        from ultralytics.models import YOLO
+        from ultralytics.utils.events import events
+    except ImportError as error:
+        raise MissingExtraError("ultralytics", "yolo", "detection by ultralytics") from error
+    events.enabled = False
+    return YOLO
+
+
+def _check_runtime(path: Path) -> None:
+    if path.suffix not in _RUNTIMES:
+        return
+    from importlib.util import find_spec
+
+    module, extra = _RUNTIMES[path.suffix]
+    if find_spec(module) is None:
+        raise MissingExtraError(module.replace("_", "-"), extra, f"reading {path.suffix} files")

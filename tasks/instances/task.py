@@ -1,0 +1,118 @@
+"""The instance segmentation task: COCO's averages over masks, and precision, recall and mask IoU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.contract import (
+    Classes,
+    ClassSpace,
+    Detections,
+    Evidence,
+    FloatArray,
+    Instances,
+    Judge,
+    Options,
+    Parameters,
+    Summary,
+    Truth,
+)
+from bench.errors import UserError
+from tasks.classes import map_classes
+from tasks.detection.detector import DetectionJudge
+from tasks.detection.summary import Scoring, summarise_objects
+from tasks.instances.settings import InstanceSettings
+from tasks.instances.torchvision import load_segmenter
+from tasks.rle import mask_overlaps
+from tasks.scored import check_covered, choose_scored
+from tasks.settings import fingerprint, read_settings, split_model
+from tasks.torchvision_models import TorchvisionCheckpoint, find_torchvision, outputs_before_loading
+
+
+@dataclass(frozen=True)
+class InstanceTask:
+    """The objects that one network finds and outlines.
+
+    Attributes:
+        settings: The task's parameters.
+        checkpoint: The network's weights.
+        space: The dataset's classes of objects; None if it has none.
+        scored: Ids of the classes that are scored.
+    """
+
+    settings: InstanceSettings
+    checkpoint: TorchvisionCheckpoint
+    space: ClassSpace | None
+    scored: tuple[int, ...]
+    name: str = "instances"
+
+    @property
+    def model(self) -> str:
+        """The checkpoint's short name."""
+        return self.checkpoint.label
+
+    @property
+    def protocol(self) -> str:
+        """Scoring rules in one line."""
+        at = self.settings
+        return (
+            f"masks at probability 0.5; greedy one-to-one per class, score >= {at.score:.2f}, mask IoU >= "
+            f"{at.overlap:.2f}, crowd ignored, pooled over images and {len(self.scored)} classes; iou_gt: best mask "
+            "IoU of each true object, 0 if missed; AP, AR: pycocotools segm"
+        )
+
+    @property
+    def needs(self) -> frozenset[Literal["clean", "boxes", "masks", "label_map"]]:
+        """Instance segmentation is scored against masks."""
+        return frozenset({"masks"})
+
+    @property
+    def fingerprint(self) -> str:
+        """Architecture, weights and the dataset's classes."""
+        return fingerprint(
+            task=self.name,
+            model=self.checkpoint.model.name,
+            weights=self.checkpoint.digest,
+            classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
+        )
+
+    def judge(self, options: Options) -> Judge:
+        """Load the network.
+
+        Raises:
+            UserError: It cannot be had or has no class in common with the dataset.
+        """
+        if self.space is None:
+            raise UserError("task 'instances': the dataset has no labelled objects")
+        segmenter = load_segmenter(self.checkpoint, options, self.space)
+        mapping = map_classes(segmenter.space, self.space)
+        check_covered(self.space, self.scored, mapping, self.model)
+        return DetectionJudge(segmenter, mapping)
+
+    def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
+        """Precision, recall, mask IoU over true objects, COCO's averages and the counts behind them."""
+        scoring = Scoring("segm", overlaps_of_masks, self.scored, self.settings.score, self.settings.overlap)
+        return summarise_objects(evidence, truths, scoring)
+
+
+def build(parameters: Parameters, classes: Classes) -> InstanceTask:
+    """Make the instance segmentation task.
+
+    Raises:
+        UserError: A wrong parameter, no such model, or no class in common with the dataset.
+    """
+    settings = read_settings(InstanceSettings, parameters, "instances")
+    model = split_model(settings.model, ("torchvision",), "instances")
+    checkpoint = find_torchvision(model.checkpoint, masks=True, task="instances")
+    space = outputs_before_loading(checkpoint)
+    scored = choose_scored(classes.instances, space, settings.classes, "instances")
+    return InstanceTask(settings, checkpoint, classes.instances, scored)
+
+
+def overlaps_of_masks(seen: Detections, truth: Instances) -> FloatArray:
+    """Overlaps of an image's detected with its true masks."""
+    if seen.masks is None or truth.masks is None:
+        raise ValueError("mask scores need masks on both sides")
+    return mask_overlaps(seen.masks, truth.masks, truth.crowd)

@@ -1,0 +1,86 @@
+"""From a network's class scores to a label map in the dataset's ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.contract import UNLABELLED, Image, LabelMap, Sample
+from bench.errors import UserError
+from tasks.semantic.settings import Triple
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How an image becomes a network's input.
+
+    Attributes:
+        mean: Per RGB channel, of values in [0, 1].
+        deviation: Per RGB channel.
+        multiple_of: Sides are padded with zeros to a multiple of this, after normalisation.
+    """
+
+    mean: Triple
+    deviation: Triple
+    multiple_of: int
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A loaded network that gives every pixel a class of the dataset.
+
+    Attributes:
+        network: Takes (B, 3, H, W) float32, gives (B, K, h, w) class scores.
+        preparation: How images become its input.
+        outputs: Output number to dataset id; outputs without one are predicted as ``UNLABELLED``, which is wrong
+            wherever the truth has a label.
+        device: Where the network is.
+    """
+
+    network: Any
+    preparation: Preparation
+    outputs: Mapping[int, int]
+    device: str
+
+    def __call__(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[LabelMap]:
+        """Segment several restored images; on a GPU, images of equal size share a batch."""
+        together = self.device.startswith("cuda") and len({image.shape for image in images}) == 1
+        groups = [list(images)] if together else [[image] for image in images]
+        return [labels for group in groups for labels in self._segment(group)]
+
+    def _segment(self, images: list[Image]) -> list[LabelMap]:
+        import torch
+        from torch.nn import functional
+
+        batch = torch.stack([_input(image, self.preparation) for image in images]).to(self.device)
+        height, width = images[0].shape[:2]
+        bottom, right = (-side % self.preparation.multiple_of for side in (height, width))
+        padded = functional.pad(batch, (0, right, 0, bottom))
+        with torch.inference_mode():
+            scores = self.network(padded)
+            if scores.shape[-2:] != padded.shape[-2:]:
+                # Scores are resized, never labels: a label between two classes is a third class.
+                scores = functional.interpolate(scores, padded.shape[-2:], mode="bilinear", align_corners=False)
+        winners = scores[..., :height, :width].argmax(dim=1).cpu().numpy()
+        table = self._table(scores.shape[1])
+        return [table[winner] for winner in winners]
+
+    def _table(self, outputs: int) -> LabelMap:
+        if missing := [output for output in self.outputs if output >= outputs]:
+            raise UserError(f"the network has {outputs} outputs, expected at least {max(missing) + 1}")
+        table = np.full(outputs, UNLABELLED, dtype=np.uint8)
+        for output, id in self.outputs.items():
+            table[output] = id
+        return table
+
+
+def _input(image: Image, preparation: Preparation) -> Any:  # noqa: ANN401  a tensor; torch is imported late
+    import torch
+
+    pixels = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1) / 255.0
+    mean = torch.tensor(preparation.mean).view(3, 1, 1)
+    deviation = torch.tensor(preparation.deviation).view(3, 1, 1)
+    return (pixels - mean) / deviation

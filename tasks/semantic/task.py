@@ -1,0 +1,195 @@
+"""The semantic segmentation task: mPA and mIoU from one confusion matrix over the dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bench.contract import (
+    Classes,
+    ClassSpace,
+    Evidence,
+    ImageMeasure,
+    IntArray,
+    Judge,
+    Measure,
+    Options,
+    Parameters,
+    Summary,
+    Truth,
+)
+from bench.errors import UserError
+from tasks.classes import known_spaces, map_classes
+from tasks.scored import choose_scored
+from tasks.semantic.confusion import Scores, confusion_matrix, scores_of
+from tasks.semantic.segmenter import Preparation, Segmenter
+from tasks.semantic.settings import SemanticSettings
+from tasks.semantic.smp import SmpCheckpoint, find_smp, load_smp
+from tasks.settings import fingerprint, read_settings, split_model
+
+
+@dataclass(frozen=True)
+class SemanticTask:
+    """What one segmenter sees.
+
+    Attributes:
+        settings: The task's parameters.
+        checkpoint: The network's weights.
+        space: The classes of the dataset's label maps; None if it has none.
+        scored: Ids of the classes that are scored.
+    """
+
+    settings: SemanticSettings
+    checkpoint: SmpCheckpoint
+    space: ClassSpace | None
+    scored: tuple[int, ...]
+    name: str = "semantic"
+
+    @property
+    def model(self) -> str:
+        """The checkpoint's short name."""
+        return self.checkpoint.label
+
+    @property
+    def protocol(self) -> str:
+        """Scoring rules in one line."""
+        return (
+            f"one confusion matrix over the dataset, {len(self.scored)} classes, 255 dropped, means over classes "
+            "present in the truth (FCN definitions), predictions outside the classes are wrong"
+        )
+
+    @property
+    def needs(self) -> frozenset[Literal["clean", "boxes", "masks", "label_map"]]:
+        """Semantic segmentation is scored against label maps."""
+        return frozenset({"label_map"})
+
+    @property
+    def fingerprint(self) -> str:
+        """Model, weights, input preparation and the dataset's classes."""
+        return fingerprint(
+            task=self.name,
+            weights=self.checkpoint.digest,
+            settings=self.settings.model_dump(exclude={"model", "classes"}),
+            classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
+        )
+
+    def judge(self, options: Options) -> Judge:
+        """Load the network.
+
+        Raises:
+            UserError: It cannot be had, or its outputs do not fit the dataset's classes.
+        """
+        if self.space is None:
+            raise UserError("task 'semantic': the dataset has no label maps")
+        model = space_of_model(self.settings.outputs, self.space)
+        network = load_smp(self.checkpoint, options)
+        check_outputs(network, model, self.settings.outputs)
+        preparation = Preparation(self.settings.mean, self.settings.deviation, self.settings.multiple_of)
+        return Segmenter(network, preparation, outputs_of(model, self.space), options.device)
+
+    def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
+        """MPA, mIoU, pixel accuracy and frequency-weighted IoU, then every class's IoU."""
+        total = np.zeros((len(self.scored), len(self.scored) + 1), dtype=np.int64)
+        per_image: list[ImageMeasure] = []
+        for id in sorted(evidence):
+            matrix = self._matrix(id, evidence[id], truths[id])
+            total += matrix
+            if (scores := scores_of(matrix)) is not None:
+                per_image.append(ImageMeasure(id, "mIoU", 100 * scores.mean_iou))
+                per_image.append(ImageMeasure(id, "mPA", 100 * scores.mean_accuracy))
+                per_image.append(ImageMeasure(id, "pixel_accuracy", 100 * scores.pixel_accuracy))
+        overall = scores_of(total)
+        names = {} if self.space is None else dict(zip(self.space.ids, self.space.names, strict=True))
+        measures = [] if overall is None else measures_of(overall, [names[id] for id in self.scored], len(evidence))
+        return Summary(tuple(measures), tuple(per_image))
+
+    def _matrix(self, id: str, seen: Evidence, truth: Truth) -> IntArray:
+        if not isinstance(seen, np.ndarray):
+            raise TypeError(f"{id}: expected a label map, got {type(seen).__name__}")
+        if truth.label_map is None or self.space is None:
+            raise UserError(f"{id}: has no label map to score against")
+        try:
+            matrix = confusion_matrix(seen, truth.label_map, self.space.ids)
+        except ValueError as error:
+            raise UserError(f"{id}: {error}") from error
+        return _restrict(matrix, [self.space.ids.index(id) for id in self.scored])
+
+
+def build(parameters: Parameters, classes: Classes) -> SemanticTask:
+    """Make the semantic segmentation task.
+
+    Raises:
+        UserError: A wrong parameter, no such model, or no class in common with the dataset.
+    """
+    settings = read_settings(SemanticSettings, parameters, "semantic")
+    model = split_model(settings.model, ("smp",), "semantic")
+    checkpoint = find_smp(model.checkpoint)
+    space = None if classes.labels is None else space_of_model(settings.outputs, classes.labels)
+    scored = choose_scored(classes.labels, space, settings.classes, "semantic")
+    return SemanticTask(settings, checkpoint, classes.labels, scored)
+
+
+def space_of_model(outputs: str, dataset: ClassSpace) -> ClassSpace:
+    """Classes of a network's outputs.
+
+    Args:
+        outputs: ``dataset`` or the name of a known label space.
+        dataset: The dataset's classes.
+
+    Raises:
+        UserError: No such label space.
+    """
+    if outputs == "dataset":
+        return ClassSpace("dataset", tuple(range(len(dataset.names))), dataset.names)
+    known = known_spaces()
+    if outputs not in known:
+        raise UserError(f"task 'semantic': parameter 'outputs': expected dataset, {', '.join(known)}, got {outputs!r}")
+    return known[outputs]
+
+
+def outputs_of(model: ClassSpace, dataset: ClassSpace) -> dict[int, int]:
+    """Output number of the network to dataset id."""
+    if model.name == "dataset":
+        return dict(enumerate(dataset.ids))
+    return map_classes(model, dataset)
+
+
+def check_outputs(network: object, model: ClassSpace, outputs: str) -> None:
+    """Make sure that the network has one output a class.
+
+    Raises:
+        UserError: It has more or fewer, so that the classes' order cannot be right.
+    """
+    head = getattr(network, "segmentation_head", None)
+    convolution = None if head is None else head[0]
+    count = getattr(convolution, "out_channels", len(model.ids))
+    if count != len(model.ids):
+        raise UserError(
+            f"task 'semantic': the network has {count} outputs, but outputs = {outputs!r} has {len(model.ids)} "
+            "classes; set the parameter 'outputs' to the label space that the network was trained on"
+        )
+
+
+def measures_of(scores: Scores, names: list[str], images: int) -> list[Measure]:
+    """Measures of a dataset, the main ones first."""
+    means = {
+        "mPA": scores.mean_accuracy,
+        "mIoU": scores.mean_iou,
+        "pixel_accuracy": scores.pixel_accuracy,
+        "fwIoU": scores.frequency_weighted_iou,
+    }
+    classes = {f"iou[{name}]": float(value) for name, value in zip(names, scores.iou, strict=True)}
+    defined = {name: value for name, value in (means | classes).items() if np.isfinite(value)}
+    measures = [Measure(name, 100 * value, "%", images) for name, value in defined.items()]
+    measures.insert(len(means), Measure("classes_scored", float(scores.present), "", images))
+    return measures
+
+
+def _restrict(matrix: IntArray, scored: list[int]) -> IntArray:
+    """Keep the rows of the scored classes; predictions of all others go to the last column."""
+    rows = matrix[scored]
+    others = rows.sum(axis=1) - rows[:, scored].sum(axis=1)
+    return np.concatenate([rows[:, scored], others[:, None]], axis=1)

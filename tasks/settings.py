@@ -1,0 +1,76 @@
+"""A task's parameters: checked once, frozen, and every fault named."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from bench.contract import Parameters
+from bench.errors import UserError
+
+
+class Settings(BaseModel):
+    """Base of every task's parameters: immutable, unknown names refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+
+SettingsType = TypeVar("SettingsType", bound=Settings)
+
+
+def read_settings(kind: type[SettingsType], parameters: Parameters, task: str) -> SettingsType:
+    """Check parameters against their model.
+
+    Raises:
+        UserError: A name that does not exist, or a value of the wrong type or outside its range.
+    """
+    try:
+        return kind.model_validate(dict(parameters))
+    except ValidationError as error:
+        faults = [_fault(dict(fault), kind) for fault in error.errors()]
+        raise UserError(f"task {task!r}: {'; '.join(faults)}") from error
+
+
+def _fault(fault: dict[str, object], kind: type[Settings]) -> str:
+    place = fault["loc"]
+    name = ".".join(map(str, place)) if isinstance(place, tuple) else str(place)
+    if fault["type"] != "extra_forbidden":
+        return f"parameter {name!r}: {fault['msg']}, got {fault['input']!r}"
+    near = difflib.get_close_matches(name, kind.model_fields, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(kind.model_fields)}"
+    return f"unknown parameter {name!r}. {hint}"
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """``BACKEND:CHECKPOINT`` taken apart.
+
+    Attributes:
+        backend: The library that runs the model.
+        checkpoint: A published name, a file or a folder.
+    """
+
+    backend: str
+    checkpoint: str
+
+
+def split_model(model: str, backends: tuple[str, ...], task: str) -> ModelName:
+    """Take ``BACKEND:CHECKPOINT`` apart.
+
+    Raises:
+        UserError: No colon, or a backend that this task does not have.
+    """
+    backend, colon, checkpoint = model.partition(":")
+    if not colon or not checkpoint or backend not in backends:
+        forms = " or ".join(f"{name}:CHECKPOINT" for name in backends)
+        raise UserError(f"task {task!r}: parameter 'model': expected {forms}, got {model!r}")
+    return ModelName(backend, checkpoint)
+
+
+def fingerprint(**facts: object) -> str:
+    """One line of JSON that names everything by which the evidence could change."""
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
