@@ -13,7 +13,7 @@ from pycocotools import mask as _typed_mask
 from bench.contract import Instances, Rle
 from bench.errors import ImageError
 
-Json: TypeAlias = Mapping[str, object]
+Json: TypeAlias = Mapping[str, Any]
 
 coco_mask: Any = _typed_mask
 """pycocotools' own annotations know only some of the forms that its functions accept."""
@@ -167,8 +167,8 @@ def _box(record: Json, where: str) -> list[float]:
 
 def _area(record: Json, box: Sequence[float], mask: Rle | None) -> float:
     area = record.get("area")
-    if is_number(area) and cast(float, area) >= 0:
-        return float(cast(float, area))
+    if area is not None and is_number(area) and area >= 0:
+        return float(area)
     return float(coco_mask.area(mask)) if mask is not None else box[2] * box[3]
 
 

@@ -22,6 +22,7 @@ from bench.contract import Classes, Failure, Image, Parameter, Parameters, Photo
 from bench.errors import ImageError, UserError
 from bench.files import key_of, safe_name, write_json, write_text
 from bench.images import write_png
+from bench.registry import Entry
 from synth import RAINS, SOURCES
 from synth.annotations import write_annotations
 from synth.dataset import FORMAT, FolderDataset, open_dataset
@@ -80,6 +81,13 @@ class FolderBuilder:
     """Renders a recipe into a folder; see :class:`bench.contract.DatasetBuilder`.
 
     Several processes may each open one on the same folder and render images of their own.
+
+    Attributes:
+        recipe: How the dataset is made.
+        folder: Where.
+        source: The opened source of photographs.
+        renderer: What rains; None for sources that bring rainy images.
+        code: Digest of the code of both.
     """
 
     recipe: Recipe
@@ -240,8 +248,9 @@ def open_builder(recipe: Recipe, folder: Path) -> FolderBuilder:
     entry = SOURCES.find(recipe.source)
     source = SOURCES.load(entry)(recipe.root, recipe.parameters)
     renderer = open_renderer(recipe.rain, recipe.rain_parameters) if recipe.rain else None
+    code = key_of(entry.code_version(), _rain_entry(recipe.rain).code_version() if recipe.rain else "")
     (folder / "rows").mkdir(parents=True, exist_ok=True)
-    return FolderBuilder(recipe, folder, source, renderer, entry.code_version())
+    return FolderBuilder(recipe, folder, source, renderer, code)
 
 
 def open_renderer(rain: str, parameters: Parameters) -> Renderer:
@@ -250,10 +259,13 @@ def open_renderer(rain: str, parameters: Parameters) -> Renderer:
     Raises:
         UserError: There is none of that name, or it does not take these parameters.
     """
-    if rain in preset_names():
-        return RAINS.load(RAINS.find("streaks"))({**parameters, "preset": rain})
+    changes = {**parameters, "preset": rain} if rain in preset_names() else parameters
+    return RAINS.load(_rain_entry(rain))(changes)
+
+
+def _rain_entry(rain: str) -> Entry:
     try:
-        return RAINS.load(RAINS.find(rain))(parameters)
+        return RAINS.find("streaks" if rain in preset_names() else rain)
     except UserError as error:
         raise UserError(f"{error}. Presets: {', '.join(preset_names())}") from error
 

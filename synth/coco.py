@@ -226,6 +226,6 @@ def _fault(image: Json, name: str, numbers: set[int]) -> str:
         return f"expected a whole number as image id, found {image.get('id')!r}"
     if image["id"] in numbers:
         return f"image id {image['id']} is used twice in the label file"
-    if not all(type(image.get(side)) is int and 0 < int(str(image[side])) < 10**5 for side in ("height", "width")):
+    if not all(type(image.get(side)) is int and 0 < image[side] < 10**5 for side in ("height", "width")):
         return f"impossible size {image.get('width')!r}x{image.get('height')!r} in the label file"
     return ""
