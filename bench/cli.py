@@ -278,11 +278,14 @@ def _pairs(texts: list[str], option: str, form: str) -> dict[str, str]:
 
 
 def _print_table(frame: pd.DataFrame, title: str) -> None:
+    from rich import box
     from rich.table import Table
 
-    shown = Table(title=escape(title), title_justify="left")
+    shown = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for index, column in enumerate(frame.columns):
-        shown.add_column(escape(str(column)), justify="left" if index == 0 else "right", overflow="fold")
+        # Broken before its protocol and its unit, a metric's name is as narrow as its numbers.
+        heading = escape(str(column)).replace("@", "\n@").replace(" (", "\n(")
+        shown.add_column(heading, justify="right" if index else "left", overflow="fold", no_wrap=not index)
     for row in frame.itertuples(index=False):
         shown.add_row(*(escape(str(cell)) for cell in row))
     out_console.print(shown)

@@ -33,7 +33,7 @@ class DatasetConfig(_Model):
         parameters: Settings of the reader.
         rain: Rain preset; empty when the source brings its own rain.
         rain_parameters: Changes to the preset.
-        severity: 1 to 5; 3 is the preset as it is.
+        severity: 1 is the preset as it is; less is lighter, more is heavier.
         count: How many images are chosen; 0 takes all.
         size: ``WxH`` (either orientation) or ``any``.
         seed: Chooses the images and the rain.
@@ -45,7 +45,7 @@ class DatasetConfig(_Model):
     parameters: Mapping[str, Parameter] = Field(default_factory=dict)
     rain: str = ""
     rain_parameters: Mapping[str, Parameter] = Field(default_factory=dict)
-    severity: int = Field(default=3, ge=1, le=5)
+    severity: float = Field(default=1.0, gt=0, le=10)
     count: int = Field(default=0, ge=0)
     size: Size = "any"
     seed: int = Field(default=2020, ge=0)
@@ -179,12 +179,8 @@ def resolve_roots(suite: Suite, roots: Mapping[str, Path]) -> dict[str, Path | N
             continue
         path = roots.get(dataset.root, Path(dataset.root))
         if not path.is_dir():
-            option = f"--{dataset.root}" if dataset.root in ("coco", "bdd") else f"--data {dataset.root}="
-            given = f"{path} is not a folder. " if dataset.root in roots else ""
-            raise UserError(
-                f"dataset {name}: {given}Say where it is: {option.removesuffix('=')} DIR".replace(
-                    f"--data {dataset.root} DIR", f"--data {dataset.root}=DIR"
-                )
-            )
+            option = f"--{dataset.root} DIR" if dataset.root in ("coco", "bdd") else f"--data {dataset.root}=DIR"
+            given = f"{path} is no folder" if dataset.root in roots else "its folder is not known"
+            raise UserError(f"dataset {name}: {given}. Say where the photographs are: {option}")
         found[name] = path.resolve()
     return found

@@ -87,10 +87,12 @@ def wide(
     rows = derainers or list(dict.fromkeys(record.derainer for record in chosen))
     if not every_metric:
         chosen = sorted((record for record in chosen if _base(record) in HEADLINES), key=_headline)
+    counts = _counts(chosen)
     cells: dict[str, dict[str, str]] = {name: {"derainer": name} for name in rows}
     for record in chosen:
         heading = record.metric + (f" ({record.unit})" if record.unit else "")
-        cells[record.derainer][heading] = _number(record.value, record.unit)
+        digits = 0 if record.metric in counts else _DIGITS.get(record.unit, 4)
+        cells[record.derainer][heading] = f"{record.value:.{digits}f}"
     for name in rows:
         cells[name]["images"] = _coverage([record for record in chosen if record.derainer == name])
     headings = dict.fromkeys(heading for row in cells.values() for heading in row if heading != "images")
@@ -102,7 +104,8 @@ def render(frame: pd.DataFrame, format: Format) -> str:
     if format == "csv":
         return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
     if format == "md":
-        return frame.to_markdown(index=False, disable_numparse=True) + "\n"
+        alignment = ["left", *["right"] * (len(frame.columns) - 1)]
+        return str(frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)) + "\n"
     return frame.to_latex(index=False, escape=True, column_format="l" + "r" * (len(frame.columns) - 1))
 
 
@@ -120,10 +123,13 @@ def _coverage(records: Sequence[Record]) -> str:
     return f"{fewest.images}/{fewest.expected}" if fewest else ""
 
 
-def _number(value: float, unit: str) -> str:
-    if not unit and value.is_integer():
-        return f"{value:.0f}"
-    return f"{value:.{_DIGITS.get(unit, 4)}f}"
+def _counts(records: Sequence[Record]) -> set[str]:
+    """Metrics that count something: no unit, whole in every row, and not all 0 or 1."""
+    values: dict[str, list[float]] = {}
+    for record in records:
+        if not record.unit:
+            values.setdefault(record.metric, []).append(record.value)
+    return {metric for metric, found in values.items() if max(found) > 1 and all(map(float.is_integer, found))}
 
 
 def _record(row: Mapping[object, str]) -> Record:
