@@ -265,6 +265,13 @@ class BatchDerainer(Protocol):
     def restore_batch(self, rainy: Sequence[Image], /) -> Sequence[Image]: ...
 
 
+@runtime_checkable
+class NamedDerainer(Protocol):
+    """A derainer that has to know which image it is given, such as a folder of finished images."""
+
+    def restore_named(self, rainy: Image, id: str, /) -> Image: ...
+
+
 class Judge(Protocol):
     """A loaded task model: looks at restored images and says what it saw, one evidence per image."""
 

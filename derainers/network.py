@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bench.contract import Image, Options, Traits
 from bench.errors import ImageError, UserError
+from derainers.pixels import check_images, pad_to_multiple
 
 Forward = Callable[[Tensor], Tensor]
 ValueRange = tuple[float, float]
@@ -58,7 +59,7 @@ class TorchDerainer:
         """
         if not rainy:
             return []
-        _check(rainy)
+        check_images(rainy)
         if not self.traits.batchable:
             return [restored for image in rainy for restored in self._restore([image])]
         return self._restore(rainy)
@@ -112,15 +113,6 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-def pad_to_multiple(images: Image, multiple_of: int) -> Image:
-    """Reflect (N, H, W, 3) at the right and the bottom until H and W are multiples of a number."""
-    height, width = images.shape[1:3]
-    down, right = -height % multiple_of, -width % multiple_of
-    if not (down or right):
-        return images
-    return np.pad(images, ((0, 0), (0, down), (0, right), (0, 0)), mode="reflect")
-
-
 def to_tensor(images: Image, device: torch.device, order: str, value_range: ValueRange) -> Tensor:
     """Turn (N, H, W, 3) uint8 RGB into (N, 3, H, W) float32, channels last, black and white at ``value_range``."""
     black, white = value_range
@@ -158,14 +150,6 @@ def exact_float32() -> Iterator[None]:
     """Forbid TensorFloat-32 (10 bits of mantissa) and run-to-run differences in CUDA convolutions."""
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         yield
-
-
-def _check(rainy: Sequence[Image]) -> None:
-    for image in rainy:
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise ImageError(f"expected a uint8 RGB image of shape (H, W, 3), got {image.dtype} {image.shape}")
-        if image.shape != rainy[0].shape:
-            raise ImageError(f"expected images of one size in a batch, got {rainy[0].shape} and {image.shape}")
 
 
 def _is_out_of_memory(error: Exception) -> bool:

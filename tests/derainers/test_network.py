@@ -11,12 +11,12 @@ torch = pytest.importorskip("torch")
 from derainers.network import (  # noqa: E402  (torch may be absent)
     TorchDerainer,
     device_of,
-    pad_to_multiple,
     steady_sigmoid,
     to_images,
     to_tensor,
     torch_device_ready,
 )
+from derainers.pixels import pad_to_multiple  # noqa: E402
 
 CPU = torch.device("cpu")
 
