@@ -89,17 +89,6 @@ class Tally:
         return _ratio(self.matched_overlap_sum, self.true_positives)
 
 
-def select(labelled: Labelled, keep: BoolArray) -> Labelled:
-    """The same image with some detections only."""
-    return Labelled(
-        overlaps=labelled.overlaps[keep],
-        scores=labelled.scores[keep],
-        classes=labelled.classes[keep],
-        true_classes=labelled.true_classes,
-        crowd=labelled.crowd,
-    )
-
-
 def match(labelled: Labelled, threshold: float) -> Matching:
     """Match in descending order of score (ties in the given order).
 

@@ -21,7 +21,7 @@ from bench.contract import (
 )
 from bench.errors import UserError
 from tasks.detection.coco import CocoTables, Kind
-from tasks.detection.matching import Labelled, Tally, add_up, match, select, tally
+from tasks.detection.matching import Labelled, Tally, add_up, match, tally
 
 Overlaps = Callable[[Detections, Instances], FloatArray]
 
@@ -91,10 +91,11 @@ def labelled_objects(seen: Detections, truth: Instances, scoring: Scoring) -> tu
     """
     known = np.isin(truth.class_ids, scoring.class_ids)
     solid = (truth.boxes[:, 2] > truth.boxes[:, 0]) & (truth.boxes[:, 3] > truth.boxes[:, 1])
-    truth = keep_truths(truth, known & solid)
-    labelled = Labelled(scoring.overlaps(seen, truth), seen.scores, seen.class_ids, truth.class_ids, truth.crowd)
-    keep = np.isin(seen.class_ids, scoring.class_ids) & (seen.scores >= scoring.score)
-    return select(labelled, keep), int((known & ~solid).sum())
+    there = keep_truths(truth, known & solid)
+    seen = keep_detections(seen, np.isin(seen.class_ids, scoring.class_ids) & (seen.scores >= scoring.score))
+    overlaps = scoring.overlaps(seen, there)
+    labelled = Labelled(overlaps, seen.scores, seen.class_ids, there.class_ids, there.crowd)
+    return labelled, int((known & ~solid).sum())
 
 
 def keep_truths(truth: Instances, keep: BoolArray) -> Instances:

@@ -1,0 +1,78 @@
+"""Class tables are complete, and mapping goes by meaning, not by number or spelling."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.contract import ClassSpace
+from bench.errors import UserError
+from tasks.classes import known_spaces, map_classes, space_of_outputs
+
+DARKNET = {"motorcycle": "motorbike", "airplane": "aeroplane", "couch": "sofa", "tv": "tvmonitor"}
+
+
+def test_spaces_have_the_sizes_and_gaps_of_their_definitions() -> None:
+    spaces = known_spaces()
+    assert {name: len(space.ids) for name, space in spaces.items()} == {
+        "coco80": 80, "coco": 80, "bdd": 10, "cityscapes": 19, "camvid": 11,
+    }  # fmt: skip
+    # torchvision's documentation lists these ids of the 91 as N/A.
+    assert set(range(1, 91)) - set(spaces["coco"].ids) == {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+    assert spaces["coco80"].names == spaces["coco"].names
+
+
+def test_torchvision_numbers_its_outputs_as_the_coco_space() -> None:
+    detection = pytest.importorskip("torchvision.models.detection")
+    categories = detection.FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1.meta["categories"]
+    coco = known_spaces()["coco"]
+    assert {id: categories[id] for id in coco.ids} == dict(zip(coco.ids, coco.names, strict=True))
+
+
+@pytest.mark.shared
+def test_coco_ids_are_those_of_the_official_annotations(shared: Path) -> None:
+    official = json.loads((shared / "data/coco/annotations/instances_val2017.json").read_text())["categories"]
+    coco = known_spaces()["coco"]
+    assert {row["id"]: row["name"] for row in official} == dict(zip(coco.ids, coco.names, strict=True))
+
+
+def test_contiguous_coco_maps_to_ids_with_gaps() -> None:
+    spaces = known_spaces()
+    mapping = map_classes(spaces["coco80"], spaces["coco"])
+    assert len(mapping) == 80
+    assert (mapping[0], mapping[11], mapping[79]) == (1, 13, 90)  # person, stop sign, toothbrush
+
+
+def test_darknet_spelling_is_recognised_by_order() -> None:
+    names = [DARKNET.get(name, name) for name in known_spaces()["coco80"].names]
+    assert space_of_outputs("mine", names) == known_spaces()["coco80"]
+
+
+def test_coco_to_bdd_has_eight_classes_and_no_stop_sign() -> None:
+    spaces = known_spaces()
+    mapping = map_classes(spaces["coco80"], spaces["bdd"])
+    named = {spaces["coco80"].names[source]: target for source, target in mapping.items()}
+    assert named == {
+        "person": 1, "car": 3, "truck": 4, "bus": 5, "train": 6, "motorcycle": 7, "bicycle": 8, "traffic light": 9,
+    }  # fmt: skip
+
+
+def test_a_part_of_a_known_space_is_still_mapped_by_id() -> None:
+    mapping = map_classes(known_spaces()["coco80"], ClassSpace("coco", (3, 90), ("car", "toothbrush")))
+    assert mapping == {2: 3, 79: 90}
+
+
+def test_a_space_with_a_known_name_but_other_numbers_is_mapped_by_name() -> None:
+    mapping = map_classes(known_spaces()["coco80"], ClassSpace("coco", (0, 1), ("Car", "tooth_brush")))
+    assert mapping == {2: 0}
+
+
+def test_unknown_spaces_map_by_equal_names_exact_ones_first() -> None:
+    dataset = ClassSpace("mine", (4, 7, 9), ("pedestrian", "Traffic_Light", "person"))
+    model = ClassSpace("theirs", (0, 1, 2), ("person", "traffic light", "tree"))
+    assert map_classes(model, dataset) == {0: 9, 1: 7}
+
+
+def test_no_common_class_is_the_users_error() -> None:
+    with pytest.raises(UserError, match="none in common"):
+        map_classes(known_spaces()["coco80"], ClassSpace("mine", (1,), ("gearbox",)))
