@@ -20,7 +20,7 @@ class Batched:
         return self.restore_batch([rainy])[0]
 
     def restore_batch(self, rainy):
-        return [np.clip(image + np.mean(rainy) / 100, 0, 255).astype(np.uint8) for image in rainy]
+        return [np.clip(image + np.mean(rainy) / 10, 0, 255).astype(np.uint8) for image in rainy]
 
 
 def in_place(rainy):
