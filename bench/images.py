@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image as Pillow
 from PIL import PngImagePlugin, UnidentifiedImageError
 
@@ -58,6 +59,19 @@ def read_label_map(path: Path, size: tuple[int, int] | None = None) -> LabelMap:
         _check_size(path, picture, size)
         picture = _decoded(path, picture, None)
         return np.asarray(picture, dtype=np.uint8)
+
+
+def read_bitmask(path: Path, size: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
+    """Decode a picture whose four channels are data, not colour and transparency: (H, W, 4) uint8.
+
+    Raises:
+        ImageError: As :func:`read_image`, or the picture has no four 8-bit channels.
+    """
+    with _opened(path) as picture:
+        if picture.mode != "RGBA":
+            raise ImageError(f"{path}: expected a bitmask with four 8-bit channels, found mode {picture.mode!r}")
+        _check_size(path, picture, size)
+        return np.asarray(_decoded(path, picture, None), dtype=np.uint8)
 
 
 def write_png(path: Path, pixels: Image | LabelMap, key: str = "", level: int = 1) -> None:

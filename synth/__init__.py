@@ -24,8 +24,10 @@ RAINS: Registry[Callable[[Parameters], Renderer]] = Registry(
 SOURCES: Registry[Callable[[Path | None, Parameters], Source]] = Registry(
     kind="source",
     targets={
+        "bdd": "synth.bdd:open_bdd",
         "coco": "synth.coco:open_coco",
         "folder": "synth.folder:open_folder",
+        "pairs": "synth.pairs:open_pairs",
     },
     group="derainbench.sources",
 )

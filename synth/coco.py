@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from bench.contract import Classes, ClassSpace, Parameters, Photograph, Truth
 from bench.errors import ImageError, UserError
@@ -12,7 +12,7 @@ from bench.files import key_of, sha256_of
 from bench.images import read_image
 from synth.annotations import Annotations, Json, read_annotations
 from synth.panoptic import SemanticMaps, open_semantic
-from synth.reading import check_names, check_root, escapes, parameter, read_json
+from synth.reading import check_names, check_root, escapes, parameter, read_json, stem_of
 
 _EXPECTED = "the official layout: val2017/*.jpg and annotations/instances_val2017.json"
 
@@ -206,7 +206,7 @@ def _records(
         if not isinstance(image, dict) or not isinstance(image.get("file_name"), str) or not image["file_name"]:
             raise UserError(f"{path}: image {position} has no file_name")
         name: str = image["file_name"]
-        id = str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name else name
+        id = stem_of(name)
         if id in records:
             raise UserError(f"{path}: two images are called {id!r}; expected distinct file names")
         fault = _fault(image, name, numbers)

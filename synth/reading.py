@@ -99,6 +99,11 @@ def escapes(name: str) -> bool:
     return not parts or name.startswith(("/", "~")) or ".." in parts or any(c in name for c in "\\:\0")
 
 
+def stem_of(name: str) -> str:
+    """A file name from a label file without its suffix, folders kept."""
+    return name.removesuffix(PurePosixPath(name).suffix)
+
+
 def read_json(path: Path) -> object:
     """Parse a JSON file.
 
