@@ -28,7 +28,8 @@ from bench.store import RunStore
 from bench.tables import write_results
 from bench.weights import locate_weights, weights_digest
 from bench.work import DatasetLoader, DerainerLoader, kept_data
-from derainers import DERAINERS
+from derainers.check import Finding, check_derainer
+from derainers.plugins import find_derainer
 from derainers.table import weights_of
 from synth.build import Recipe, open_builder
 from synth.dataset import open_dataset
@@ -102,7 +103,7 @@ def find_derainers(specs: Sequence[str]) -> list[Entry]:
     Raises:
         UserError: One is unknown, or two rows have one name.
     """
-    entries = [DERAINERS.find(spec) for spec in specs]
+    entries = [find_derainer(spec) for spec in specs]
     names = [entry.name for entry in entries]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UserError(f"two rows are called {twice!r}; give one a name of its own: NAME=path/to/file.py:factory")
@@ -116,6 +117,15 @@ def build_derainer(entry: Entry, options: Options) -> Derainer:
         UserError: It cannot be had.
     """
     return DerainerLoader(entry, options)()
+
+
+def try_derainer(spec: str, options: Options) -> tuple[Finding, ...]:
+    """Try a derainer against the contract: shape, type, odd sizes, determinism, batches, ...
+
+    Raises:
+        UserError: It cannot be found or built.
+    """
+    return check_derainer(build_derainer(find_derainers([spec])[0], options))
 
 
 def quality_judge() -> Judge:
@@ -188,6 +198,9 @@ def _dataset_work(suite: Suite, name: str, root: Path | None, folder: Path) -> D
         seed=config.seed,
         count=config.count,
         size=config.size,
+        objects=config.objects,
+        only=config.only,
+        without=config.without,
     )
     builder = BuilderLoader(recipe, folder)
     classes = kept_data(builder).classes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import MissingExtraError, UserError
 
@@ -40,7 +41,7 @@ def read_checkpoint(path: Path) -> dict[str, object]:
     return content
 
 
-def load_state(network: nn.Module, state: dict[str, object], origin: str) -> None:
+def load_state(network: nn.Module, state: Mapping[Any, object], origin: str) -> None:
     """Load a state dict strictly; every fault is named.
 
     Args:
@@ -49,12 +50,15 @@ def load_state(network: nn.Module, state: dict[str, object], origin: str) -> Non
         origin: Where the state came from, for messages.
 
     Raises:
-        UserError: Missing or unknown keys, another shape, something that is no tensor, NaN or infinity.
+        UserError: Missing or unknown keys, keys that are no names, another shape, something that is no tensor,
+            NaN or infinity.
     """
     import torch
 
     tensors: dict[str, Tensor] = {}
     for name, value in state.items():
+        if not isinstance(name, str):
+            raise UserError(f"{origin}: has the key {name!r}, expected names of tensors; it is no state dict")
         if not isinstance(value, torch.Tensor):
             raise UserError(f"{origin}: {name!r} is a {type(value).__name__}, expected a tensor")
         if value.is_floating_point() and not torch.isfinite(value).all():

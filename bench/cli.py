@@ -45,8 +45,8 @@ Offline = Annotated[bool, typer.Option("--offline", help="Never download anythin
 @app.command(rich_help_panel="Benchmark")
 def run(
     suite: Annotated[str, typer.Argument(help="Name of a built-in suite, or a TOML file.")] = "streets",
-    derainers: Annotated[str, typer.Option(help="Rows, by comma: names or path/to/file.py:factory.")] = "",
-    tasks: Annotated[str, typer.Option(help="Tasks, by comma.")] = "",
+    derainers: Annotated[list[str], typer.Option(help="Rows, by comma or repeated; see the examples.")] = [],  # noqa: B006
+    tasks: Annotated[list[str], typer.Option(help="Tasks, by comma or repeated.")] = [],  # noqa: B006
     model: Annotated[list[str], typer.Option(help="TASK=BACKEND:CHECKPOINT; repeatable.")] = [],  # noqa: B006
     coco: Annotated[Path | None, typer.Option(help="Folder of COCO.", rich_help_panel="Data")] = None,
     bdd: Annotated[Path | None, typer.Option(help="Folder of BDD100K.", rich_help_panel="Data")] = None,
@@ -72,6 +72,8 @@ def run(
         derainbench run coco350 --coco ~/coco --model detection=ultralytics:yolov8n.onnx
 
         derainbench run my_suite.toml --derainers rain,path/to/mine.py:build,clean
+
+        derainbench run --derainers rain,finished=folder:out/,onnx:net.onnx --derainers 'command:tool {input} {output}'
     """
     from bench import api
     from bench.config import load_suite, override
@@ -153,7 +155,7 @@ def table(
 
 @app.command(rich_help_panel="Images")
 def derain(
-    name: Annotated[str, typer.Argument(help="A derainer: a name or path/to/file.py:factory.")],
+    name: Annotated[str, typer.Argument(help="A derainer: a name, path/to/file.py:factory, onnx:FILE, ...")],
     input: Annotated[Path, typer.Argument(help="A rainy image or a folder of them.")],
     output: Annotated[Path, typer.Argument(help="A folder, or a .png file for one image.")],
     device: Device = "auto",
@@ -180,6 +182,29 @@ def derain(
         failures = derain_files(entry.name, derainer, pairs, bars.advance)
     out_console.print(f"{len(pairs) - len(failures)} of {len(pairs)} images restored in {output}", markup=False)
     _report_failures(len(failures))
+
+
+@app.command("check-derainer", rich_help_panel="Images")
+def check_derainer(
+    name: Annotated[str, typer.Argument(help="A name, path/to/file.py:factory, onnx:FILE, ...")],
+    device: Device = "auto",
+    weights_dir: WeightsDirs = [],  # noqa: B006
+    offline: Offline = False,
+) -> None:
+    """Try a derainer against the contract and say what fails.
+
+    Example:
+
+        derainbench check-derainer path/to/mine.py:build
+    """
+    from bench import api
+
+    findings = api.try_derainer(name, _options(device, weights_dir, offline))
+    for finding in findings:
+        mark = "[green]passed[/]" if finding.passed else "[red]failed[/]"
+        out_console.print(f"{mark}  {escape(finding.rule)}  {escape(finding.detail)}")
+    if not all(finding.passed for finding in findings):
+        raise typer.Exit(FAILED)
 
 
 @app.command(rich_help_panel="Images")
@@ -263,8 +288,10 @@ def _options(device: str, weights_dirs: list[Path], offline: bool) -> Options:
     return Options(api.choose_device(device), tuple(weights_dirs), offline)
 
 
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _listed(texts: list[str]) -> list[str]:
+    """Split at commas, but for a command, which may hold some of its own."""
+    parts = [part for text in texts for part in ([text] if "command:" in text else text.split(","))]
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _pairs(texts: list[str], option: str, form: str) -> dict[str, str]:

@@ -34,8 +34,11 @@ class DatasetConfig(_Model):
         rain: Rain preset; empty when the source brings its own rain.
         rain_parameters: Changes to the preset.
         severity: 1 is the preset as it is; less is lighter, more is heavier.
-        count: How many images are chosen; 0 takes all.
+        count: How many images are chosen; None takes all.
         size: ``WxH`` (either orientation) or ``any``.
+        objects: Least number of labelled objects in an image.
+        only: ``attribute=value`` pairs that an image must have: ``timeofday=night``.
+        without: Pairs that it must not have: ``weather=rainy``.
         seed: Chooses the images and the rain.
         tasks: Tasks asked of this dataset; None means all of the suite's.
     """
@@ -46,8 +49,11 @@ class DatasetConfig(_Model):
     rain: str = ""
     rain_parameters: Mapping[str, Parameter] = Field(default_factory=dict)
     severity: float = Field(default=1.0, gt=0, le=10)
-    count: int = Field(default=0, ge=0)
+    count: int | None = Field(default=None, ge=1)
     size: Size = "any"
+    objects: int = Field(default=0, ge=0)
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     seed: int = Field(default=2020, ge=0)
     tasks: tuple[Name, ...] | None = None
 
@@ -88,7 +94,11 @@ def load_suite(name: str) -> Suite:
         path = Path(name)
         if not path.is_file():
             raise UserError(f"suite {name}: no such file")
-        return parse_suite(path.read_text(encoding="utf-8"), path.stem, str(path))
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: not valid TOML: it is not UTF-8 ({error})") from error
+        return parse_suite(text, path.stem, str(path))
     known = suite_names()
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
@@ -177,7 +187,7 @@ def resolve_roots(suite: Suite, roots: Mapping[str, Path]) -> dict[str, Path | N
         if not dataset.root:
             found[name] = None
             continue
-        path = roots.get(dataset.root, Path(dataset.root))
+        path = roots.get(dataset.root, Path(dataset.root)).expanduser()
         if not path.is_dir():
             option = f"--{dataset.root} DIR" if dataset.root in ("coco", "bdd") else f"--data {dataset.root}=DIR"
             given = f"{path} is no folder" if dataset.root in roots else "its folder is not known"

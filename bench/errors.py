@@ -18,6 +18,11 @@ class MissingExtraError(UserError):
     """A library that is not installed, and the command that installs it."""
 
     def __init__(self, library: str, extra: str, purpose: str) -> None:
+        self._parts = (library, extra, purpose)
         super().__init__(
             f"{purpose} needs {library}, which is not installed. Install it: pip install 'derainbench[{extra}]'"
         )
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
+        """Rebuild from the arguments, so that the error survives the way home from a worker process."""
+        return type(self), self._parts

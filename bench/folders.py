@@ -12,7 +12,7 @@ from bench.contract import Derainer, Failure, Judge, Sample, Truth
 from bench.errors import ImageError, UserError
 from bench.images import IMAGE_SUFFIXES, list_images, read_image, write_png
 from bench.plan import Row
-from bench.work import Outcome, check_restored
+from bench.work import Outcome, check_restored, restore_one
 
 
 def plan_derain(input: Path, output: Path) -> list[tuple[Path, Path]]:
@@ -34,6 +34,8 @@ def plan_derain(input: Path, output: Path) -> list[tuple[Path, Path]]:
             raise UserError(f"{input}: no images here; expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
         pairs = [(path, output / f"{stem}.png") for stem, path in found.items()]
     elif input.is_file():
+        if output.suffix.lower() in IMAGE_SUFFIXES - {".png"}:
+            raise UserError(f"{output}: restored images are written as PNG; give a .png file or a folder")
         pairs = [(input, output if output.suffix.lower() == ".png" else output / f"{input.stem}.png")]
     else:
         raise UserError(f"{input}: no such file or folder")
@@ -53,7 +55,7 @@ def derain_files(
         started = perf_counter()
         try:
             rainy = read_image(path)
-            restored = derainer(rainy.copy())
+            restored = restore_one(derainer, rainy.copy(), path.stem)
             check_restored(name, Sample(path.name, rainy, None, Truth(_size(rainy.shape))), restored)
             write_png(target, restored)
         except UserError:

@@ -18,6 +18,8 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".
 MOST_PIXELS = 64_000_000
 """Larger images are refused unread: a few bytes of PNG can claim a billion pixels."""
 
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
+# What is decoded, whatever a file is called: Pillow has decoders that start programs (EPS).
 _EXIF_ORIENTATION = 0x0112
 _KEY = "derainbench-key"
 
@@ -30,8 +32,8 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> Image:
         size: (height, width) that the labels state, if they do.
 
     Raises:
-        ImageError: The file is absent, truncated, no image, too large, of another size, or rotated by
-            EXIF (viewers then disagree on where a box lies).
+        ImageError: The file is absent, truncated, no image, too large, of another size, of more than
+            8 bits, or rotated by EXIF (viewers then disagree on where a box lies).
     """
     with _opened(path) as picture:
         orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
@@ -39,6 +41,10 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> Image:
             raise ImageError(
                 f"{path}: rotated by EXIF (orientation {orientation}), so programs disagree on its geometry. "
                 "Bake the rotation into the pixels and check the labels, or leave the image out"
+            )
+        if picture.mode.startswith(("I", "F")):
+            raise ImageError(
+                f"{path}: expected 8 bits a channel, found mode {picture.mode!r}. Scale the image to 8 bits first"
             )
         _check_size(path, picture, size)
         return np.asarray(_decoded(path, picture, "RGB"), dtype=np.uint8)
@@ -115,7 +121,7 @@ def _opened(path: Path) -> Pillow.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
-            picture = Pillow.open(path)
+            picture = Pillow.open(path, formats=_FORMATS)
     except (UnidentifiedImageError, OSError, ValueError, Pillow.DecompressionBombError) as error:
         raise ImageError(f"{path}: not a readable image ({error})") from error
     if picture.width * picture.height > MOST_PIXELS:

@@ -31,7 +31,7 @@ class Bars:
             MofNCompleteColumn(),
             Rate(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[row]}", style="dim"),
+            TextColumn("{task.fields[row]}", style="dim", markup=False),
             console=console,
         )
         self._console = console
@@ -56,5 +56,5 @@ class Bars:
         row = " ".join(filter(None, (outcome.row.dataset, outcome.row.derainer, outcome.row.task)))
         self._progress.update(self._task, advance=1, row=row)
         if outcome.failure:
-            self._console.print(f"[red]failed[/] {row} {outcome.id}: ", end="")
-            self._console.print(outcome.failure.reason, markup=False, highlight=False)
+            text = Text.assemble(("failed", "red"), f" {row} {outcome.id}: {outcome.failure.reason}")
+            self._console.print(text, soft_wrap=True)

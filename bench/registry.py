@@ -9,9 +9,10 @@ import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Generic, TypeVar, cast
 
 from bench.errors import UserError
@@ -45,13 +46,13 @@ class Entry:
         place, _, attribute = self.target.rpartition(":")
         try:
             module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-            return getattr(module, attribute)
         except UserError:
             raise
-        except AttributeError as error:
-            raise UserError(f"{self.name}: {place} has no {attribute!r}; expected a function of that name") from error
-        except Exception as error:  # a plug-in may fail in any way while it is imported
+        except (Exception, SystemExit) as error:  # a plug-in may fail in any way while it is imported
             raise UserError(f"{self.name}: cannot import {place} ({type(error).__name__}: {error})") from error
+        if not hasattr(module, attribute):
+            raise UserError(f"{self.name}: {place} has no {attribute!r}; expected a function of that name")
+        return getattr(module, attribute)
 
     def code_version(self) -> str:
         """Digest of the sources next to the factory (of the file alone, for a file), without importing them."""
@@ -110,7 +111,8 @@ class Registry(Generic[Factory]):
                 raise UserError(f"{self.kind} {spec!r}: no such file {path}")
             name = match["name"] or path.stem
             if name in entries:
-                raise UserError(f"{self.kind} {name!r} exists already; give yours a name of its own: my-{name}={spec}")
+                own = f"my-{name}={path}:{match['attribute']}"
+                raise UserError(f"{self.kind} {name!r} exists already; give yours a name of its own: {own}")
             return Entry(name, f"{path.resolve()}:{match['attribute']}", "file")
         near = difflib.get_close_matches(spec, entries, n=3, cutoff=0.4)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(entries)}"
@@ -124,9 +126,18 @@ class Registry(Generic[Factory]):
         return cast(Factory, factory)
 
 
+class _SourceLoader(SourceFileLoader):
+    """Compiles the file as it is now. Bytecode beside it would be matched by its size and the second alone."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile, and leave no ``__pycache__`` in the user's folder."""
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def _module_of_file(path: Path) -> ModuleType:
     name = f"derainbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=_SourceLoader(name, str(path)))
     if spec is None or spec.loader is None:
         raise UserError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)

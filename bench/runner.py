@@ -302,12 +302,14 @@ class Runner:
         datasets = {name: index for index, name in enumerate(expected)}
         images = {name: {id: index for index, id in enumerate(ids)} for name, ids in expected.items()}
         derainers = {"": -1, **{work.name: index for index, work in enumerate(self.work.derainers)}}
+        tasks = list(dict.fromkeys(["", *(task for work in self.work.datasets for task in work.tasks)]))
         stages = {"render": 0, "restore": 1, "judge": 2, "summarise": 3}
 
         def order(failure: Failure) -> tuple[int, ...]:
             return (
                 datasets[failure.dataset],
                 stages[failure.stage],
+                tasks.index(failure.task),
                 derainers[failure.derainer],
                 images[failure.dataset].get(failure.image, -1),
             )

@@ -25,6 +25,7 @@ from bench.contract import (
     Failure,
     Image,
     Judge,
+    NamedDerainer,
     Options,
     Sample,
     Task,
@@ -159,7 +160,7 @@ def restore_step(job: RestoreJob) -> Iterator[Outcome]:
         inputs = [input_of(sample, traits) for sample in samples]
         if batch > 1 and isinstance(derainer, BatchDerainer):
             return derainer.restore_batch(inputs)
-        return [derainer(image) for image in inputs]
+        return [restore_one(derainer, image, sample.id) for image, sample in zip(inputs, samples, strict=True)]
 
     def store(sample: Sample, image: Image) -> None:
         check_restored(row.derainer, sample, image)
@@ -172,7 +173,13 @@ def judge_step(job: JudgeJob) -> Iterator[Outcome]:
     """Judge the step's restored images and store the evidence."""
     row, dataset = job.step.row, kept_data(job.dataset)
     keys = dict(zip(job.step.ids, job.keys, strict=True))
-    judge: Judge = _kept_model(job.judge)
+    try:
+        judge = _kept_model(job.judge)
+    except UserError:
+        raise
+    except Exception as error:
+        yield from (_failed(row, id, "judge", error) for id in job.step.ids)
+        return
 
     def look(samples: Sequence[Sample]) -> Sequence[Evidence]:
         images = [job.store.read_restored(row, sample.id) for sample in samples]
@@ -192,6 +199,11 @@ def input_of(sample: Sample, traits: Traits) -> Image:
     if image is None:
         raise ImageError(f"{sample.id}: there is no clean image to read; leave this row out for real rain")
     return image.copy()
+
+
+def restore_one(derainer: Derainer, rainy: Image, id: str) -> Image:
+    """Restore a single image, by name where the derainer wants to know it."""
+    return derainer.restore_named(rainy, id) if isinstance(derainer, NamedDerainer) else derainer(rainy)
 
 
 def check_restored(name: str, sample: Sample, image: object) -> None:
@@ -266,6 +278,12 @@ def _one_batch(
 def _failed(row: Row, id: str, stage: Literal["restore", "judge"], error: Exception) -> Outcome:
     reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
     return Outcome(row, id, 0.0, Failure(row.dataset, row.derainer, row.task, id, stage, " ".join(reason.split())))
+
+
+def forget() -> None:
+    """Drop models, builders and datasets: the files behind them may change before this process runs again."""
+    _kept_model.cache_clear()
+    kept_data.cache_clear()
 
 
 @lru_cache(maxsize=1)
