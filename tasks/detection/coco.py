@@ -53,16 +53,28 @@ class CocoTables:
 
     def evaluate(self) -> dict[str, float]:
         """Averages by name, as ratios; what is undefined (no such object) is left out."""
+        found = self._evaluation()
+        return {} if found is None else averages(*found)
+
+    def evaluate_classes(self) -> dict[int, float]:
+        """AP of every class that has a true object, as ratios."""
+        found = self._evaluation()
+        if found is None:
+            return {}
+        values = {id: _mean(found[0][:, :, column, 0, -1]) for column, id in enumerate(sorted(self.class_ids))}
+        return {id: value for id, value in values.items() if value is not None}
+
+    def _evaluation(self) -> tuple[FloatArray, FloatArray, FloatArray] | None:
         from pycocotools.cocoeval import COCOeval
 
         if not self._annotations:
-            return {}
+            return None
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation = COCOeval(self._coco(self._annotations), self._coco(self._results), self.kind)
             evaluation.params.maxDets = list(MOST_DETECTIONS)
             evaluation.evaluate()
             evaluation.accumulate()
-        return averages(evaluation.eval["precision"], evaluation.eval["recall"], evaluation.params.iouThrs)
+        return evaluation.eval["precision"], evaluation.eval["recall"], evaluation.params.iouThrs
 
     def _coco(self, annotations: list[dict[str, object]]) -> Any:  # noqa: ANN401  pycocotools' class has no types
         from pycocotools.coco import COCO
@@ -115,11 +127,12 @@ def averages(precision: FloatArray, recall: FloatArray, thresholds: FloatArray) 
         recall: (T, K, A, M).
         thresholds: (T,) IoU thresholds.
     """
-    every = np.ones(len(thresholds), dtype=bool)
     found = {
-        "AP": _mean(precision[every][:, :, :, 0, -1]),
+        "AP": _mean(precision[..., 0, -1]),
         "AP50": _mean(precision[np.isclose(thresholds, 0.5)][:, :, :, 0, -1]),
         "AP75": _mean(precision[np.isclose(thresholds, 0.75)][:, :, :, 0, -1]),
+        "AP60": _mean(precision[np.isclose(thresholds, 0.6)][:, :, :, 0, -1]),
+        "AR60": _mean(recall[np.isclose(thresholds, 0.6)][:, :, 0, -1]),
         **{f"AP_{_AREAS[area]}": _mean(precision[..., area, -1]) for area in (1, 2, 3)},
         **{f"AR{most}": _mean(recall[:, :, 0, rank]) for rank, most in enumerate(MOST_DETECTIONS)},
     }

@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.contract import ClassSpace, Detections, Image, Sample
 from tasks.classes import apply_mapping
-from tasks.detection.summary import keep_detections
+from tasks.detection.objects import keep_detections
 
 LEAST_SCORE = 0.001
 MOST_BOXES = 300

@@ -127,6 +127,22 @@ def tally(labelled: Labelled, matching: Matching) -> Tally:
     )
 
 
+def tally_by_class(labelled: Labelled, matching: Matching) -> dict[int, Tally]:
+    """Count the matches of one image class by class; classes that do not occur in it are left out."""
+    found: dict[int, Tally] = {}
+    for class_id in np.union1d(labelled.classes, labelled.true_classes).tolist():
+        seen, true = labelled.classes == class_id, (labelled.true_classes == class_id) & ~labelled.crowd
+        hits = np.flatnonzero(seen & (matching.partner >= 0))
+        found[int(class_id)] = Tally(
+            true_positives=len(hits),
+            false_positives=int((seen & (matching.partner < 0) & ~matching.ignored).sum()),
+            truths=int(true.sum()),
+            best_overlap_sum=float(matching.best_overlaps[true].sum()),
+            matched_overlap_sum=float(labelled.overlaps[hits, matching.partner[hits]].sum()),
+        )
+    return found
+
+
 def add_up(tallies: Iterable[Tally]) -> Tally:
     """Pool tallies (micro average)."""
     parts = list(tallies)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from pydantic import Field
 
 from tasks.detection.detector import LEAST_SCORE
 from tasks.settings import Settings
+
+ProtocolName = Literal["literal_conf", "darknet_recall", "darknet_map"]
 
 
 class DetectionSettings(Settings):
@@ -19,6 +23,9 @@ class DetectionSettings(Settings):
         score: Least score of a detection in precision, recall and IoU.
         overlap: Least IoU of a match in precision and recall.
         classes: Names of the dataset's classes to score; empty for all that the model can see.
+        protocols: Further ways to count, see :mod:`tasks.detection.protocols`.
+        sweep: Further least scores at which precision and recall are told, for curves.
+        per_class: Tell AP, precision and recall of every class, too.
     """
 
     model: str
@@ -28,3 +35,6 @@ class DetectionSettings(Settings):
     score: float = Field(default=0.25, ge=LEAST_SCORE, le=1)
     overlap: float = Field(default=0.60, gt=0, le=1)
     classes: tuple[str, ...] = ()
+    protocols: tuple[ProtocolName, ...] = ("literal_conf", "darknet_recall", "darknet_map")
+    sweep: tuple[Annotated[float, Field(ge=LEAST_SCORE, le=1)], ...] = ()
+    per_class: bool = False

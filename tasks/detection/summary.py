@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from bench.contract import (
-    BoolArray,
+    ClassSpace,
     Detections,
     Evidence,
     FloatArray,
     ImageMeasure,
     Instances,
     Measure,
-    Rle,
     Summary,
     Truth,
 )
 from bench.errors import UserError
 from tasks.detection.coco import CocoTables, Kind
-from tasks.detection.matching import Labelled, Tally, add_up, match, tally
+from tasks.detection.matching import Labelled, Tally, add_up, match, tally, tally_by_class
+from tasks.detection.objects import keep_detections, scorable
+from tasks.detection.protocols import RULES
 
 Overlaps = Callable[[Detections, Instances], FloatArray]
 
@@ -36,6 +37,9 @@ class Scoring:
         class_ids: Classes that are scored; all others are left out on both sides.
         score: Least score of a detection in precision, recall and IoU.
         overlap: Least overlap of a match.
+        sweep: Further least scores at which precision and recall are told.
+        rules: Further ways to count, by their names in ``tasks.detection.protocols.RULES``.
+        names: Class id to name: every class is told by itself; empty for none.
     """
 
     kind: Kind
@@ -43,11 +47,29 @@ class Scoring:
     class_ids: tuple[int, ...]
     score: float
     overlap: float
+    sweep: tuple[float, ...] = ()
+    rules: tuple[str, ...] = ()
+    names: Mapping[int, str] = field(default_factory=dict)
+
+    def at(self, score: float) -> str:
+        """Two thresholds as metric names carry them: ``0.25/0.60``."""
+        return f"{_two_digits(score)}/{_two_digits(self.overlap)}"
 
     @property
     def tag(self) -> str:
-        """The two thresholds as metric names carry them: ``0.25/0.60``."""
-        return f"{self.score:.2f}/{self.overlap:.2f}"
+        """The thresholds of the main metrics."""
+        return self.at(self.score)
+
+
+@dataclass
+class _Counts:
+    """What is added up while the images pass by."""
+
+    images: dict[str, Tally] = field(default_factory=dict)
+    classes: dict[int, Tally] = field(default_factory=dict)
+    rules: dict[str, Tally] = field(default_factory=dict)
+    sweep: dict[float, Tally] = field(default_factory=dict)
+    empty: int = 0
 
 
 def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], scoring: Scoring) -> Summary:
@@ -56,9 +78,7 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
     Raises:
         UserError: An image without labelled objects.
     """
-    tables = CocoTables(scoring.class_ids, scoring.kind)
-    tallies: dict[str, Tally] = {}
-    empty = 0
+    tables, counts = CocoTables(scoring.class_ids, scoring.kind), _Counts()
     for id in sorted(evidence):
         seen, truth = evidence[id], truths[id]
         if not isinstance(seen, Detections):
@@ -66,66 +86,98 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
         if truth.instances is None or (scoring.kind == "segm" and truth.instances.masks is None):
             raise UserError(f"{id}: has no labelled {'masks' if scoring.kind == 'segm' else 'boxes'} to score against")
         tables.add(seen, truth.instances, truth.size)
-        labelled, dropped = labelled_objects(seen, truth.instances, scoring)
-        empty += dropped
-        tallies[id] = tally(labelled, match(labelled, scoring.overlap))
-    total, images = add_up(tallies.values()), len(tallies)
+        _count(counts, id, seen, truth.instances, scoring)
+    images = len(counts.images)
+    total = add_up(counts.images.values())
     measures = [
-        *_ratios(total, scoring, images),
-        *(Measure(name, 100 * value, "%", images) for name, value in tables.evaluate().items()),
-        *_counts(total, scoring, images),
+        *_percentages(images, _main(total, scoring) | tables.evaluate()),
+        *_plain_counts(total, scoring, images, counts.empty),
+        *_percentages(images, _further(total, counts, scoring)),
+        *_percentages(images, _by_class(counts.classes, tables, scoring)),
     ]
-    if empty:
-        measures.append(Measure("empty_truths", float(empty), "", images))
-    per_image = [measure for id, part in tallies.items() for measure in _of_image(id, part, scoring)]
+    per_image = [measure for id, part in counts.images.items() for measure in _of_image(id, part, scoring)]
     return Summary(tuple(measures), tuple(per_image))
 
 
-def labelled_objects(seen: Detections, truth: Instances, scoring: Scoring) -> tuple[Labelled, int]:
-    """Prepare one image for matching.
-
-    True boxes without area cannot be matched and are left out.
-
-    Returns:
-        The image, and how many true objects were left out for want of area.
-    """
-    known = np.isin(truth.class_ids, scoring.class_ids)
-    solid = (truth.boxes[:, 2] > truth.boxes[:, 0]) & (truth.boxes[:, 3] > truth.boxes[:, 1])
-    there = keep_truths(truth, known & solid)
-    seen = keep_detections(seen, np.isin(seen.class_ids, scoring.class_ids) & (seen.scores >= scoring.score))
-    overlaps = scoring.overlaps(seen, there)
-    labelled = Labelled(overlaps, seen.scores, seen.class_ids, there.class_ids, there.crowd)
-    return labelled, int((known & ~solid).sum())
+def label(seen: Detections, truth: Instances, overlaps: Overlaps) -> Labelled:
+    """Prepare one image for matching."""
+    return Labelled(overlaps(seen, truth), seen.scores, seen.class_ids, truth.class_ids, truth.crowd)
 
 
-def keep_truths(truth: Instances, keep: BoolArray) -> Instances:
-    """Some of an image's true objects."""
-    masks = None if truth.masks is None else _pick(truth.masks, keep)
-    return Instances(truth.boxes[keep], truth.class_ids[keep], truth.crowd[keep], truth.areas[keep], masks)
+def class_names(space: ClassSpace | None, wanted: bool) -> dict[int, str]:
+    """Class id to name if classes are wanted one by one, else nothing."""
+    return dict(zip(space.ids, space.names, strict=True)) if wanted and space is not None else {}
 
 
-def keep_detections(seen: Detections, keep: BoolArray) -> Detections:
-    """Some of an image's detections."""
-    masks = None if seen.masks is None else _pick(seen.masks, keep)
-    return Detections(seen.boxes[keep], seen.scores[keep], seen.class_ids[keep], masks)
+def _count(counts: _Counts, id: str, seen: Detections, truth: Instances, scoring: Scoring) -> None:
+    truth, empty = scorable(truth, scoring.class_ids)
+    counts.empty += empty
+    known = keep_detections(seen, np.isin(seen.class_ids, scoring.class_ids))
+    for score in dict.fromkeys((scoring.score, *scoring.sweep)):
+        labelled = label(keep_detections(known, known.scores >= score), truth, scoring.overlaps)
+        matching = match(labelled, scoring.overlap)
+        part = tally(labelled, matching)
+        counts.sweep[score] = add_up((counts.sweep.get(score, Tally()), part))
+        if score == scoring.score:
+            counts.images[id] = part
+            for class_id, share in tally_by_class(labelled, matching).items():
+                counts.classes[class_id] = add_up((counts.classes.get(class_id, Tally()), share))
+    for name in scoring.rules:
+        counts.rules[name] = add_up((counts.rules.get(name, Tally()), RULES[name].count(known, truth)))
 
 
-def _pick(items: Sequence[Rle], keep: BoolArray) -> tuple[Rle, ...]:
-    return tuple(items[int(index)] for index in np.flatnonzero(keep))
-
-
-def _ratios(total: Tally, scoring: Scoring, images: int) -> list[Measure]:
-    ratios = {
+def _main(total: Tally, scoring: Scoring) -> dict[str, float | None]:
+    return {
         f"precision@{scoring.tag}": total.precision,
         f"recall@{scoring.tag}": total.recall,
-        f"iou_gt@{scoring.score:.2f}": total.mean_best_overlap,
+        f"iou_gt@{_two_digits(scoring.score)}": total.mean_best_overlap,
     }
+
+
+def _further(total: Tally, counts: _Counts, scoring: Scoring) -> dict[str, float | None]:
+    parts = [part for part in counts.classes.values() if part.truths]
+    found: dict[str, float | None] = {
+        f"iou_tp@{scoring.tag}": total.mean_matched_overlap,
+        f"precision_macro@{scoring.tag}": _mean([part.precision for part in parts]),
+        f"recall_macro@{scoring.tag}": _mean([part.recall for part in parts]),
+    }
+    for name, part in counts.rules.items():
+        found |= {
+            f"precision:{name}": part.precision,
+            f"recall:{name}": part.recall,
+            f"iou:{name}": RULES[name].iou(part),
+        }
+    for score in dict.fromkeys(scoring.sweep):
+        if score == scoring.score:
+            continue
+        part = counts.sweep.get(score, Tally())
+        found |= {f"precision@{scoring.at(score)}": part.precision, f"recall@{scoring.at(score)}": part.recall}
+    return found
+
+
+def _by_class(classes: Mapping[int, Tally], tables: CocoTables, scoring: Scoring) -> dict[str, float | None]:
+    found: dict[str, float | None] = {}
+    averages = tables.evaluate_classes() if scoring.names else {}
+    for class_id in scoring.class_ids if scoring.names else ():
+        name, part = scoring.names[class_id], classes.get(class_id, Tally())
+        found |= {
+            f"AP[{name}]": averages.get(class_id),
+            f"precision@{scoring.tag}[{name}]": part.precision,
+            f"recall@{scoring.tag}[{name}]": part.recall,
+        }
+    return found
+
+
+def _percentages(images: int, ratios: Mapping[str, float | None]) -> list[Measure]:
     return [Measure(name, 100 * value, "%", images) for name, value in ratios.items() if value is not None]
 
 
-def _counts(total: Tally, scoring: Scoring, images: int) -> list[Measure]:
+def _plain_counts(total: Tally, scoring: Scoring, images: int, empty: int) -> list[Measure]:
     counts = {"tp": total.true_positives, "fp": total.false_positives, "fn": total.false_negatives}
-    return [Measure(f"{name}@{scoring.tag}", float(value), "", images) for name, value in counts.items()]
+    named = {f"{name}@{scoring.tag}": value for name, value in counts.items()} | (
+        {"empty_truths": empty} if empty else {}
+    )
+    return [Measure(name, float(value), "", images) for name, value in named.items()]
 
 
 def _of_image(id: str, part: Tally, scoring: Scoring) -> list[ImageMeasure]:
@@ -133,6 +185,16 @@ def _of_image(id: str, part: Tally, scoring: Scoring) -> list[ImageMeasure]:
         f"tp@{scoring.tag}": part.true_positives,
         f"fp@{scoring.tag}": part.false_positives,
         f"fn@{scoring.tag}": part.false_negatives,
-        f"iou_gt_sum@{scoring.score:.2f}": part.best_overlap_sum,
+        f"iou_gt_sum@{_two_digits(scoring.score)}": part.best_overlap_sum,
     }
     return [ImageMeasure(id, metric, float(value)) for metric, value in numbers.items()]
+
+
+def _two_digits(threshold: float) -> str:
+    """``0.6`` as ``0.60``, but ``0.125`` and ``0.001`` in full, so that no two thresholds share a name."""
+    return f"{threshold:.2f}" if round(threshold, 2) == threshold else f"{threshold:g}"
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else None

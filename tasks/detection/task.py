@@ -24,8 +24,9 @@ from tasks.classes import map_classes
 from tasks.detection.backends import BACKENDS, space_before_loading
 from tasks.detection.boxes import box_overlaps
 from tasks.detection.detector import LEAST_SCORE, MOST_BOXES, DetectionJudge
+from tasks.detection.protocols import RULES
 from tasks.detection.settings import DetectionSettings
-from tasks.detection.summary import Scoring, summarise_objects
+from tasks.detection.summary import Scoring, class_names, summarise_objects
 from tasks.models import Checkpoint, find_checkpoint
 from tasks.scored import check_covered, choose_scored
 from tasks.settings import fingerprint, read_settings, split_model
@@ -61,6 +62,7 @@ class DetectionTask:
             f"greedy one-to-one per class, score >= {at.score:.2f}, IoU >= {at.overlap:.2f}, crowd ignored, "
             f"pooled over images and {len(self.scored)} classes; iou_gt: best IoU of each true box, 0 if missed; "
             f"AP, AR: pycocotools bbox; dump score >= {LEAST_SCORE}, NMS {at.nms_overlap:.2f}, {MOST_BOXES} boxes"
+            + "".join(f"; {name}: {RULES[name].text}" for name in at.protocols)
         )
 
     @property
@@ -96,7 +98,16 @@ class DetectionTask:
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
         """Precision, recall, IoU over true boxes, COCO's averages and the counts behind them."""
-        scoring = Scoring("bbox", overlaps_of_boxes, self.scored, self.settings.score, self.settings.overlap)
+        scoring = Scoring(
+            kind="bbox",
+            overlaps=overlaps_of_boxes,
+            class_ids=self.scored,
+            score=self.settings.score,
+            overlap=self.settings.overlap,
+            sweep=self.settings.sweep,
+            rules=self.settings.protocols,
+            names=class_names(self.space, self.settings.per_class),
+        )
         return summarise_objects(evidence, truths, scoring)
 
 

@@ -1,0 +1,49 @@
+"""Choosing some of an image's detected or true objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.contract import BoolArray, Detections, Instances, Rle
+
+
+def keep_truths(truth: Instances, keep: BoolArray) -> Instances:
+    """Some of an image's true objects; ``keep`` is (M,)."""
+    masks = None if truth.masks is None else _pick(truth.masks, keep)
+    return Instances(truth.boxes[keep], truth.class_ids[keep], truth.crowd[keep], truth.areas[keep], masks)
+
+
+def keep_detections(seen: Detections, keep: BoolArray) -> Detections:
+    """Some of an image's detections; ``keep`` is (N,)."""
+    masks = None if seen.masks is None else _pick(seen.masks, keep)
+    return Detections(seen.boxes[keep], seen.scores[keep], seen.class_ids[keep], masks)
+
+
+def scorable(truth: Instances, class_ids: Sequence[int]) -> tuple[Instances, int]:
+    """True objects of the scored classes that have an area; those without cannot be found by anything.
+
+    Returns:
+        The objects, and how many were left out for want of area.
+    """
+    known = np.isin(truth.class_ids, class_ids)
+    solid = (truth.boxes[:, 2] > truth.boxes[:, 0]) & (truth.boxes[:, 3] > truth.boxes[:, 1])
+    return keep_truths(truth, known & solid), int((known & ~solid).sum())
+
+
+def pseudo_truth(seen: Detections, score: float = 0.25) -> Instances:
+    """What a detector saw in the clean image, taken for the truth (protocol ``pseudo_gt``).
+
+    Args:
+        seen: Detections in the clean image.
+        score: Least score of an object that is taken for true.
+    """
+    kept = keep_detections(seen, seen.scores >= score)
+    sides = kept.boxes[:, 2:] - kept.boxes[:, :2]
+    crowd = np.zeros(len(kept.scores), dtype=bool)
+    return Instances(kept.boxes, kept.class_ids, crowd, np.prod(sides, axis=1), kept.masks)
+
+
+def _pick(items: Sequence[Rle], keep: BoolArray) -> tuple[Rle, ...]:
+    return tuple(items[int(index)] for index in np.flatnonzero(keep))
