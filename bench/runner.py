@@ -23,6 +23,7 @@ from bench.work import (
     Outcome,
     RenderJob,
     RestoreJob,
+    forget,
     judge_step,
     kept_data,
     render_step,
@@ -150,10 +151,13 @@ class Runner:
             Records and failures, in the order of the suite whatever the order of the work.
         """
         result = RunResult()
-        datasets, expected = self._render(result)
-        self._restore(datasets, result)
-        self._judge(datasets, result)
-        self._summarise(datasets, expected, result)
+        try:
+            datasets, expected = self._render(result)
+            self._restore(datasets, result)
+            self._judge(datasets, result)
+            self._summarise(datasets, expected, result)
+        finally:
+            forget()
         order = self._failure_order(expected)
         result.failures.sort(key=order)
         return result

@@ -174,7 +174,7 @@ def judge_step(job: JudgeJob) -> Iterator[Outcome]:
     row, dataset = job.step.row, kept_data(job.dataset)
     keys = dict(zip(job.step.ids, job.keys, strict=True))
     try:
-        judge = _kept_model(job.judge)
+        judge: Judge = _kept_model(job.judge)
     except UserError:
         raise
     except Exception as error:
