@@ -36,18 +36,19 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> Image:
             8 bits, or rotated by EXIF (viewers then disagree on where a box lies).
     """
     with _opened(path) as picture:
-        orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
-        if orientation not in (0, 1):
-            raise ImageError(
-                f"{path}: rotated by EXIF (orientation {orientation}), so programs disagree on its geometry. "
-                "Bake the rotation into the pixels and check the labels, or leave the image out"
-            )
         if picture.mode.startswith(("I", "F")):
             raise ImageError(
                 f"{path}: expected 8 bits a channel, found mode {picture.mode!r}. Scale the image to 8 bits first"
             )
         _check_size(path, picture, size)
-        return np.asarray(_decoded(path, picture, "RGB"), dtype=np.uint8)
+        decoded = _decoded(path, picture, "RGB")
+        orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)  # a PNG may carry it behind the pixels
+        if orientation not in (0, 1):
+            raise ImageError(
+                f"{path}: rotated by EXIF (orientation {orientation}), so programs disagree on its geometry. "
+                "Bake the rotation into the pixels and check the labels, or leave the image out"
+            )
+        return np.asarray(decoded, dtype=np.uint8)
 
 
 def read_label_map(path: Path, size: tuple[int, int] | None = None) -> LabelMap:
