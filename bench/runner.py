@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol, TypeVar
 
-from bench.contract import Dataset, DatasetBuilder, Failure, ImageMeasure, Options, Record, Task
+from bench.contract import Dataset, DatasetBuilder, Failure, Options, Record, Task
 from bench.engines import Engine
 from bench.errors import ImageError
 from bench.files import key_of
 from bench.plan import Plan, Row, plan
-from bench.store import LazyMapping, RunStore
+from bench.store import RunStore
+from bench.summary import PerImage, summarise_row
 from bench.work import (
     DatasetLoader,
     DerainerLoader,
@@ -93,17 +93,6 @@ class Outlook:
     render: Plan
     restore: Plan
     judge: Plan
-
-
-@dataclass(frozen=True)
-class PerImage:
-    """One row of ``per_image.csv``."""
-
-    dataset: str
-    derainer: str
-    task: str
-    model: str
-    measure: ImageMeasure
 
 
 @dataclass
@@ -234,30 +223,13 @@ class Runner:
             if not ids:
                 continue
             try:
-                evidence = LazyMapping(ids, partial(self.store.read_evidence, row))
-                summary = task.summarise(evidence, LazyMapping(ids, dataset.truth))
+                records, per_image = summarise_row(self.store, row, task, dataset, ids, len(expected[row.dataset]))
                 self.store.write_detections(row, {id: dataset.image_id(id) for id in ids})
             except ImageError as error:
                 result.failures.append(Failure(row.dataset, row.derainer, row.task, "", "summarise", str(error)))
                 continue
-            result.records += [
-                Record(
-                    row.dataset,
-                    row.derainer,
-                    row.task,
-                    task.model,
-                    measure.metric,
-                    measure.value,
-                    measure.unit,
-                    measure.images,
-                    len(expected[row.dataset]),
-                    task.protocol,
-                )
-                for measure in summary.measures
-            ]
-            result.per_image += [
-                PerImage(row.dataset, row.derainer, row.task, task.model, measure) for measure in summary.per_image
-            ]
+            result.records += records
+            result.per_image += per_image
 
     def _task_rows(self, datasets: Mapping[str, Dataset]) -> list[Row]:
         """Task after task, so that each task model is loaded once."""

@@ -12,7 +12,8 @@ import pandas as pd
 from bench.contract import Failure, Record
 from bench.errors import UserError
 from bench.files import safe_name, write_text
-from bench.runner import PerImage, RunResult
+from bench.runner import RunResult
+from bench.summary import PerImage
 
 Format = Literal["csv", "md", "latex"]
 Layout = Literal["wide", "long"]

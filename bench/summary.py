@@ -1,0 +1,60 @@
+"""From stored evidence to records: the same arithmetic for a run and for its verification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from bench.contract import Dataset, ImageMeasure, Record, Task
+from bench.plan import Row
+from bench.store import LazyMapping, RunStore
+
+
+@dataclass(frozen=True)
+class PerImage:
+    """One row of ``per_image.csv``."""
+
+    dataset: str
+    derainer: str
+    task: str
+    model: str
+    measure: ImageMeasure
+
+
+def summarise_row(
+    store: RunStore, row: Row, task: Task, dataset: Dataset, ids: Sequence[str], expected: int
+) -> tuple[list[Record], list[PerImage]]:
+    """All numbers of one derainer and one task, from evidence and labels alone.
+
+    Args:
+        store: The run folder.
+        row: Which dataset, derainer and task.
+        task: Knows how to score; no model is loaded.
+        dataset: Gives the labels.
+        ids: Images with evidence, in the dataset's order.
+        expected: How many images the dataset should have.
+
+    Raises:
+        ImageError: Evidence is absent or damaged.
+    """
+    evidence = LazyMapping(ids, partial(store.read_evidence, row))
+    summary = task.summarise(evidence, LazyMapping(ids, dataset.truth))
+    records = [
+        Record(
+            dataset=row.dataset,
+            derainer=row.derainer,
+            task=row.task,
+            model=task.model,
+            metric=measure.metric,
+            value=measure.value,
+            unit=measure.unit,
+            images=measure.images,
+            expected=expected,
+            protocol=task.protocol,
+        )
+        for measure in summary.measures
+    ]
+    return records, [
+        PerImage(row.dataset, row.derainer, row.task, task.model, measure) for measure in summary.per_image
+    ]
