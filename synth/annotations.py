@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
@@ -18,6 +18,8 @@ Json: TypeAlias = Mapping[str, Any]
 coco_mask: Any = _typed_mask
 """pycocotools' own annotations know only some of the forms that its functions accept."""
 
+_GREATEST = sys.float_info.max
+_MOST_IDS = 2**53
 _MARGIN = 1.0
 """How far, in image sides, a polygon may leave its image before it is called damaged."""
 
@@ -152,8 +154,8 @@ def run_lengths(text: str) -> list[int]:
 
 
 def is_number(value: object) -> bool:
-    """True for a finite JSON number; ``true`` and NaN are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """True for a finite JSON number that a float can hold; ``true`` and NaN are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _GREATEST
 
 
 def _box(record: Json, where: str) -> list[float]:
@@ -189,7 +191,7 @@ def _portable(rle: Mapping[str, object]) -> Rle:
 
 
 def _whole(value: object) -> int:
-    return value if type(value) is int and value > 0 else 0
+    return value if type(value) is int and 0 < value < _MOST_IDS else 0
 
 
 def _shown(value: object) -> str:

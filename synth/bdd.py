@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from bench.contract import Classes, ClassSpace, Instances, LabelMap, Parameters,
 from bench.errors import ImageError, UserError
 from bench.files import key_of, sha256_of
 from bench.images import list_images, read_bitmask, read_image, read_label_map
+from synth.findings import Finding
 from synth.label_maps import check_label_map
 from synth.reading import check_names, check_root, escapes, parameter, size_of_file, stem_of, words
-from synth.scalabel import Frame, bdd_classes, boxes_of, masks_of, read_frames
+from synth.scalabel import Frame, bdd_classes, boxes_of, flat_boxes, masks_of, read_frames
 from synth.selection import parse_size
 
 KINDS = ("det_20", "sem_seg", "ins_seg")
@@ -94,6 +95,18 @@ class BddSource:
         if escapes(item.frame.name) or not all(path.is_file() for path in item.files):
             return ""
         return key_of([sha256_of(path) for path in item.files], item.frame.labels, dict(item.frame.attributes))
+
+    def audit(self) -> Iterator[Finding]:
+        """Names without partner, frames whose labels are null, boxes without area."""
+        for id in self.unpaired:
+            lacks = "file is absent" if id in self.items else "image without labels, or labels without image"
+            yield Finding("unpaired", id, lacks)
+        for id, item in self.items.items():
+            if item.frame.unlabelled:
+                yield Finding("labels null", id, "read as an image without objects")
+            if flat := flat_boxes(item.frame.labels):
+                fate = "read as one pixel wide or high" if self.inclusive else "left out"
+                yield Finding("zero area", id, f"{flat} boxes without area are {fate}")
 
     def load(self, id: str, /) -> Photograph:
         """Decode a photograph and its labels.

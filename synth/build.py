@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -28,8 +27,8 @@ from synth.annotations import write_annotations
 from synth.dataset import FORMAT, FolderDataset, open_dataset
 from synth.presets import preset_names
 from synth.rain import Renderer
-from synth.reading import Identified, Numbered
-from synth.rows import Row, manifest_text, pixels_sha256, read_row, row_text
+from synth.reading import NO_NUMBER, Identified, Numbered
+from synth.rows import Row, instances_text, manifest_text, pixels_sha256, read_row, row_text
 from synth.selection import Policy, choose
 
 _PACKAGES = ("derainbench", "numpy", "pillow", "pycocotools")
@@ -113,6 +112,7 @@ class FolderBuilder:
     def render(self, ids: Sequence[str], /) -> Sequence[Failure]:
         """Render these images; a bad one is a failure in the answer."""
         failures: list[Failure] = []
+        (self.folder / "rows").mkdir(parents=True, exist_ok=True)
         for id in ids:
             try:
                 self._render(id)
@@ -134,7 +134,7 @@ class FolderBuilder:
         for number, id in enumerate(self.ids, start=1):
             if (found := self._finished(id)) is not None:
                 row, annotations = found
-                rows.append(row if row.image_id else replace(row, image_id=number))
+                rows.append(replace(row, image_id=number) if row.image_id == NO_NUMBER else row)
                 if annotations is not None:
                     labels[id] = annotations
         if not rows:
@@ -165,7 +165,7 @@ class FolderBuilder:
             write_png(self.folder / "labels/semantic" / f"{name}.png", truth.label_map)
         row = Row(
             id=id,
-            image_id=numbered.image_id(id) if numbered else 0,
+            image_id=numbered.image_id(id) if numbered else NO_NUMBER,
             height=truth.size[0],
             width=truth.size[1],
             key=self._key(id),
@@ -249,7 +249,6 @@ def open_builder(recipe: Recipe, folder: Path) -> FolderBuilder:
     source = SOURCES.load(entry)(recipe.root, recipe.parameters)
     renderer = open_renderer(recipe.rain, recipe.rain_parameters) if recipe.rain else None
     code = key_of(entry.code_version(), _rain_entry(recipe.rain).code_version() if recipe.rain else "")
-    (folder / "rows").mkdir(parents=True, exist_ok=True)
     return FolderBuilder(recipe, folder, source, renderer, code)
 
 
@@ -268,30 +267,6 @@ def _rain_entry(rain: str) -> Entry:
         return RAINS.find("streaks" if rain in preset_names() else rain)
     except UserError as error:
         raise UserError(f"{error}. Presets: {', '.join(preset_names())}") from error
-
-
-def instances_text(rows: Sequence[Row], labels: Mapping[str, Sequence[Mapping[str, object]]], classes: Classes) -> str:
-    """The objects of a dataset as a COCO instances file.
-
-    The objects keep the numbers of the source if every one has its own; else they are counted from 1, because
-    pycocotools takes an object with number 0 for none.
-    """
-    numbers = [annotation["id"] for objects in labels.values() for annotation in objects]
-    keep = 0 not in numbers and len(set(numbers)) == len(numbers)
-    images: list[dict[str, object]] = []
-    annotations: list[dict[str, object]] = []
-    for row in rows:
-        if row.id not in labels:
-            continue
-        name = f"{safe_name(row.id)}.png"
-        images.append({"id": row.image_id, "file_name": name, "height": row.height, "width": row.width})
-        for annotation in labels[row.id]:
-            number = annotation["id"] if keep else len(annotations) + 1
-            annotations.append({**annotation, "id": number, "image_id": row.image_id})
-    space = classes.instances
-    categories = [{"id": id, "name": name} for id, name in zip(space.ids, space.names, strict=True)] if space else []
-    content = {"info": {}, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
-    return json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def portable(parameters: Parameters) -> dict[str, Parameter]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contract import Classes, ClassSpace, Parameters, Photograph, Truth
 from bench.errors import ImageError, UserError
 from bench.files import key_of, sha256_of
-from bench.images import read_image
+from bench.images import IMAGE_SUFFIXES, read_image
 from synth.annotations import Annotations, Json, read_annotations
+from synth.findings import Finding
 from synth.panoptic import SemanticMaps, open_semantic
 from synth.reading import check_names, check_root, escapes, parameter, read_json, stem_of
 
@@ -38,14 +39,21 @@ class Record:
 
 @dataclass(frozen=True)
 class CocoSource:
-    """Photographs with COCO instance labels; see :func:`open_coco`."""
+    """Photographs with COCO instance labels; see :func:`open_coco`.
+
+    Attributes:
+        folder: The folder of images.
+        records: The images by id.
+        semantic: Where label maps come from, if they are wanted.
+        orphans: How many annotations belong to images that the JSON does not list.
+    """
 
     name: str
     classes: Classes
+    folder: Path
     records: Mapping[str, Record]
     semantic: SemanticMaps | None = None
     orphans: int = 0
-    """Annotations of images that the JSON does not list."""
 
     @property
     def ids(self) -> Sequence[str]:
@@ -96,6 +104,22 @@ class CocoSource:
             return ""
         return key_of([sha256_of(file) for file in files], record.size, record.annotations)
 
+    def audit(self) -> Iterator[Finding]:
+        """Extra files, annotations of no image, boxes without area."""
+        listed = {record.path for record in self.records.values()}
+        for path in sorted(self.folder.iterdir()):
+            if path.suffix.lower() in IMAGE_SUFFIXES and path not in listed:
+                yield Finding("extra file", path.name, "not in the label file; it is left out")
+        if self.orphans:
+            yield Finding("orphan annotation", "", f"{self.orphans} annotations of images that are not listed")
+        for id in self.ids:
+            try:
+                dropped = self.annotations(id).dropped
+            except ImageError:
+                continue
+            if dropped:
+                yield Finding("zero area", id, f"{dropped} boxes without area are left out")
+
     def load(self, id: str, /) -> Photograph:
         """Decode a photograph and its labels.
 
@@ -135,9 +159,8 @@ def open_coco(root: Path | None, parameters: Parameters) -> CocoSource:
         records = {id: record for id, record in records.items() if record.path.is_file()}
     maps = parameter(parameters, "semantic", "")
     semantic = open_semantic(folder / maps) if maps else None
-    return CocoSource(
-        "coco", Classes(classes, semantic.classes if semantic else None), records, semantic, orphans=orphans
-    )
+    spaces = Classes(classes, semantic.classes if semantic else None)
+    return CocoSource("coco", spaces, place, records, semantic, orphans)
 
 
 def _find_json(root: Path, split: str, given: str) -> Path:
@@ -222,8 +245,8 @@ def _records(
 def _fault(image: Json, name: str, numbers: set[int]) -> str:
     if escapes(name):
         return f"the label file names {name!r}, which is not a file below the folder of images"
-    if type(image.get("id")) is not int:
-        return f"expected a whole number as image id, found {image.get('id')!r}"
+    if type(image.get("id")) is not int or not 0 <= image["id"] < 2**53:
+        return f"expected a whole number as image id, found {str(image.get('id'))[:30]!r}"
     if image["id"] in numbers:
         return f"image id {image['id']} is used twice in the label file"
     if not all(type(image.get(side)) is int and 0 < image[side] < 10**5 for side in ("height", "width")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from bench.contract import Classes, ClassSpace, LabelMap, Parameters, Photograph
 from bench.errors import ImageError, UserError
 from bench.files import key_of, sha256_of
 from bench.images import list_images, read_image, read_label_map
+from synth.findings import Finding
 from synth.label_maps import check_label_map
 from synth.reading import check_names, check_root, parameter, read_classes, size_of_file, words
 
@@ -51,6 +52,12 @@ class FolderSource:
         files = [self.images[id]] if self.classes.labels is None else [self.images[id], self.masks.get(id)]
         found = [file for file in files if file is not None and file.is_file()]
         return key_of([sha256_of(file) for file in found]) if len(found) == len(files) else ""
+
+    def audit(self) -> Iterator[Finding]:
+        """Names without partner."""
+        for id in self.unpaired:
+            lacks = "mask" if id in self.images else "image"
+            yield Finding("unpaired", id, f"there is no {lacks} of this name")
 
     def load(self, id: str, /) -> Photograph:
         """Decode a photograph and its label map.

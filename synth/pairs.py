@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,8 +18,9 @@ from bench.errors import ImageError, UserError
 from bench.files import key_of, sha256_of
 from bench.images import list_images, read_image
 from synth.coco import CocoSource, open_coco
+from synth.findings import Finding
 from synth.folder import FolderSource, open_folder
-from synth.reading import check_names, check_root, parameter, size_of_file
+from synth.reading import NO_NUMBER, check_names, check_root, parameter, size_of_file
 
 _FOLDER = Path(__file__).parent
 _HALVES = ("left half", "right half")
@@ -86,8 +87,8 @@ class PairSource:
         return (size[0], size[1] // 2) if size and self.half else size
 
     def image_id(self, id: str, /) -> int:
-        """The number in the user's COCO file; 0 without one."""
-        return self.labels.image_id(id) if isinstance(self.labels, CocoSource) else 0
+        """The number in the user's COCO file; NO_NUMBER without one."""
+        return self.labels.image_id(id) if isinstance(self.labels, CocoSource) else NO_NUMBER
 
     def annotation_ids(self, id: str, /) -> Sequence[int]:
         """The numbers in the user's COCO file; none without one."""
@@ -101,6 +102,11 @@ class PairSource:
             return ""
         labels = self.labels.identity(id) if self.labels and id in self.labels.ids else ""
         return key_of([sha256_of(path) for path in files], labels)
+
+    def audit(self) -> Iterator[Finding]:
+        """Names that the set's rule does not know, and names without partner."""
+        for id in self.unpaired:
+            yield Finding("unpaired", id, "no partner, or a name that the set's rule does not know")
 
     def load(self, id: str, /) -> Photograph:
         """Decode a pair and its labels.

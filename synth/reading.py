@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar, runtime_checkable
@@ -14,6 +15,10 @@ from bench.contract import UNLABELLED, ClassSpace, Parameter, Parameters
 from bench.errors import UserError
 
 Value = TypeVar("Value", str, int, bool)
+
+
+NO_NUMBER = -1
+"""Stands for an image number that is still to be given; COCO files may well use 0."""
 
 
 @runtime_checkable
@@ -30,7 +35,7 @@ class Numbered(Protocol):
     """A source whose images and objects have numbers of their own, which result files then keep."""
 
     def image_id(self, id: str, /) -> int:
-        """The whole number of an image in the source's own files."""
+        """The whole number of an image in the source's own files; NO_NUMBER if it has none there."""
         ...
 
     def annotation_ids(self, id: str, /) -> Sequence[int]:
@@ -155,7 +160,9 @@ def read_classes(path: Path, name: str, ignored: Collection[str] = ()) -> tuple[
 def size_of_file(path: Path) -> tuple[int, int] | None:
     """(height, width) from an image's header; None if it cannot be read."""
     try:
-        with Pillow.open(path) as picture:
-            return picture.height, picture.width
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+            with Pillow.open(path) as picture:
+                return picture.height, picture.width
     except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
         return None

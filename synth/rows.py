@@ -1,4 +1,4 @@
-"""What is known about one finished image of a dataset: a small JSON file, and a line of the manifest."""
+"""What is known about the finished images of a dataset: a small JSON file each, the manifest, the COCO file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from bench.contract import Image, LabelMap
+from bench.contract import Classes, Image, LabelMap
 from bench.errors import UserError
-from bench.files import key_of
+from bench.files import key_of, safe_name
 
 _JSON_COLUMNS = ("rain", "attributes")
 
@@ -24,7 +24,7 @@ class Row:
 
     Attributes:
         id: The image's id.
-        image_id: Its number in COCO files; 0 until the dataset is finished, for sources without numbers.
+        image_id: Its number in COCO files; NO_NUMBER until the dataset is finished, for sources without numbers.
         height: Pixels.
         width: Pixels.
         key: Digest of all that the image was made from.
@@ -111,3 +111,27 @@ def read_manifest(path: Path) -> list[Row]:
     except (ValueError, TypeError, KeyError, csv.Error) as error:
         raise UserError(f"{path}: not the manifest of a dataset ({error}); build the dataset again") from error
     return rows
+
+
+def instances_text(rows: Sequence[Row], labels: Mapping[str, Sequence[Mapping[str, object]]], classes: Classes) -> str:
+    """The objects of a dataset as a COCO instances file.
+
+    The objects keep the numbers of the source if every one has its own; else they are counted from 1, because
+    pycocotools takes an object with number 0 for none.
+    """
+    numbers = [annotation["id"] for objects in labels.values() for annotation in objects]
+    keep = 0 not in numbers and len(set(numbers)) == len(numbers)
+    images: list[dict[str, object]] = []
+    annotations: list[dict[str, object]] = []
+    for row in rows:
+        if row.id not in labels:
+            continue
+        name = f"{safe_name(row.id)}.png"
+        images.append({"id": row.image_id, "file_name": name, "height": row.height, "width": row.width})
+        for annotation in labels[row.id]:
+            number = annotation["id"] if keep else len(annotations) + 1
+            annotations.append({**annotation, "id": number, "image_id": row.image_id})
+    space = classes.instances
+    categories = [{"id": id, "name": name} for id, name in zip(space.ids, space.names, strict=True)] if space else []
+    content = {"info": {}, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
+    return json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n"

@@ -132,6 +132,14 @@ def boxes_of(labels: Sequence[object], classes: ClassSpace, inclusive: bool, whe
     )
 
 
+def flat_boxes(labels: Sequence[object]) -> int:
+    """How many boxes of one frame have x1 = x2 or y1 = y2."""
+    boxes = [label.get("box2d") for label in labels if isinstance(label, dict)]
+    return sum(
+        isinstance(box, dict) and any(box.get(f"{axis}1") == box.get(f"{axis}2") for axis in "xy") for box in boxes
+    )
+
+
 def masks_of(bitmask: npt.NDArray[np.uint8], classes: ClassSpace, where: str) -> Instances:
     """The objects of a BDD100K instance bitmask.
 

@@ -97,6 +97,23 @@ def test_numbers_that_cannot_be_kept_are_counted_from_one(
     assert [annotation["id"] for annotation in labels["annotations"]] == [1, 2, 3, 4, 5, 6]
 
 
+def test_images_counted_from_zero_keep_their_numbers(
+    recipe: Recipe, tmp_path: Path, coco_content: Content, relabel: Relabel
+) -> None:
+    for number, image in enumerate(coco_content["images"]):
+        for annotation in coco_content["annotations"]:
+            annotation["image_id"] = number if annotation["image_id"] == image["id"] else annotation["image_id"]
+        image["id"] = number
+    relabel(tmp_path / "coco", coco_content)
+    builder = open_builder(recipe, tmp_path / "out")
+    assert builder.render(builder.ids) == []
+    dataset = builder.finish()
+    assert [dataset.image_id(id) for id in dataset.ids] == [0, 1, 2, 3, 4, 5]
+    instances = dataset.truth("000000000010").instances
+    assert instances is not None
+    assert len(instances.boxes) == 1
+
+
 def test_label_maps(camvid_folder: Path, tmp_path: Path) -> None:
     parameters = {"images": "val", "masks": "valannot", "ignore": "void"}
     build(Recipe("roads", "folder", camvid_folder, parameters, rain="bdd150_y"), tmp_path / "out")
@@ -185,30 +202,6 @@ def test_killed_and_started_again(recipe: Recipe, tmp_path: Path) -> None:
     assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
 
 
-def test_bad_images_are_failures_and_the_rest_is_built(
-    recipe: Recipe, tmp_path: Path, coco_content: Content, relabel: Relabel
-) -> None:
-    coco_content["images"][1]["file_name"] = "../../escaped.jpg"
-    coco_content["annotations"][3]["bbox"] = [float("nan"), 0, 1, 1]
-    relabel(tmp_path / "coco", coco_content)
-    (tmp_path / "escaped.jpg").write_bytes((tmp_path / "coco/val2017/000000000010.jpg").read_bytes())
-    (tmp_path / "coco/val2017/000000000010.jpg").write_bytes(b"")
-    Pillow.new("1", (20_000, 20_000)).save(tmp_path / "coco/val2017/000000000040.jpg", format="PNG")
-    before = files_of(tmp_path)
-    failures = build(recipe, tmp_path / "out")
-    said = {failure.image: failure.reason for failure in failures}
-    assert all(failure.stage == "render" and failure.dataset == "mini" for failure in failures)
-    assert "not a file below" in said["../../escaped"]
-    assert "finite" in said["000000000030"]
-    assert "not a readable image" in said["000000000010"]
-    assert "expected 64x48" in said["000000000040"] or "pixels" in said["000000000040"]
-    assert len(said) == 4
-    after = files_of(tmp_path)
-    assert {name for name in after if not name.startswith("out/")} == set(before)
-    with (tmp_path / "out/manifest.csv").open(newline="") as file:
-        assert [row["id"] for row in csv.DictReader(file)] == ["000000000050", "000000000060"]
-
-
 def test_nothing_could_be_rendered(recipe: Recipe, tmp_path: Path) -> None:
     for path in (tmp_path / "coco/val2017").iterdir():
         path.write_bytes(b"")
@@ -248,6 +241,11 @@ def test_a_source_without_rain_needs_a_renderer(recipe: Recipe, tmp_path: Path) 
 def test_wrong_recipes_are_refused(recipe: Recipe, tmp_path: Path, change: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
         open_builder(replace(recipe, **change), tmp_path / "out")  # type: ignore[arg-type]
+
+
+def test_opening_writes_nothing(recipe: Recipe, tmp_path: Path) -> None:
+    assert len(open_builder(recipe, tmp_path / "out").missing()) == 6
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_of_something_else_is_left_alone(recipe: Recipe, tmp_path: Path) -> None:
