@@ -6,18 +6,21 @@ The appearance is purely photometric, so labels stay valid.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image as Pillow
 
 from bench.contract import FloatArray, Image, Parameter, Parameters
 from bench.errors import ImageError, UserError
 from synth.presets import preset
 from synth.rain_blend import blend, linear_of
 from synth.rain_grid import enlarge
+from synth.rain_lens import add_drops
 from synth.rain_parameters import RainParameters
 from synth.rain_random import Draw, draw, rounded, rounded_number
 from synth.rain_streaks import Plane, opacity_table, splat, streaks_of
@@ -160,7 +163,7 @@ def arrange(
     if not 0 <= severity <= 10:
         raise UserError(f"severity: expected a number from 0 to 10, got {severity!r}")
     size = image.shape[0], image.shape[1]
-    seed = f"rain|{VERSION}|{key}"
+    seed = _seed(key)
     drawn = draw(parameters, seed)
     streaks = streaks_of(parameters, drawn, seed, severity, size)
     return Scene(
@@ -176,23 +179,39 @@ def finish(image: Image, scene: Scene, parameters: RainParameters, key: str, sev
     """The second half of :func:`render`: apply the gains and blend."""
     p, air = parameters, scene.air
     table = opacity_table(p.brightness * scene.strength * scene.drawn.streak_strength, p.opacity_max)
-    opacity = np.take(table, scene.thickness, mode="clip")
+    opacity = np.take(table, scene.thickness, mode="clip")  # faster than table[...]
     through = transmission(air.depth, p.veil * scene.strength * scene.drawn.veil_strength)
     linear = p.space == "linear"
     airlight, light = (linear_of(grid) if linear else grid for grid in (air.airlight, air.light))
     added = rounded(airlight * (1.0 - through[..., None]))
     rainy = blend(image, opacity, (through, added, light), p.occlusion, linear)
+    rainy, lens, drops = add_drops(rainy, p, _seed(key), severity)
+    if p.jpeg_quality:
+        rainy = through_jpeg(rainy, p.jpeg_quality)
     record: dict[str, Parameter] = {
         "key": key,
         "severity": severity,
         "streaks": scene.count,
+        "lens_drops": drops,
         "angle_degrees": scene.drawn.angle,
         "gust_degrees": scene.drawn.gust,
         "strength": scene.strength,
         "night": air.night,
         "mean_transmission": float(np.round(through.sum() / through.size, 4)),
     }
-    return Rain(rainy, record, Layers(opacity, through, added, light))
+    return Rain(rainy, record, Layers(opacity, through, added, light, lens))
+
+
+def through_jpeg(image: Image, quality: int) -> Image:
+    """Compress and decompress, as a camera would (4:2:0). Another libjpeg may differ by a grey value or two."""
+    file = io.BytesIO()
+    Pillow.fromarray(image).save(file, format="JPEG", quality=quality, subsampling=2)
+    with Pillow.open(file, formats=["JPEG"]) as picture:
+        return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+
+
+def _seed(key: str) -> str:
+    return f"rain|{VERSION}|{key}"
 
 
 @dataclass(frozen=True)

@@ -44,22 +44,15 @@ def between(length: int, nodes: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[
     return before, rounded(place - before).astype(np.float32)
 
 
-def widen(grid: FloatArray, width: int) -> npt.NDArray[np.float32]:
-    """Interpolate the nodes of each grid row to ``width`` columns: (h, w, ...) becomes (h, width, ...)."""
-    before, share = between(width, grid.shape[1])
-    narrow = grid.astype(np.float32)
-    left = narrow[:, before]
-    right = narrow[:, np.minimum(before + 1, grid.shape[1] - 1)]
-    return np.asarray(left + (right - left) * share.reshape(-1, *[1] * (grid.ndim - 2)), dtype=np.float32)
-
-
 def enlarge(grid: FloatArray, size: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """Interpolate a grid to an image of (height, width)."""
-    wide = widen(grid, size[1])
-    before, share = between(size[0], grid.shape[0])
-    above = wide[before]
-    below = wide[np.minimum(before + 1, grid.shape[0] - 1)]
-    return np.asarray(above + (below - above) * share.reshape(-1, *[1] * (wide.ndim - 1)), dtype=np.float32)
+    """Interpolate a grid (h, w, ...) to an image of (height, width)."""
+    picture = grid.astype(np.float32)
+    for axis, length in enumerate(size):
+        before, share = between(length, grid.shape[axis])
+        start = picture.take(before, axis)
+        stop = picture.take(np.minimum(before + 1, grid.shape[axis] - 1), axis)
+        picture = start + (stop - start) * share.reshape([-1 if a == axis else 1 for a in range(grid.ndim)])
+    return np.asarray(picture, dtype=np.float32)
 
 
 def blur(grid: FloatArray, sigma: float) -> FloatArray:

@@ -33,7 +33,8 @@ class RainParameters:
         closeness_min: Closeness of the farthest streaks drawn one by one; the nearest have 1.
         length_variation: Half width of the uniform spread of lengths, as a ratio.
         closeness_brightness: Brightness of a streak grows as closeness ** closeness_brightness.
-        brightness_variation: Half width of the uniform spread of brightness, as a ratio.
+        brightness_spread: Half width of the triangular spread of brightness among streaks, octaves: many are
+            faint, few are bright.
         flicker: Depth of the modulation along a streak by the drop's oscillation, in [0, 1].
         taper: Part of a streak, from either end, over which it fades; in (0, 0.5].
         angle: Mean direction of fall, degrees from vertical; positive leans to the right going down.
@@ -78,8 +79,8 @@ class RainParameters:
     depth_exponent: float = 3.3
     closeness_min: float = 0.09
     length_variation: float = 0.25
-    closeness_brightness: float = 0.25
-    brightness_variation: float = 0.5
+    closeness_brightness: float = 0.0
+    brightness_spread: float = 2.5
     flicker: float = 0.35
     taper: float = 0.35
     angle: float = 0.0
@@ -164,7 +165,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "closeness_min": (0.02, 0.9),
     "length_variation": (0, 0.95),
     "closeness_brightness": (0, 2),
-    "brightness_variation": (0, 0.95),
+    "brightness_spread": (0, 6),
     "flicker": (0, 1),
     "taper": (0.01, 0.5),
     "angle": (-45, 45),

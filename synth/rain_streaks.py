@@ -7,6 +7,7 @@ Marshall and Palmer (1948), speeds Atlas et al. (1973).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,17 +15,20 @@ import numpy.typing as npt
 
 from bench.contract import FloatArray
 from synth.rain_parameters import RainParameters
-from synth.rain_random import GRAIN, Draw, rounded, triangular, uniforms
+from synth.rain_random import Draw, rounded, triangular, uniforms
 
 Floats32 = npt.NDArray[np.float32]
-Plane = npt.NDArray[np.intp]
+Whole = npt.NDArray[np.intp]
+Plane = npt.NDArray[np.uint16]
 
 UNIT = 4096
 """Whole number in a plane that stands for an optical thickness of 1."""
 
-_GUARD = 2  # columns left and right of the image that take what falls outside
-_THINNEST = 0.9  # pixels; thinner streaks are drawn this wide and fainter instead
+THICKEST = 4 * UNIT
+"""Thicker is not told apart."""
+
 _STEEPEST = 62.0  # degrees from vertical
+_REACHES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256, 512, 1024, 2048, 4096])
 _MM_SMALLEST, _MM_LARGEST = 0.5, 5.0
 
 
@@ -37,8 +41,8 @@ class Streaks:
         top: Vertical position of the upper end.
         drop: Vertical extent, at least one pixel.
         slope: Horizontal pixels per vertical pixel.
-        width: Width, at least ``_THINNEST``.
-        thickness: Optical thickness on the axis, in ``UNIT``.
+        width: Horizontal width.
+        thickness: Optical thickness times width, in ``UNIT``: what one row adds up to.
         waves: Oscillations along the streak.
         phase: Phase of the oscillation in turns.
     """
@@ -52,7 +56,7 @@ class Streaks:
     waves: Floats32
     phase: Floats32
 
-    def select(self, which: npt.NDArray[np.intp]) -> Streaks:
+    def select(self, which: Whole) -> Streaks:
         """Some of the streaks."""
         return Streaks(*(getattr(self, name)[which] for name in Streaks.__dataclass_fields__))
 
@@ -89,20 +93,21 @@ def streaks_of(parameters: RainParameters, image: Draw, key: str, severity: floa
     across = of("across")
     length = p.length * image.length * closeness * speed * (1 + p.length_variation * (2 * of("length") - 1)) * scale
     wide = p.width * closeness * np.minimum(size_mm, 1.6) * scale
-    thickness = closeness**p.closeness_brightness * (1 + p.brightness_variation * (2 * of("brightness") - 1))
+    thickness = closeness**p.closeness_brightness * 2.0 ** (p.brightness_spread * triangular(of("brightness")))
     degrees = image.angle + p.perspective * (2 * across - 1) + p.angle_jitter * triangular(of("angle"))
     degrees = degrees + np.where(of("gust") < p.gust_share, image.gust, 0.0)
     radians = np.deg2rad(np.clip(degrees, -_STEEPEST, _STEEPEST))
     drop = np.maximum(rounded(length * np.cos(radians)), 1.0)
     slope = rounded(np.tan(radians))
+    wide = wide * np.sqrt(1.0 + slope * slope)
     lean = np.abs(drop * slope)
     return Streaks(
         left=_single(across * (width + lean) - lean / 2 - drop * slope / 2),
         top=_single(of("down") * (height + drop) - drop),
         drop=_single(drop),
         slope=_single(slope),
-        width=_single(np.maximum(wide, _THINNEST)),
-        thickness=_single(UNIT * thickness * np.minimum(wide / _THINNEST, 1.0)),
+        width=_single(wide),
+        thickness=_single(UNIT * thickness * wide),
         waves=_single(1.0 + 4.0 * of("waves")),
         phase=_single(of("phase")),
     )
@@ -133,83 +138,117 @@ def splat(streaks: Streaks, parameters: RainParameters, size: tuple[int, int]) -
     Every contribution is a whole number, so the sum is the same in any order.
 
     Returns:
-        (H, W) whole numbers, in ``UNIT``.
+        (H, W) uint16, in ``UNIT``, at most ``THICKEST``.
     """
     height, width = size
-    stride = width + 2 * _GUARD
-    rows = np.floor(streaks.top + streaks.drop).astype(np.intp) - np.floor(streaks.top).astype(np.intp) + 1
-    places: list[npt.NDArray[np.intp]] = []
-    weights: list[FloatArray] = []
-    for group in _groups(rows, streaks.width):
-        chosen = streaks.select(group)
-        row, axis, weight = _rows(chosen, int(rows[group].max()), parameters, height)
-        for offset, share in _taps(axis, weight, chosen.width):
-            column = np.clip(offset, -_GUARD, width + _GUARD - 1)
-            places.append((row * stride + (column + _GUARD)).astype(np.intp).ravel())
-            weights.append(share.astype(np.float64).ravel())
-    if not places:
-        return np.zeros(size, dtype=np.intp)
-    total = np.bincount(np.concatenate(places), np.concatenate(weights), minlength=height * stride)
-    return total.reshape(height, stride)[:, _GUARD:-_GUARD].astype(np.intp)
+    first = np.maximum(np.floor(streaks.top), 0).astype(np.intp)
+    rows = np.minimum(np.floor(streaks.top + streaks.drop).astype(np.intp), height - 1) - first + 1
+    groups = _groups(rows, _reach(streaks.width))
+    if not groups:
+        return np.zeros(size, dtype=np.uint16)
+    # Columns left and right, and rows below, take what falls outside.
+    guard = 2 * int(_reach(streaks.width).max())
+    stride = width + 2 * guard
+    total = np.zeros((height + max(int(rows[group[-1]]) for group in groups)) * stride, dtype=np.int32)
+    for group in groups:
+        chosen, count = streaks.select(group), int(rows[group[-1]])
+        axis, weight = _rows(chosen, first[group], count, parameters)
+        axis -= np.float32(0.5)
+        column = np.floor(axis)
+        axis -= column
+        reach = int(_reach(chosen.width[:1])[0])
+        np.clip(column, -reach - 1, width + reach - 1, out=column)
+        origin = column.astype(np.intp)
+        origin += np.arange(count)[:, None] * stride + (first[group] * stride + guard)
+        for offset, share in _taps(axis, weight, chosen.width, reach):
+            np.add.at(total, (origin + offset).ravel(), share.ravel())
+    np.minimum(total, THICKEST, out=total)
+    return total[: height * stride].reshape(height, stride)[:, guard:-guard].astype(np.uint16)
 
 
-def _groups(rows: Plane, width: Floats32) -> list[Plane]:
-    """Streaks of similar extent, so that a group is one dense array: at most a quarter of it is padding."""
-    thin = width <= 1.0
-    order = np.lexsort((rows, ~thin))
-    groups: list[Plane] = []
-    for part in (order[: int(thin.sum())], order[int(thin.sum()) :]):
-        start = 0
-        while start < len(part):
-            longest = max(int(rows[part[start]]) * 5 // 4, int(rows[part[start]]) + 2)
-            stop = int(np.searchsorted(rows[part], longest, side="right"))
-            groups.append(part[start:stop])
-            start = stop
+def _reach(width: Floats32) -> Whole:
+    """Columns that a streak may cover on either side of its axis; 1 means thin: two linear taps.
+
+    Rounded up to few different values, so that there are few groups.
+    """
+    columns = np.where(width <= 1.0, 1, np.ceil(_radius(width)).astype(np.intp))
+    return _REACHES[np.searchsorted(_REACHES, columns)]
+
+
+def _radius(width: Floats32) -> Floats32:
+    """Radius of the bell across a wide streak: near drops are out of focus, so their edges are soft."""
+    return np.float32(1.25) * width + np.float32(0.25)
+
+
+def _groups(rows: Whole, reach: Whole) -> list[Whole]:
+    """Streaks of equal reach and similar extent, in ascending order: a group makes one dense array.
+
+    Padding costs less than many small arrays, of which there would be more where streaks are few, wide and long.
+    """
+    order = np.lexsort((rows, reach))
+    extents, reaches = rows[order], reach[order]
+    groups: list[Whole] = []
+    start = 0
+    while start < len(order):
+        longest = int(extents[start]) * 5 // 4 + 2 if reaches[start] == 1 else int(extents[start]) * 8 // 5 + 4
+        same = int(np.searchsorted(reaches, reaches[start], side="right"))
+        stop = start + int(np.searchsorted(extents[start:same], longest, side="right"))
+        groups.append(order[start:stop])
+        start = stop
     return groups
 
 
-def _rows(s: Streaks, most: int, p: RainParameters, height: int) -> tuple[Floats32, Floats32, Floats32]:
-    """Image row, horizontal position of the axis and weight of ``most`` rows of each streak: (most, N) each."""
-    first = np.floor(s.top)
-    step = np.arange(most, dtype=np.float32)[:, None]
-    row = first + step
-    below = (first + np.float32(0.5) - s.top) + step  # from the upper end to the centre of the row
+def _rows(s: Streaks, first: Whole, count: int, p: RainParameters) -> tuple[Floats32, Floats32]:
+    """Horizontal position of the axis and weight in ``count`` rows of each streak from ``first``: (count, N) each."""
+    step = np.arange(count, dtype=np.float32)[:, None]
+    below = step + (first.astype(np.float32) + np.float32(0.5) - s.top)  # from the upper end to the row's centre
     along = below * (np.float32(1) / s.drop)
-    axis = s.left + s.slope * below
     fade = np.clip(np.minimum(along, 1 - along) * np.float32(1 / p.taper), 0, 1)
     turn = along * s.waves + s.phase
-    turn = (turn - np.floor(turn)) * 2 - 1
-    weight = fade * fade * (3 - 2 * fade) * (1 - np.float32(p.flicker) * (turn * turn)) * s.thickness
-    outside = (row < 0) | (row >= height)
-    weight[outside] = 0
-    return np.clip(row, 0, height - 1), axis, weight
+    turn -= np.floor(turn)
+    turn -= np.float32(0.5)
+    turn *= turn
+    turn *= np.float32(-4 * p.flicker)
+    turn += 1
+    weight = (3 - 2 * fade) * fade
+    weight *= fade
+    weight *= turn
+    weight *= s.thickness
+    return s.left + s.slope * below, weight
 
 
-def _taps(axis: Floats32, weight: Floats32, width: Floats32) -> list[tuple[Floats32, Floats32]]:
-    """Columns and whole-number weights: two linear taps for thin streaks, a smooth bell for wide ones."""
-    place = axis - np.float32(0.5)
-    column = np.floor(place)
-    if width.max() <= 1.0:
-        right = np.rint((place - column) * weight)
-        return [(column, np.rint(weight) - right), (column + 1, right)]
-    radius = np.float32(0.85) * width + np.float32(0.35)
-    inverse = np.float32(1) / radius
-    reach = int(np.ceil(radius.max()))
-    taps = []
-    for offset in range(-reach, reach + 2):
-        distance = (column + offset - place) * inverse
+def _taps(
+    share: Floats32, weight: Floats32, width: Floats32, reach: int
+) -> Iterator[tuple[int, npt.NDArray[np.int32]]]:
+    """Columns, counted from the one left of the axis, and their weights.
+
+    Args:
+        share: (rows, N) distance of the axis from the column's centre, in [0, 1).
+        weight: (rows, N) what a row adds up to.
+        width: (N,) widths of the streaks.
+        reach: Columns on either side that the widest of them covers.
+
+    Yields:
+        Offset of the column and its weights (rows, N) in whole numbers.
+    """
+    half = np.float32(0.5)
+    if reach == 1:
+        right = (share * weight + half).astype(np.int32)
+        yield 0, (weight + half).astype(np.int32) - right
+        yield 1, right
+        return
+    inverse = np.float32(1) / _radius(width)
+    weight = weight * (np.float32(35 / 32) * inverse)  # the bell's sum is 32/35 of its radius
+    for offset in range(1 - reach, reach + 1):
+        distance = (np.float32(offset) - share) * inverse
         bell = np.maximum(1 - distance * distance, 0)
-        taps.append((column + offset, np.rint(bell * bell * weight)))
-    return taps
+        yield offset, (bell * bell * bell * weight + half).astype(np.int32)
 
 
 def opacity_table(gain: float, most: float) -> Floats32:
-    """Opacity for every optical thickness up to 4 ``UNIT``: most * (1 - exp(-gain * thickness / most)).
+    """Opacity for every optical thickness up to ``THICKEST``: most * (1 - exp(-gain * thickness / most)).
 
     Overlapping streaks add up as layers of paint do, and never hide the scene altogether.
     """
-    thickness = np.arange(4 * UNIT + 1) / UNIT
+    thickness = np.arange(THICKEST + 1) / UNIT
     return rounded(most * -np.expm1(-gain * thickness / most)).astype(np.float32)
-
-
-__all__ = ["GRAIN", "UNIT", "Plane", "Streaks", "opacity_table", "scale_of", "splat", "streak_count", "streaks_of"]
