@@ -16,6 +16,7 @@ RAINS: Registry[Callable[[Parameters], Renderer]] = Registry(
     kind="rain renderer",
     targets={
         "streaks": "synth.rain:build",
+        "imgaug": "synth.imgaug_rain:build",
     },
     group="derainbench.rains",
 )

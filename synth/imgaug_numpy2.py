@@ -1,0 +1,35 @@
+"""Imports imgaug 0.4.0, whose last release (2020) asks NumPy for a table that NumPy 2 no longer has."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from bench.errors import MissingExtraError
+
+_TABLE: dict[str, list[type[np.generic]]] = {
+    "int": [np.int8, np.int16, np.int32, np.int64],
+    "uint": [np.uint8, np.uint16, np.uint32, np.uint64],
+    "float": [np.float16, np.float32, np.float64],
+    "complex": [np.complex64, np.complex128],
+}
+
+
+def import_imgaug() -> ModuleType:
+    """The module ``imgaug.augmenters``. NumPy is left as it was: the table is needed only during the import.
+
+    Raises:
+        MissingExtraError: imgaug is not installed.
+    """
+    lacking = "sctypes" not in vars(np)
+    if lacking:
+        vars(np)["sctypes"] = _TABLE
+    try:
+        import imgaug.augmenters as augmenters
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("imgaug", "imgaug", "the rain renderer imgaug") from error
+    finally:
+        if lacking:
+            del vars(np)["sctypes"]
+    return augmenters  # type: ignore[no-any-return]  # imgaug is untyped
