@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image as Pillow
 from PIL import PngImagePlugin, UnidentifiedImageError
 
-from bench.contract import Image, LabelMap
+from bench.contract import FloatArray, Image, LabelMap
 from bench.errors import ImageError
 from bench.files import atomic
 
@@ -79,6 +79,28 @@ def read_bitmask(path: Path, size: tuple[int, int] | None = None) -> npt.NDArray
             raise ImageError(f"{path}: expected a bitmask with four 8-bit channels, found mode {picture.mode!r}")
         _check_size(path, picture, size)
         return np.asarray(_decoded(path, picture, None), dtype=np.uint8)
+
+
+def read_depth(path: Path, metres: float, size: tuple[int, int] | None = None) -> FloatArray:
+    """Decode a depth map of one 8-bit or 16-bit channel: (H, W) float64, metres from the camera.
+
+    Args:
+        path: The file.
+        metres: Metres per unit of the stored numbers; 1/256 in KITTI's depth maps.
+        size: (height, width) that the image has.
+
+    Returns:
+        The depth; infinite where nothing was measured (0), as in the sky.
+
+    Raises:
+        ImageError: As :func:`read_image`, or the picture has other channels.
+    """
+    with _opened(path) as picture:
+        if picture.mode not in ("L", "I", "I;16", "I;16B"):
+            raise ImageError(f"{path}: expected a depth map with one 8-bit or 16-bit channel, found {picture.mode!r}")
+        _check_size(path, picture, size)
+        units = np.asarray(_decoded(path, picture, None)).astype(np.float64)
+    return np.where(units > 0, units * metres, np.inf)
 
 
 def write_png(path: Path, pixels: Image | LabelMap, key: str = "", level: int = 1) -> None:

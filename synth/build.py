@@ -53,6 +53,7 @@ class Recipe:
         objects: Least number of labelled objects.
         only: Attributes that a photograph must have.
         without: Attributes that it must not have.
+        share: How much of the choice must have an attribute.
     """
 
     name: str
@@ -68,11 +69,12 @@ class Recipe:
     objects: int = 0
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    share: str = ""
 
     @property
     def policy(self) -> Policy:
         """How photographs are chosen."""
-        return Policy(self.count, self.size, self.seed, self.objects, self.only, self.without)
+        return Policy(self.count, self.size, self.seed, self.objects, self.only, self.without, self.share)
 
 
 @dataclass(frozen=True)

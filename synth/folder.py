@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.contract import Classes, ClassSpace, LabelMap, Parameters, Photograph, Truth
 from bench.errors import ImageError, UserError
 from bench.files import key_of, sha256_of
-from bench.images import list_images, read_image, read_label_map
+from bench.images import list_images, read_depth, read_image, read_label_map
 from synth.findings import Finding
 from synth.label_maps import check_label_map
 from synth.reading import check_names, check_root, parameter, read_classes, size_of_file, words
@@ -25,6 +25,8 @@ class FolderSource:
         images: The image files by id.
         masks: The mask files by id; empty when the source has no masks.
         ignored: Ids in the masks that mean "not labelled".
+        depths: The depth maps by id, where there are any.
+        metres: Metres per unit of the depth maps.
     """
 
     name: str
@@ -32,6 +34,8 @@ class FolderSource:
     images: Mapping[str, Path]
     masks: Mapping[str, Path]
     ignored: frozenset[int] = frozenset()
+    depths: Mapping[str, Path] = field(default_factory=dict)
+    metres: float = 1 / 256
 
     @property
     def ids(self) -> Sequence[str]:
@@ -48,8 +52,9 @@ class FolderSource:
         return size_of_file(self.images[id])
 
     def identity(self, id: str, /) -> str:
-        """Digest of the image file and its mask's; empty if one is absent."""
-        files = [self.images[id]] if self.classes.labels is None else [self.images[id], self.masks.get(id)]
+        """Digest of the image file, its mask's and its depth map's; empty if one is absent."""
+        files = [self.images[id], *([self.masks.get(id)] if self.classes.labels else [])]
+        files += [self.depths[id]] if id in self.depths else []
         found = [file for file in files if file is not None and file.is_file()]
         return key_of([sha256_of(file) for file in found]) if len(found) == len(files) else ""
 
@@ -67,7 +72,8 @@ class FolderSource:
         """
         image = read_image(self.images[id])
         size = (image.shape[0], image.shape[1])
-        return Photograph(id, image, None, Truth(size, None, self._label_map(id, size)))
+        depth = read_depth(self.depths[id], self.metres, size) if id in self.depths else None
+        return Photograph(id, image, None, Truth(size, None, self._label_map(id, size)), depth)
 
     def _label_map(self, id: str, size: tuple[int, int]) -> LabelMap | None:
         if self.classes.labels is None:
@@ -86,18 +92,21 @@ def open_folder(root: Path | None, parameters: Parameters) -> FolderSource:
         parameters: ``images`` and ``masks``, folders below the root (the root itself; no masks); ``classes``
             (``classes.csv``); ``ignore``, ids or names of what is no class (``void`` if the list has it);
             ``image_suffix`` and ``mask_suffix``, what follows the common part of the names, without extension;
-            ``space``, the class space's name (``custom``).
+            ``space``, the class space's name (``custom``); ``depth``, a folder of depth maps of the images' names,
+            and ``metres``, what a unit in them is worth (1/256).
 
     Raises:
         UserError: A folder or the class list is absent, there are no images, or no mask matches any.
     """
-    known = ("images", "masks", "classes", "ignore", "image_suffix", "mask_suffix", "space")
+    known = ("images", "masks", "classes", "ignore", "image_suffix", "mask_suffix", "space", "depth", "metres")
     check_names(parameters, known, "folder")
     folder = check_root(root, "folder", _EXPECTED)
     images = _files(folder / parameter(parameters, "images", ""), parameter(parameters, "image_suffix", ""))
+    depth_name, metres = parameter(parameters, "depth", ""), parameter(parameters, "metres", 1 / 256)
+    depths = _files(folder / depth_name, "") if depth_name else {}
     masks_name = parameter(parameters, "masks", "")
     if not masks_name:
-        return FolderSource("folder", Classes(), images, {})
+        return FolderSource("folder", Classes(), images, {}, depths=depths, metres=metres)
     masks = _files(folder / masks_name, parameter(parameters, "mask_suffix", ""))
     if not images.keys() & masks.keys():
         raise UserError(
@@ -105,7 +114,7 @@ def open_folder(root: Path | None, parameters: Parameters) -> FolderSource:
             f"{next(iter(masks))!r}); set image_suffix or mask_suffix"
         )
     space, ignored = _classes(folder, parameters)
-    return FolderSource("folder", Classes(labels=space), images, masks, ignored)
+    return FolderSource("folder", Classes(labels=space), images, masks, ignored, depths, metres)
 
 
 def _classes(folder: Path, parameters: Parameters) -> tuple[ClassSpace, frozenset[int]]:

@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from bench.contract import UNLABELLED, ClassSpace, Parameter, Parameters
 from bench.errors import UserError
 
-Value = TypeVar("Value", str, int, bool)
+Value = TypeVar("Value", str, int, float, bool)
 
 
 NO_NUMBER = -1
@@ -63,6 +63,8 @@ def parameter(parameters: Parameters, name: str, default: Value) -> Value:
         UserError: It is of another type.
     """
     value = parameters.get(name, default)
+    if isinstance(default, float) and type(value) is int:
+        value = float(value)
     if type(value) is not type(default):
         raise UserError(f"parameter {name!r}: expected {type(default).__name__}, found {value!r}")
     return value
@@ -71,7 +73,7 @@ def parameter(parameters: Parameters, name: str, default: Value) -> Value:
 def words(parameters: Parameters, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
     """A parameter that is one word or several, as text."""
     value: Parameter = parameters.get(name, default)
-    return tuple(str(item) for item in value) if isinstance(value, tuple) else (str(value),)
+    return tuple(str(item) for item in value) if isinstance(value, tuple | list) else (str(value),)
 
 
 def check_names(parameters: Parameters, known: Collection[str], source: str) -> None:

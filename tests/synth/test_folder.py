@@ -81,6 +81,30 @@ def test_a_colour_map_is_no_mask(camvid_folder: Path) -> None:
         open_folder(camvid_folder, CAMVID).load("a")
 
 
+def test_depth_maps_reach_the_photograph(camvid_folder: Path) -> None:
+    (camvid_folder / "depth").mkdir()
+    units = np.full((48, 64), 2560, dtype=np.uint16)
+    units[:10] = 0
+    Pillow.fromarray(units).save(camvid_folder / "depth" / "a.png")
+    source = open_folder(camvid_folder, {**CAMVID, "depth": "depth"})
+    depth = source.load("a").depth
+    assert depth is not None
+    assert depth[47, 0] == 10.0
+    assert depth[0, 0] == np.inf
+    assert source.load("b").depth is None
+    identity = source.identity("a")
+    assert open_folder(camvid_folder, CAMVID).identity("a") != identity
+    near = open_folder(camvid_folder, {**CAMVID, "depth": "depth", "metres": 0.001}).load("a").depth
+    assert near is not None
+    assert near[47, 0] == pytest.approx(2.56)
+    far = open_folder(camvid_folder, {**CAMVID, "depth": "depth", "metres": 1}).load("a").depth
+    assert far is not None
+    assert far[47, 0] == 2560
+    Pillow.new("RGB", (64, 48)).save(camvid_folder / "depth" / "a.png")
+    with pytest.raises(ImageError, match="depth map"):
+        source.load("a")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -62,6 +62,16 @@ def test_facts_about_photographs() -> None:
     assert choose(Album(), Policy(objects=4)) == ("e", "f")
 
 
+def test_a_share_of_the_choice() -> None:
+    for seed in range(5):
+        chosen = choose(Album(), Policy(count=4, seed=seed, share="timeofday=night:0.25"))
+        assert len(set(chosen) & {"a", "b"}) == 1
+        assert len(chosen) == 4
+    assert choose(Album(), Policy(count=2, share="timeofday=night:1")) == ("a", "b")
+    with pytest.raises(UserError, match="4 of 6"):
+        choose(Album(), Policy(count=5, share="timeofday=night:0"))
+
+
 def test_too_few_photographs() -> None:
     with pytest.raises(UserError, match=r"5 of 6 photographs fit \(size 640x480\), 9 wanted.*--count 5"):
         choose(Album(), Policy(count=9, size="640x480"))
@@ -69,7 +79,17 @@ def test_too_few_photographs() -> None:
         choose(Album(), Policy(size="100x100", only=("weather=foggy",)))
 
 
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"count": -1}, {"objects": -1}, {"only": ("night",)}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"count": 0},
+        {"count": -1},
+        {"objects": -1},
+        {"only": ("night",)},
+        {"share": "timeofday=night:0.5"},
+        {"count": 2, "share": "night"},
+    ],
+)
 def test_impossible_policies(wrong: dict[str, object]) -> None:
     with pytest.raises(UserError, match="expected"):
         Policy(**wrong)  # type: ignore[arg-type]
