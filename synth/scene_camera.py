@@ -1,0 +1,202 @@
+"""A pinhole camera over flat ground, and the z-buffer that decides what it sees.
+
+The world is in metres, with the camera's foot as origin: x to the right, y up, z forward. The camera looks along z.
+The picture is sampled at twice its size plus one, so that sample ``(2 r + 1, 2 c + 1)`` is the centre of pixel
+``(r, c)``: truth is read there, and the samples around it smooth the edges of the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.contract import FloatArray, IntArray
+
+NEAREST_METRES = 0.6
+FARTHEST_METRES = 1000.0
+GROUND, SKY = 0, 1
+"""Faces that fill the picture before anything is drawn."""
+
+_INVERSE_DEPTH_STEPS = 2.0**34
+_FACE_BITS = 16
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where things land in the picture.
+
+    Attributes:
+        height, width: Size of the picture in pixels.
+        focal: Focal length in pixels.
+        horizon: Row of the horizon in pixels from the upper edge.
+        above_ground: Height of the camera in metres.
+    """
+
+    height: int
+    width: int
+    focal: float
+    horizon: float
+    above_ground: float
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of samples."""
+        return 2 * self.height + 1, 2 * self.width + 1
+
+    def project(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Columns and rows of world points (..., 3), in samples. Depth must be positive."""
+        scale = 2 * self.focal / points[..., 2]
+        columns = self.width + scale * points[..., 0]
+        rows = 2 * self.horizon + scale * (self.above_ground - points[..., 1])
+        return columns, rows
+
+    def rays(self) -> tuple[FloatArray, FloatArray]:
+        """Sideways (columns,) and downward (rows,) metres per metre of depth, per sample."""
+        rows, columns = self.grid
+        sideways: FloatArray = (np.arange(columns) - self.width) / (2 * self.focal)
+        downward: FloatArray = (np.arange(rows, dtype=np.float64) - 2 * self.horizon) / (2 * self.focal)
+        return sideways, downward
+
+    def inverse_depth_planes(self, corners: FloatArray) -> FloatArray:
+        """Inverse depth of flat faces, an affine function of the sample: a column + b row + c.
+
+        Args:
+            corners: (F, K, 3) world points; the plane is the one of the polygon's area vector.
+
+        Returns:
+            (F, 3) coefficients a, b, c; NaN for faces seen edge on, which cover no sample.
+        """
+        seen = corners * (1.0, -1.0, 1.0) + (0.0, self.above_ground, 0.0)
+        around = seen - seen[:, :1]
+        normal = np.cross(around[:, 1:-1], around[:, 2:]).sum(axis=1)
+        distance = (normal * seen.mean(axis=1)).sum(axis=1)
+        size = np.sqrt((normal * normal).sum(axis=1))
+        edge_on = np.abs(distance) < 1e-9 * size + 1e-12
+        scale = np.where(edge_on, np.nan, distance)
+        a = normal[:, 0] / (2 * self.focal) / scale
+        b = normal[:, 1] / (2 * self.focal) / scale
+        c = normal[:, 2] / scale - a * self.width - b * 2 * self.horizon
+        return np.stack([a, b, c], axis=1)
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Runs of samples that polygons cover: polygon, row, first column, and one past the last column."""
+
+    polygons: IntArray
+    rows: IntArray
+    starts: IntArray
+    stops: IntArray
+
+
+def spans_of(columns: FloatArray, rows: FloatArray, grid: tuple[int, int]) -> Spans:
+    """Scan-convert convex polygons, all at once.
+
+    A sample is covered when it lies inside; on a left or upper edge it counts, on a right or lower one not, so
+    neighbours neither overlap nor gape.
+
+    Args:
+        columns: (P, K) corner columns in samples; polygons with fewer corners repeat their last one.
+        rows: (P, K) corner rows in samples.
+        grid: Rows and columns of samples; what lies outside is cut off.
+    """
+    next_rows, next_columns = np.roll(rows, -1, axis=1), np.roll(columns, -1, axis=1)
+    top = np.clip(np.ceil(np.minimum(rows, next_rows)), 0, grid[0]).astype(np.int64)
+    bottom = np.clip(np.ceil(np.maximum(rows, next_rows)), 0, grid[0]).astype(np.int64)
+    polygon, corner = np.nonzero(bottom > top)
+    top, bottom = top[polygon, corner], bottom[polygon, corner]
+    x0, y0 = columns[polygon, corner], rows[polygon, corner]
+    x1, y1 = next_columns[polygon, corner], next_rows[polygon, corner]
+    slope = (x1 - x0) / (y1 - y0)
+
+    first = np.full(len(columns), grid[0], np.int64)
+    last = np.zeros(len(columns), np.int64)
+    np.minimum.at(first, polygon, top)
+    np.maximum.at(last, polygon, bottom)
+    count = np.maximum(last - first, 0)
+    offset = np.cumsum(count) - count
+
+    edge, row = _unrolled(top, bottom)
+    x = x0[edge] + slope[edge] * (row - y0[edge])
+    slot = offset[polygon[edge]] + row - first[polygon[edge]]
+    falling = (y1 > y0)[edge]
+    sides = np.full((2, int(count.sum())), np.nan)
+    sides[0, slot[falling]] = x[falling]
+    sides[1, slot[~falling]] = x[~falling]
+
+    owner, row = _unrolled(first, first + count)
+    starts = np.clip(np.ceil(np.fmin(sides[0], sides[1])), 0, grid[1])
+    stops = np.clip(np.ceil(np.fmax(sides[0], sides[1])), 0, grid[1])
+    kept = stops > starts
+    return Spans(owner[kept], row[kept], starts[kept].astype(np.int64), stops[kept].astype(np.int64))
+
+
+def _unrolled(starts: IntArray, stops: IntArray) -> tuple[IntArray, IntArray]:
+    """For every range its index, repeated, and the numbers in it."""
+    count = stops - starts
+    index = np.repeat(np.arange(len(count)), count)
+    return index, np.arange(len(index)) + np.repeat(starts - np.cumsum(count) + count, count)
+
+
+@dataclass(frozen=True)
+class View:
+    """What each sample shows.
+
+    Attributes:
+        faces: (rows, columns) int64: GROUND, SKY, or 2 + index of a drawn face.
+        depth: (rows, columns) float64, metres along z.
+    """
+
+    faces: IntArray
+    depth: FloatArray
+
+
+def look(camera: Camera, corners: FloatArray) -> View:
+    """Find the nearest face at every sample.
+
+    Args:
+        camera: The camera.
+        corners: (F, K, 3) convex flat faces in metres; those nearer than NEAREST_METRES are left out.
+    """
+    rows, columns = camera.grid
+    _, downward = camera.rays()
+    ground = np.maximum(downward / camera.above_ground, 0.0)
+    nearness = np.broadcast_to(np.maximum(ground, 1 / FARTHEST_METRES)[:, None], camera.grid)
+    filling = np.where(ground > 1 / FARTHEST_METRES, GROUND, SKY)[:, None]
+    buffer = (_steps(nearness) + filling).ravel()
+
+    shown = np.flatnonzero((corners[..., 2] > NEAREST_METRES).all(axis=1))
+    u, v = camera.project(corners[shown])
+    planes = camera.inverse_depth_planes(corners[shown])
+    spans = spans_of(u, v, camera.grid)
+    a, b, c = planes[spans.polygons].T
+    run, column = _unrolled(spans.starts, spans.stops)
+    inverse = 1 / corners[shown][..., 2]
+    low, high = inverse.min(axis=1)[spans.polygons], inverse.max(axis=1)[spans.polygons]
+    value = (b * spans.rows + c)[run] + a[run] * column
+    value = np.where(np.isnan(value), low[run], np.clip(value, low[run], high[run]))
+    keys = _steps(value) + (shown[spans.polygons] + 2)[run]
+    np.maximum.at(buffer, (spans.rows * columns)[run] + column, keys)
+
+    faces = buffer & ((1 << _FACE_BITS) - 1)
+    depth = _INVERSE_DEPTH_STEPS / np.maximum(buffer >> _FACE_BITS, 1)
+    return View(faces.reshape(rows, columns), np.minimum(depth, FARTHEST_METRES).reshape(rows, columns))
+
+
+def _steps(inverse_depth: FloatArray) -> IntArray:
+    """Whole steps of inverse depth in the upper bits, room for the face in the lower ones."""
+    return np.rint(inverse_depth * _INVERSE_DEPTH_STEPS).astype(np.int64) << _FACE_BITS
+
+
+def covered(camera: Camera, corners: FloatArray) -> npt.NDArray[np.bool_]:
+    """Samples inside any of these faces, near or far: for shadows on the ground."""
+    rows, columns = camera.grid
+    shown = corners[(corners[..., 2] > NEAREST_METRES).all(axis=1)]
+    change = np.zeros((rows, columns + 1), np.int16)
+    spans = spans_of(*camera.project(shown), camera.grid)
+    np.add.at(change.ravel(), spans.rows * (columns + 1) + spans.starts, 1)
+    np.add.at(change.ravel(), spans.rows * (columns + 1) + spans.stops, -1)
+    inside: npt.NDArray[np.bool_] = np.cumsum(change, axis=1, dtype=np.int16)[:, :-1] > 0
+    return inside

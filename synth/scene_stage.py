@@ -1,0 +1,101 @@
+"""A scene as geometry, and the bookkeeping while it is put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bench.contract import FloatArray
+from synth.scene_classes import Category
+from synth.scene_dice import Dice
+from synth.scene_houses import Facade
+from synth.scene_models import Colour, Faces, Mesh
+from synth.scene_road import Road
+
+TIMES = ("day", "dusk", "night")
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """A light that shines on its surroundings: where (x, y, z), how far (metres), and its colour."""
+
+    place: tuple[float, float, float]
+    reach: float
+    colour: Colour
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A scene as geometry.
+
+    Attributes:
+        time: One of TIMES.
+        road: The road.
+        faces: Everything that stands on the ground.
+        categories: Class of instance 1, 2, ...
+        facades: Styles of walls with windows.
+        lamps: Lit lamps.
+        shadows: (S, 4, 3) patches of ground darkened by what stands there.
+        sun: Where the shadow of a point one metre up falls, (x, z) in metres.
+    """
+
+    time: str
+    road: Road
+    faces: Faces
+    categories: tuple[Category, ...]
+    facades: tuple[Facade, ...]
+    lamps: tuple[Lamp, ...]
+    shadows: FloatArray
+    sun: Place
+
+
+@dataclass
+class Stage:
+    """A scene in the making."""
+
+    dice: Dice
+    time: str
+    road: Road
+    sun: tuple[float, float]
+    mesh: Mesh = field(default_factory=Mesh)
+    categories: list[Category] = field(default_factory=list)
+    facades: list[Facade] = field(default_factory=list)
+    lamps: list[Lamp] = field(default_factory=list)
+    shadows: list[FloatArray] = field(default_factory=list)
+    taken: list[tuple[float, float, float]] = field(default_factory=list)
+
+    @property
+    def dark(self) -> bool:
+        """Whether lights are on."""
+        return self.time != "day"
+
+    def count(self, category: Category) -> int:
+        """Open a new instance and return its number."""
+        self.categories.append(category)
+        return len(self.categories)
+
+    def free(self, x: float, z: float, radius: float) -> bool:
+        """Claim a place; False if somebody stands there already."""
+        for other_x, other_z, other in self.taken:
+            if (x - other_x) ** 2 + (z - other_z) ** 2 < (radius + other) ** 2:
+                return False
+        self.taken.append((x, z, radius))
+        return True
+
+    def shade(self, x: float, z: float, turn: Place, half: Place, height: float) -> None:
+        """Darken the ground below a box of half width and half length, and where the sun casts its shadow."""
+        right, ahead = turn
+        base = []
+        for i, j in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
+            across, along = i * half[0], j * half[1]
+            base.append((x + across * ahead + along * right, 0.0, z - across * right + along * ahead))
+        feet = np.array(base)
+        self.shadows.append(feet[None])
+        if self.time == "night":
+            return
+        cast = np.add(feet, (self.sun[0] * height, 0.0, self.sun[1] * height))
+        around = np.roll(feet, -1, axis=0), np.roll(cast, -1, axis=0)
+        self.shadows.append(np.stack([feet, around[0], around[1], cast], axis=1))
+        self.shadows.append(cast[None])
