@@ -1,0 +1,74 @@
+"""A small folder of photographs with masks, a dataset built from it, and derainers written to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image as Pillow
+
+from bench.config import Suite, parse_suite
+from bench.contract import Options
+from bench.registry import Entry
+from bench.work import DerainerLoader, forget
+from synth.build import Recipe, open_builder
+from synth.dataset import FolderDataset
+
+IDS = ("a", "b", "c", "d", "e")
+SUITE = """
+derainers = ["rain", "classical", "clean"]
+[datasets.photos]
+source = "folder"
+root = "photos"
+rain = "coco350_y"
+[datasets.photos.parameters]
+images = "images"
+masks = "masks"
+[tasks.quality]
+"""
+
+
+@pytest.fixture
+def photos(tmp_path: Path, image_of: Callable[[int, int, int], npt.NDArray[np.uint8]]) -> Path:
+    """Five photographs of 96x64 (the last upright), masks of the same names, and a class list."""
+    root = tmp_path / "photos"
+    for place in ("images", "masks"):
+        (root / place).mkdir(parents=True)
+    for seed, id in enumerate(IDS):
+        shape = (96, 64) if id == "e" else (64, 96)
+        Pillow.fromarray(image_of(*shape, seed)).save(root / "images" / f"{id}.jpg", quality=95)
+        mask = np.repeat(np.arange(shape[0], dtype=np.uint8)[:, None] // 40, shape[1], axis=1)
+        Pillow.fromarray(mask).save(root / "masks" / f"{id}.png")
+    (root / "classes.csv").write_text("id,name\n0,sky\n1,road\n2,void\n")
+    return root
+
+
+@pytest.fixture
+def suite() -> Suite:
+    """Quality of rain, classical and clean on the photographs."""
+    return parse_suite(SUITE, "test", "test suite")
+
+
+@pytest.fixture
+def dataset(photos: Path, tmp_path: Path) -> FolderDataset:
+    """The photographs, rained on."""
+    parameters = {"images": "images", "masks": "masks"}
+    builder = open_builder(Recipe("photos", "folder", photos, parameters, rain="coco350_y"), tmp_path / "data")
+    assert not builder.render(builder.ids)
+    return builder.finish()
+
+
+@pytest.fixture
+def derainer_of(tmp_path: Path) -> Callable[..., DerainerLoader]:
+    """Write ``mine.py`` with a source text whose factory is ``build``, and make its loader."""
+    forget()
+
+    def make(source: str, name: str = "mine") -> DerainerLoader:
+        path = tmp_path / f"{name}.py"
+        path.write_text("import numpy as np\n" + source)
+        return DerainerLoader(Entry(name, f"{path}:build", "file"), Options())
+
+    return make
