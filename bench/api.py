@@ -7,18 +7,18 @@
 >>> result = run_suite(suite, Path("run1"))  # doctest: +SKIP
 >>> result.records[0]  # doctest: +SKIP
 
-This module wires the rooms together: it, and the command line above it, are the only ones that know all of them.
+This module, :mod:`bench.data` and :mod:`bench.catalogue` wire the rooms together; nothing below them knows a room.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.config import Suite, resolve_roots
-from bench.contract import Classes, DatasetBuilder, Derainer, Judge, Options, Task
-from bench.engines import Engine, LocalProcesses, SameProcess
+from bench.contract import Classes, Derainer, Judge, Options, Task
+from bench.data import BuilderLoader, recipe_of
+from bench.engines import engine_for
 from bench.errors import UserError
 from bench.files import key_of
 from bench.provenance import device_name, git_state, library_versions, machine
@@ -31,27 +31,10 @@ from bench.work import DatasetLoader, DerainerLoader, kept_data
 from derainers.check import Finding, check_derainer
 from derainers.plugins import find_derainer
 from derainers.table import weights_of
-from synth.build import Recipe, open_builder
 from synth.dataset import open_dataset
 from tasks import TASKS
 
 GPU_BATCH = 8
-
-
-@dataclass(frozen=True)
-class BuilderLoader:
-    """Opens the builder of one dataset, in whatever process needs it."""
-
-    recipe: Recipe
-    folder: Path
-
-    def __call__(self) -> DatasetBuilder:
-        """Open it."""
-        return open_builder(self.recipe, self.folder)
-
-    def __hash__(self) -> int:
-        """Of what is hashable; equality compares everything."""
-        return hash((self.recipe.name, self.folder))
 
 
 def run_suite(
@@ -170,9 +153,8 @@ def _runner(
     store = RunStore(out)
     derainers = tuple(_derainer_work(entry, options, fetch) for entry in find_derainers(suite.derainers))
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
-    engine: Engine = LocalProcesses(workers) if workers > 1 else SameProcess()
     batch = GPU_BATCH if options.device.startswith("cuda") else 1
-    return Runner(Workload(datasets, derainers, options), store, engine, progress, batch, rebuild)
+    return Runner(Workload(datasets, derainers, options), store, engine_for(workers), progress, batch, rebuild)
 
 
 def _derainer_work(entry: Entry, options: Options, fetch: bool) -> DerainerWork:
@@ -187,22 +169,7 @@ def _derainer_work(entry: Entry, options: Options, fetch: bool) -> DerainerWork:
 
 def _dataset_work(suite: Suite, name: str, root: Path | None, folder: Path) -> DatasetWork:
     config = suite.datasets[name]
-    recipe = Recipe(
-        name=name,
-        source=config.source,
-        root=root,
-        parameters=dict(config.parameters),
-        rain=config.rain,
-        rain_parameters=dict(config.rain_parameters),
-        severity=config.severity,
-        seed=config.seed,
-        count=config.count,
-        size=config.size,
-        objects=config.objects,
-        only=config.only,
-        without=config.without,
-    )
-    builder = BuilderLoader(recipe, folder)
+    builder = BuilderLoader(recipe_of(name, config, root), folder)
     classes = kept_data(builder).classes
     chosen = config.tasks if config.tasks is not None else tuple(suite.tasks)
     tasks = {task: _task(task, suite, name, classes) for task in chosen}

@@ -129,6 +129,25 @@ def parse_suite(text: str, name: str, origin: str) -> Suite:
     return suite
 
 
+def dataset_config(name: str, changes: Mapping[str, object]) -> DatasetConfig:
+    """A dataset of a built-in suite with changes, or a new one made of them.
+
+    Raises:
+        UserError: The name is in no suite and ``source`` is not given, or a value is wrong.
+    """
+    known = {found: dataset for suite in suite_names() for found, dataset in load_suite(suite).datasets.items()}
+    base = known[name].model_dump() if name in known else {"root": name}
+    if name not in known and "source" not in changes:
+        raise UserError(
+            f"unknown dataset {name!r}. Known: {', '.join(known)}. For a new one say --reader coco, folder, ..."
+        )
+    try:
+        return DatasetConfig.model_validate({**base, **changes})
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise UserError(f"dataset {name}: {faults}") from error
+
+
 def override(
     suite: Suite,
     *,

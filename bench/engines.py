@@ -56,6 +56,11 @@ class LocalProcesses:
                     future.cancel()
 
 
+def engine_for(workers: int) -> Engine:
+    """The engine for a number of local workers."""
+    return LocalProcesses(workers) if workers > 1 else SameProcess()
+
+
 def limit_threads(threads: int) -> None:
     """Keep numerical libraries from using more cores than their share. Call before they are imported."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):

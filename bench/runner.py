@@ -151,6 +151,15 @@ class Runner:
         result.failures.sort(key=order)
         return result
 
+    def build(self) -> tuple[dict[str, Dataset], list[Failure]]:
+        """Render the datasets and nothing more."""
+        result = RunResult()
+        try:
+            datasets, _ = self._render(result)
+        finally:
+            forget()
+        return datasets, result.failures
+
     def _render(self, result: RunResult) -> tuple[dict[str, Dataset], dict[str, Sequence[str]]]:
         builders: dict[str, DatasetBuilder] = {work.name: kept_data(work.builder) for work in self.work.datasets}
         planned = self._plan_rendering(builders)

@@ -1,0 +1,132 @@
+"""Run a benchmark and show its tables."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bench.commands.console import (
+    Device,
+    Offline,
+    WeightsDirs,
+    error_console,
+    listed,
+    options_of,
+    out_console,
+    pairs_of,
+    print_table,
+    report_failures,
+)
+from bench.errors import UserError
+
+
+def run(
+    suite: Annotated[str, typer.Argument(help="Name of a built-in suite, or a TOML file.")] = "streets",
+    derainers: Annotated[list[str], typer.Option(help="Rows, by comma or repeated; see the examples.")] = [],  # noqa: B006
+    tasks: Annotated[list[str], typer.Option(help="Tasks, by comma or repeated.")] = [],  # noqa: B006
+    model: Annotated[list[str], typer.Option(help="TASK=BACKEND:CHECKPOINT; repeatable.")] = [],  # noqa: B006
+    coco: Annotated[Path | None, typer.Option(help="Folder of COCO.", rich_help_panel="Data")] = None,
+    bdd: Annotated[Path | None, typer.Option(help="Folder of BDD100K.", rich_help_panel="Data")] = None,
+    data: Annotated[list[str], typer.Option(help="NAME=DIR; repeatable.", rich_help_panel="Data")] = [],  # noqa: B006
+    count: Annotated[int | None, typer.Option(min=1, help="Images per dataset.", rich_help_panel="Data")] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT or any.", rich_help_panel="Data")] = None,
+    device: Device = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Local processes.", rich_help_panel="Models")] = 1,
+    weights_dir: WeightsDirs = [],  # noqa: B006
+    offline: Offline = False,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Do everything again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+) -> None:
+    """Run a whole benchmark: rain, restore, judge, compare. What is there is not done again.
+
+    Examples:
+
+        derainbench run
+
+        derainbench run coco350 --coco ~/coco --derainers rain,prenet,clean --out run1
+
+        derainbench run coco350 --coco ~/coco --model detection=ultralytics:yolov8n.onnx
+
+        derainbench run my_suite.toml --derainers rain,path/to/mine.py:build,clean
+
+        derainbench run --derainers rain,finished=folder:out/,onnx:net.onnx --derainers 'command:tool {input} {output}'
+    """
+    from bench import api
+    from bench.config import load_suite, override
+
+    chosen = override(
+        load_suite(suite),
+        derainers=listed(derainers),
+        tasks=listed(tasks),
+        models=pairs_of(model, "--model", "TASK=BACKEND:CHECKPOINT"),
+        count=count,
+        size=size,
+    )
+    given = {
+        "coco": coco,
+        "bdd": bdd,
+        **{name: Path(place) for name, place in pairs_of(data, "--data", "NAME=DIR").items()},
+    }
+    roots = {name: place for name, place in given.items() if place is not None}
+    options = options_of(device, weights_dir, offline)
+    folder = out or Path("results/runs") / chosen.name
+    if dry_run:
+        outlook = api.foresee(chosen, folder, roots=roots, options=options)
+        for stage, plan in (("rain", outlook.render), ("derain", outlook.restore), ("judge", outlook.judge)):
+            out_console.print(f"{stage}: {plan.images} images to do, {plan.done} done")
+        return
+    from bench.progress import Bars
+
+    with Bars(error_console) as bars:
+        result = api.run_suite(
+            chosen, folder, roots=roots, options=options, workers=workers, rebuild=rebuild, progress=bars
+        )
+    from bench import tables
+
+    names = [entry.name for entry in api.find_derainers(chosen.derainers)]
+    for dataset in chosen.datasets:
+        if any(record.dataset == dataset for record in result.records):
+            print_table(tables.wide(result.records, dataset, names), f"{chosen.title or chosen.name} - {dataset}")
+    if chosen.note:
+        out_console.print(chosen.note, style="dim", markup=False)
+    out_console.print(f"Tables, records and evidence: {folder}", markup=False, soft_wrap=True)
+    report_failures(len(result.failures), folder / "failures.csv")
+
+
+def table(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    format: Annotated[Literal["csv", "md", "latex", "terminal"], typer.Option()] = "terminal",
+    layout: Annotated[Literal["wide", "long"], typer.Option(help="Wide: one row a derainer.")] = "wide",
+    dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
+    all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
+) -> None:
+    """Print the tables of a finished run.
+
+    Examples:
+
+        derainbench table run1
+
+        derainbench table run1 --format latex > table.tex
+
+        derainbench table run1 --format csv --layout long
+    """
+    from bench import tables
+
+    records = tables.read_records(run)
+    datasets = list(dict.fromkeys(record.dataset for record in records))
+    if dataset and dataset not in datasets:
+        raise UserError(f"{run} has no dataset {dataset!r}; it has {', '.join(datasets) or 'none'}")
+    records = [record for record in records if dataset in ("", record.dataset)]
+    if layout == "long":
+        frames = [("records", tables.long(records))]
+    else:
+        frames = [(d, tables.wide(records, d, every_metric=all_metrics)) for d in datasets if dataset in ("", d)]
+    for title, frame in frames:
+        if format == "terminal":
+            print_table(frame, title)
+        else:
+            sys.stdout.write(tables.render(frame, format))

@@ -1,0 +1,91 @@
+"""What the commands share: consoles, options, tables, exit statuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from bench.contract import Options
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
+"""Exit statuses: some images failed; the user has to mend something; stopped by Ctrl-C."""
+
+out_console = Console()
+error_console = Console(stderr=True)
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...", rich_help_panel="Models")]
+WeightsDirs = Annotated[
+    list[Path],
+    typer.Option(
+        "--weights-dir",
+        help="Folder searched for weights by their digest; repeatable. Also DERAINBENCH_WEIGHTS.",
+        rich_help_panel="Models",
+    ),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never download anything.", rich_help_panel="Models")]
+Workers = Annotated[int, typer.Option(min=1, help="Local processes.")]
+
+
+def options_of(device: str, weights_dirs: list[Path], offline: bool) -> Options:
+    """Options of the models, checked.
+
+    Raises:
+        UserError: A folder is absent, or the device cannot be used.
+    """
+    from bench import api
+
+    if absent := next((folder for folder in weights_dirs if not folder.is_dir()), None):
+        raise UserError(f"--weights-dir {absent}: no such folder")
+    return Options(api.choose_device(device), tuple(weights_dirs), offline)
+
+
+def listed(texts: list[str]) -> list[str]:
+    """Split at commas, but for a command, which may hold some of its own."""
+    parts = [part for text in texts for part in ([text] if "command:" in text else text.split(","))]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def pairs_of(texts: list[str], option: str, form: str) -> dict[str, str]:
+    """Take ``NAME=VALUE`` texts apart.
+
+    Raises:
+        UserError: One has another form.
+    """
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise UserError(f"{option} {text}: expected {form}")
+        pairs[name] = value
+    return pairs
+
+
+def print_table(frame: pd.DataFrame, title: str) -> None:
+    """Print a table that fits 80 columns where it can."""
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for index, column in enumerate(frame.columns):
+        # Broken before its protocol and its unit, a metric's name is as narrow as its numbers.
+        heading = escape(str(column)).replace("@", "\n@").replace(" (", "\n(")
+        shown.add_column(heading, justify="right" if index else "left", overflow="fold", no_wrap=not index)
+    for row in frame.itertuples(index=False):
+        shown.add_row(*(escape(str(cell)) for cell in row))
+    out_console.print(shown)
+
+
+def report_failures(failures: int, path: Path | None = None) -> None:
+    """End with status 1 if any image failed, saying where the reasons are."""
+    if failures:
+        where = f": {path}" if path else ""
+        error_console.print(f"[red]{failures} images failed[/]{escape(where)}", soft_wrap=True)
+        raise typer.Exit(FAILED)

@@ -1,0 +1,83 @@
+"""Build datasets and fit rain to photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bench.commands.console import Workers, error_console, out_console, print_table, report_failures
+from bench.errors import UserError
+
+
+def build(
+    name: Annotated[str, typer.Argument(help="A dataset of a built-in suite (coco350, bdd350, ...), or a new name.")],
+    source: Annotated[Path | None, typer.Option(help="Folder of the photographs.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the dataset; default NAME.")] = None,
+    reader: Annotated[str, typer.Option(help="For a new name: coco, folder, pairs, ...")] = "",
+    rain: Annotated[str, typer.Option(help="Rain preset or renderer.")] = "",
+    severity: Annotated[float | None, typer.Option(help="1 is the preset; less is lighter.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="How many images.")] = None,
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT or any.")] = "",
+    seed: Annotated[int | None, typer.Option(min=0)] = None,
+    workers: Workers = 1,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Render everything again.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Only compare a built dataset with its digests.")] = False,
+) -> None:
+    """Rain on labelled photographs: rainy and clean images, labels, manifest and card in one folder.
+
+    Examples:
+
+        derainbench build coco350 --source ~/coco --out coco350
+
+        derainbench build mine --reader coco --source ~/photos --rain bdd350_y --size any --out mine
+
+        derainbench build coco350 --out coco350 --verify
+    """
+    from bench import data as library
+    from bench.config import dataset_config
+
+    folder = out or Path(name)
+    if verify:
+        faults = library.verify_dataset(folder)
+        for fault in faults:
+            error_console.print(fault.reason, style="red", markup=False, soft_wrap=True)
+        report_failures(len(faults))
+        out_console.print(f"{folder}: every file is as the manifest says", markup=False)
+        return
+    changes = {"source": reader, "rain": rain, "severity": severity, "count": count, "size": size, "seed": seed}
+    config = dataset_config(name, {key: value for key, value in changes.items() if value not in ("", None)})
+    if source is None and config.root:
+        raise UserError(f"dataset {name}: say where the photographs are: --source DIR")
+    from bench.progress import Bars
+
+    with Bars(error_console) as bars:
+        built, failures = library.build_dataset(name, config, source, folder, workers, rebuild, bars)
+    out_console.print(f"{len(built.ids)} images in {folder}", markup=False)
+    report_failures(len(failures))
+
+
+def calibrate(
+    preset: Annotated[str, typer.Argument(help="Rain to start from: coco350_y, bdd350_rgb, ...")],
+    source: Annotated[Path, typer.Option(help="Folder of clean photographs.")],
+    psnr: Annotated[float | None, typer.Option(help="Wanted mean PSNR, dB; default as published.")] = None,
+    ssim: Annotated[float | None, typer.Option(help="Wanted mean SSIM; default as published.")] = None,
+    convention: Annotated[Literal["y", "rgb", ""], typer.Option(help="Default as in the preset's name.")] = "",
+    count: Annotated[int, typer.Option(min=8, help="At most so many photographs.")] = 128,
+    hold_out: Annotated[bool, typer.Option("--hold-out", help="Fit on every other one, test on the rest.")] = False,
+) -> None:
+    """Fit a rain's two gains to your photographs, so that it is as hard on them as it was in print.
+
+    Examples:
+
+        derainbench calibrate coco350_y --source ~/coco/val2017
+
+        derainbench calibrate bdd150_rgb --source frames/ --psnr 18 --ssim 0.722 --hold-out
+    """
+    from bench import data as library
+
+    report = library.calibrate_rain(preset, source, psnr, ssim, convention, count, hold_out, error_console.print)
+    print_table(report.table, f"{preset} on {report.photographs} photographs")
+    out_console.print("In a suite, next to the dataset's rain:")
+    out_console.print(f"rain_parameters = {{ {report.parameters} }}", markup=False, highlight=False)

@@ -1,0 +1,101 @@
+"""Restore and score plain folders of images; try a derainer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from bench.commands.console import (
+    FAILED,
+    Device,
+    Offline,
+    WeightsDirs,
+    error_console,
+    options_of,
+    out_console,
+    report_failures,
+)
+
+
+def derain(
+    name: Annotated[str, typer.Argument(help="A derainer: a name, path/to/file.py:factory, onnx:FILE, ...")],
+    input: Annotated[Path, typer.Argument(help="A rainy image or a folder of them.")],
+    output: Annotated[Path, typer.Argument(help="A folder, or a .png file for one image.")],
+    device: Device = "auto",
+    weights_dir: WeightsDirs = [],  # noqa: B006
+    offline: Offline = False,
+) -> None:
+    """Remove the rain from images; each becomes a PNG of the same name.
+
+    Examples:
+
+        derainbench derain prenet rainy.jpg restored.png
+
+        derainbench derain path/to/mine.py:build rainy/ restored/
+    """
+    from bench import api
+    from bench.folders import derain_files, plan_derain
+    from bench.progress import Bars
+
+    pairs = plan_derain(input, output)
+    entry = api.find_derainers([name])[0]
+    derainer = api.build_derainer(entry, options_of(device, weights_dir, offline))
+    with Bars(error_console) as bars:
+        bars.begin("restore", len(pairs), 0)
+        failures = derain_files(entry.name, derainer, pairs, bars.advance)
+    out_console.print(f"{len(pairs) - len(failures)} of {len(pairs)} images restored in {output}", markup=False)
+    report_failures(len(failures))
+
+
+def check_derainer(
+    name: Annotated[str, typer.Argument(help="A name, path/to/file.py:factory, onnx:FILE, ...")],
+    device: Device = "auto",
+    weights_dir: WeightsDirs = [],  # noqa: B006
+    offline: Offline = False,
+) -> None:
+    """Try a derainer against the contract and say what fails.
+
+    Example:
+
+        derainbench check-derainer path/to/mine.py:build
+    """
+    from bench import api
+
+    findings = api.try_derainer(name, options_of(device, weights_dir, offline))
+    for finding in findings:
+        mark = "[green]passed[/]" if finding.passed else "[red]failed[/]"
+        out_console.print(f"{mark}  {escape(finding.rule)}  {escape(finding.detail)}")
+    if not all(finding.passed for finding in findings):
+        raise typer.Exit(FAILED)
+
+
+def score(
+    restored: Annotated[Path, typer.Argument(help="Folder of restored images.")],
+    clean: Annotated[Path, typer.Argument(help="Folder of clean images with the same stems.")],
+    out: Annotated[Path | None, typer.Option(help="CSV file for the per-image values.")] = None,
+) -> None:
+    """Measure image quality (PSNR, SSIM) of two folders paired by stem.
+
+    Example:
+
+        derainbench score restored/ clean/ --out scores.csv
+    """
+    from bench import api, tables
+    from bench.folders import score_folders
+
+    frame, failures = score_folders(api.quality_judge(), restored, clean)
+    if out:
+        tables.write_frame(out, frame)
+    else:
+        sys.stdout.write(tables.render(frame, "csv"))
+    means = frame.drop(columns="image").replace([float("inf")], float("nan")).mean() if len(frame) else None
+    if means is not None:
+        for metric, value in means.items():
+            error_console.print(f"mean {metric}: {value:.4f} over {int(frame[metric].lt(float('inf')).sum())} images")
+    for failure in failures:
+        error_console.print(f"failed {failure.image}: {failure.reason}", style="red", markup=False, soft_wrap=True)
+    report_failures(len(failures))
