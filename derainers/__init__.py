@@ -20,6 +20,12 @@ DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
         "prenet": "derainers.prenet:prenet",
         "prenet-rain100h": "derainers.prenet:prenet_rain100h",
         "prenet-rain100l": "derainers.prenet:prenet_rain100l",
+        "mspfn": "derainers.mspfn_weights:mspfn",
+        "rescan": "derainers.rescan:rescan",
+        "rescan-rainheavy": "derainers.rescan:rescan_rainheavy",
+        "umrl": "derainers.umrl:umrl",
+        "semi": "derainers.semi:semi",
+        "derainnet": "derainers.derainnet:derainnet",
     },
     group="derainbench.derainers",
 )

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.contract import Options
-from bench.weights import WeightsFile, locate_weights, read_weights_table
+from bench.files import sha256_of
+from bench.weights import (
+    WEIGHTS_VARIABLE,
+    WeightsFile,
+    cache_dir,
+    locate_weights,
+    read_weights_table,
+    weights_digest,
+)
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,3 +63,24 @@ def load_official(network: nn.Module, name: str, options: Options, part: str = "
         state = inner if isinstance(inner, dict) else state
     load_state(network, state, str(path))
     network.eval()
+
+
+def imported_file(name: str) -> str:
+    """Name of the file into which a checkpoint of another format is imported."""
+    return f"{name}.safetensors"
+
+
+def find_imported(name: str, options: Options) -> Path | None:
+    """An imported checkpoint: ``<name>.safetensors`` in a folder of weights, or in the cache."""
+    folders = [*options.weights_dirs, *map(Path, filter(None, os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep)))]
+    for folder in (*folders, cache_dir()):
+        path = folder / imported_file(name)
+        if path.is_file():
+            return path
+    return None
+
+
+def weights_key(name: str, options: Options) -> str:
+    """What identifies the weights that a derainer would load: digests of published or imported files."""
+    path = find_imported(name, options) if not weights_of(name) else None
+    return sha256_of(path) if path else weights_digest(weights_of(name))

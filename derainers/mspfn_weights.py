@@ -1,0 +1,102 @@
+"""Where MSPFN's weights come from: the official TensorFlow checkpoint, imported once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter
+
+from bench.checkpoints import load_state, read_checkpoint
+from bench.contract import Options, Traits
+from bench.errors import UserError
+from bench.files import atomic, sha256_of
+from bench.weights import cache_dir
+from derainers.mspfn import FULL, MSPFN, Design
+from derainers.mspfn_tensorflow import state_from_tensorflow
+from derainers.network import TorchDerainer, torch_device_ready
+from derainers.table import find_imported, imported_file
+from derainers.tensorbundle import read_tensorbundle
+
+PAGE = "https://github.com/kuijiang0802/MSPFN"
+_DATA_SUFFIX = ".data-00000-of-00001"
+
+
+def import_mspfn(checkpoint: Path, folder: Path | None = None) -> Path:
+    """Convert an official TensorFlow checkpoint to ``mspfn.safetensors``.
+
+    Args:
+        checkpoint: The ``.index`` file, the data file, or their common stem, such as ``epoch44``.
+        folder: Where to write; None is the cache, in which ``mspfn`` finds it.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        UserError: The checkpoint is absent, damaged, or that of another network.
+    """
+    from safetensors.torch import save_file
+
+    stem = str(checkpoint).removesuffix(".index").removesuffix(_DATA_SUFFIX)
+    index = Path(stem + ".index")
+    design, state = state_from_tensorflow(read_tensorbundle(index, Path(stem + _DATA_SUFFIX)), str(index))
+    network = MSPFN(design)
+    load_state(network, dict(state), str(index))
+    target = (folder or cache_dir()) / imported_file("mspfn")
+    card = {"design": json.dumps(asdict(design)), "imported_from": index.name, "index_sha256": sha256_of(index)}
+    with atomic(target) as part:
+        save_file(network.state_dict(), part, metadata=card)
+    return target
+
+
+def mspfn(options: Options) -> TorchDerainer:
+    """MSPFN (M=17, N=1) with the official weights, which have to be imported once.
+
+    Raises:
+        UserError: They were not imported; the message says how.
+    """
+    path = find_imported("mspfn", options)
+    if path is None:
+        raise UserError(
+            f"the weights of mspfn are not here. Get the authors' TensorFlow checkpoint from the links on {PAGE} "
+            "and import it: derainbench weights import mspfn CHECKPOINT"
+        )
+    return restorer(path, options)
+
+
+def restorer(path: Path, options: Options) -> TorchDerainer:
+    """Any member of the family from a ``.safetensors`` file with its design inside.
+
+    Raises:
+        UserError: The file is unreadable or belongs to another network.
+    """
+    torch_device_ready(options)
+    network = MSPFN(read_design(path))
+    load_state(network, read_checkpoint(path), str(path))
+    traits = Traits(multiple_of=4, quantisation="trunc")
+    return TorchDerainer(network, traits, options.device, order="bgr", value_range=(-1.0, 1.0))
+
+
+def read_design(path: Path) -> Design:
+    """The design in a file's metadata; MSPFN (M=17, N=1) if there is none.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("design")
+        return TypeAdapter(Design).validate_json(text) if text else FULL
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: not a file of MSPFN weights ({error})") from error
+
+
+def parameters_of(design: Design, in_full: bool = False) -> int:
+    """Number of trained values of a design."""
+    with torch.device("meta"):
+        network = MSPFN(design, in_full)
+    return sum(parameter.numel() for parameter in network.parameters())

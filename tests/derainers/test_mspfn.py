@@ -1,0 +1,144 @@
+"""MSPFN against the unmodified official graph, and the official checkpoint format."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.contract import Options
+from bench.errors import UserError
+
+torch = pytest.importorskip("torch")
+
+from derainers.check import check_derainer  # noqa: E402
+from derainers.mspfn import FULL, LIGHT, MSPFN, Design  # noqa: E402
+from derainers.mspfn_layers import FullMemory, Memory  # noqa: E402
+from derainers.mspfn_tensorflow import state_from_tensorflow, variables_of  # noqa: E402
+from derainers.mspfn_weights import import_mspfn, mspfn, parameters_of  # noqa: E402
+
+SMALL = Design(modules=2, attention=(1, 2, 1))
+REFERENCE = Path(__file__).with_name("data") / "mspfn_m17n1.npz"
+"""Derained outputs of the official graph (TensorFlow 1.12, TEST_MSPFN_M17N1) with the weights made below."""
+
+
+def official_shape(variable, ours, hidden):
+    """The TensorFlow shape of a variable whose tensor in our network has the shape ``ours``."""
+    if variable.kind == "vector":
+        return ours
+    if variable.kind == "gate biases":
+        return (4 * hidden,)
+    if variable.kind == "gates":
+        return (3, 3, ours[1] + hidden, 4 * hidden)
+    return (*ours[2:], ours[0], ours[1]) if variable.kind == "turned" else (*ours[2:], ours[1], ours[0])
+
+
+def official_value(name, shape):
+    """Weights as a function of their name, with which the reference was computed."""
+    rng = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
+    leaf = name.rpartition("/")[2]
+    if leaf == "alpha":
+        value = 0.25 + 0.05 * rng.standard_normal(shape)
+    elif leaf in ("bias", "biases"):
+        value = 0.05 * rng.standard_normal(shape)
+    else:
+        value = rng.standard_normal(shape) / np.sqrt(shape[0] * shape[1] * max(shape[2:]))
+    return value.astype(np.float32)
+
+
+def official_variables(design, block="BCM", scope="generator"):
+    ours = {key: tuple(tensor.shape) for key, tensor in MSPFN(design).state_dict().items()}
+    variables = {}
+    for variable in variables_of(design, block):
+        hidden = ours[variable.key][0] // 3 if variable.kind.startswith("gate") else 0
+        name = f"{scope}/{variable.name}"
+        variables[name] = official_value(name, official_shape(variable, ours[variable.key], hidden))
+    return variables
+
+
+@pytest.fixture(scope="module")
+def official():
+    design, state = state_from_tensorflow(official_variables(FULL), "test")
+    network = MSPFN(design).eval()
+    network.load_state_dict(state)
+    return network
+
+
+def test_the_official_graph_has_859_variables_of_15823424_values():
+    variables = official_variables(FULL)
+    assert len(variables) == 859
+    assert sum(value.size for value in variables.values()) == 15_823_424
+
+
+@pytest.mark.parametrize("height_width", [(64, 64), (60, 52)])
+def test_output_is_that_of_the_official_graph(official, height_width):
+    """60x52 has coarse sizes of 15 and 13: TensorFlow pads odd sizes otherwise."""
+    height, width = height_width
+    x = np.random.RandomState(20200616 + 1000 * height + width).uniform(-1, 1, (1, height, width, 3))
+    x = torch.from_numpy(x.astype(np.float32)).permute(0, 3, 1, 2)
+    expected = np.load(REFERENCE)[f"{height}x{width}_output_derained"]
+    with torch.inference_mode():
+        found = official(x).permute(0, 2, 3, 1).numpy()
+    assert np.abs(found - expected).max() <= 5e-6
+
+
+@pytest.mark.parametrize(("design", "live", "in_full"), [(FULL, 12_597_376, 15_823_424), (LIGHT, 1_527_984, 1_666_320)])
+def test_numbers_of_parameters(design, live, in_full):
+    assert parameters_of(design) == live
+    assert parameters_of(design, in_full=True) == in_full
+
+
+def test_the_training_graph_has_the_published_number_of_parameters():
+    """MSPFN.py: three attention blocks at the two finer scales; 1,539 variables, 20,995,776 values."""
+    design = Design(attention=(1, 3, 3))
+    assert parameters_of(design, in_full=True) == 20_995_776
+    assert len(list(variables_of(design, "URAB"))) == 1539
+
+
+def test_leaving_out_what_multiplies_zeros_changes_nothing():
+    torch.manual_seed(1)
+    full, live = FullMemory(8, 5), Memory(8, 5)
+    write, candidate, _, output = full.gates.weight[:, :8].chunk(4)
+    biases = full.gates.bias.chunk(4)
+    live.load_state_dict(
+        {"gates.weight": torch.cat([write, candidate, output]), "gates.bias": torch.cat([biases[i] for i in (0, 1, 3)])}
+    )
+    x = torch.randn(2, 8, 9, 11) * 3
+    assert (full(x) - live(x)).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(("scope", "block"), [("generator", "BCM"), ("model", "URAB")])
+def test_an_official_checkpoint_is_imported_exactly_and_restores(tmp_path, write_tensorbundle, scope, block):
+    variables = official_variables(SMALL, block, scope)
+    slots = {f"{name}/Adam": value for name, value in list(variables.items())[:3]}
+    write_tensorbundle(tmp_path / "epoch44", variables | slots | {"beta1_power": np.float32(0.5)})
+    written = import_mspfn(tmp_path / "epoch44", tmp_path / "weights")
+    from safetensors.torch import load_file
+
+    found, expected = load_file(written), state_from_tensorflow(variables, "test")[1]
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in found)
+    derainer = mspfn(Options(weights_dirs=(tmp_path / "weights",)))
+    assert [finding for finding in check_derainer(derainer) if not finding.passed] == []
+
+
+def test_missing_and_foreign_variables_are_named(tmp_path, write_tensorbundle):
+    variables = official_variables(SMALL)
+    lacking = {name: value for name, value in variables.items() if not name.endswith("up2_1/alpha")}
+    with pytest.raises(UserError, match=r"lacks 1 of the .* first 'up2_1/alpha'"):
+        state_from_tensorflow(lacking, "x")
+    with pytest.raises(UserError, match=r"unknown 1 of the .* first 'stranger'"):
+        state_from_tensorflow(variables | {"generator/stranger": np.zeros(3, np.float32)}, "x")
+    write_tensorbundle(tmp_path / "nan", variables | {"generator/rnn1/alpha": np.full(64, np.nan, np.float32)})
+    with pytest.raises(UserError, match=r"'stems\.2\.act\.weight' holds NaN"):
+        import_mspfn(tmp_path / "nan.index", tmp_path)
+
+
+def test_without_weights_it_says_how_to_get_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("derainers.table.cache_dir", lambda: tmp_path)
+    monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
+    with pytest.raises(UserError, match="weights import mspfn"):
+        mspfn(Options(weights_dirs=(tmp_path,)))
+    (tmp_path / "mspfn.safetensors").write_bytes(b"version https://git-lfs")
+    with pytest.raises(UserError, match="not a file of MSPFN weights"):
+        mspfn(Options(weights_dirs=(tmp_path,)))
