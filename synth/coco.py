@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.contract import Classes, ClassSpace, Parameters, Photograph, Truth
@@ -150,17 +150,31 @@ def open_coco(root: Path | None, parameters: Parameters) -> CocoSource:
     split = parameter(parameters, "split", "val2017")
     path = _find_json(folder, split, parameter(parameters, "annotations", ""))
     content = _read_instances(path)
-    classes = _class_space(content["categories"], parameter(parameters, "space", "coco"), path)
-    images = content["images"]
-    place = _find_images(folder, split, parameter(parameters, "images", ""), images, path)
-    grouped, orphans = _group(content["annotations"], images)
-    records = _records(images, grouped, place, path)
+    place = _find_images(folder, split, parameter(parameters, "images", ""), content["images"], path)
+    source = _source(content, path, place, parameter(parameters, "space", "coco"))
     if parameter(parameters, "present", False):
-        records = {id: record for id, record in records.items() if record.path.is_file()}
+        source = replace(source, records={id: item for id, item in source.records.items() if item.path.is_file()})
     maps = parameter(parameters, "semantic", "")
-    semantic = open_semantic(folder / maps) if maps else None
-    spaces = Classes(classes, semantic.classes if semantic else None)
-    return CocoSource("coco", spaces, place, records, semantic, orphans)
+    if not maps:
+        return source
+    semantic = open_semantic(folder / maps)
+    return replace(source, semantic=semantic, classes=Classes(source.classes.instances, semantic.classes))
+
+
+def list_coco(path: Path, folder: Path) -> CocoSource:
+    """The photographs of an instances JSON, whether they are in their folder yet or not.
+
+    Raises:
+        UserError: The JSON is absent or is something else.
+    """
+    return _source(_read_instances(path), path, folder, "coco")
+
+
+def _source(content: dict[str, list[object]], path: Path, folder: Path, space: str) -> CocoSource:
+    classes = _class_space(content["categories"], space, path)
+    grouped, orphans = _group(content["annotations"], content["images"])
+    records = _records(content["images"], grouped, folder, path)
+    return CocoSource("coco", Classes(classes), folder, records, orphans=orphans)
 
 
 def _find_json(root: Path, split: str, given: str) -> Path:
