@@ -8,6 +8,8 @@ from scipy.ndimage import correlate1d
 from bench.contract import FloatArray, Image
 
 SSIM_WINDOW = 11
+MS_SSIM_LEAST_SIDE = (SSIM_WINDOW - 1) * 2**4 + 1
+_MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _SSIM_SIGMA = 1.5
 _C1 = (0.01 * 255) ** 2
 _C2 = (0.03 * 255) ** 2
@@ -54,6 +56,41 @@ def ssim_plane(plane: FloatArray, reference: FloatArray) -> float:
     Returns:
         Mean of the similarity map, in [-1, 1].
     """
+    luminance, structure = _similarity_maps(plane, reference)
+    return float((luminance * structure).mean())
+
+
+def ms_ssim_plane(plane: FloatArray, reference: FloatArray) -> float:
+    """Multi-scale structural similarity (Wang et al., Asilomar 2003, equation 7 with its weights).
+
+    Between scales the planes are averaged over 2x2 pixels; an odd last row or column is repeated.
+
+    Args:
+        plane: (H, W) with values in [0, 255]; neither side shorter than ``MS_SSIM_LEAST_SIDE``.
+        reference: The same shape.
+
+    Returns:
+        The product over five scales, in [0, 1]; zero where the mean structure of a scale is negative.
+    """
+    product = 1.0
+    for scale, weight in enumerate(_MS_SSIM_WEIGHTS):
+        luminance, structure = _similarity_maps(plane, reference)
+        last = scale == len(_MS_SSIM_WEIGHTS) - 1
+        mean = float((luminance * structure).mean() if last else structure.mean())
+        product *= max(mean, 0.0) ** weight
+        if not last:
+            plane, reference = _halve(plane), _halve(reference)
+    return product
+
+
+def ssim_rgb(image: Image, reference: Image) -> float:
+    """Mean of the structural similarities of the three channels."""
+    pairs = ((image[..., channel], reference[..., channel]) for channel in range(3))
+    return float(np.mean([ssim_plane(a.astype(np.float64), b.astype(np.float64)) for a, b in pairs]))
+
+
+def _similarity_maps(plane: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Luminance term, and contrast times structure, over the valid region: both (H - 10, W - 10)."""
     if min(plane.shape) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs sides of at least {SSIM_WINDOW} pixels, got {plane.shape}")
     mean = _window(plane)
@@ -63,14 +100,12 @@ def ssim_plane(plane: FloatArray, reference: FloatArray) -> float:
     # Only the sum of the two variances enters the formula, so four filters do instead of five.
     variances = _window(plane * plane + reference * reference) - squares
     covariance = _window(plane * reference) - product
-    similarity = ((2 * product + _C1) * (2 * covariance + _C2)) / ((squares + _C1) * (variances + _C2))
-    return float(similarity.mean())
+    return (2 * product + _C1) / (squares + _C1), (2 * covariance + _C2) / (variances + _C2)
 
 
-def ssim_rgb(image: Image, reference: Image) -> float:
-    """Mean of the structural similarities of the three channels."""
-    pairs = ((image[..., channel], reference[..., channel]) for channel in range(3))
-    return float(np.mean([ssim_plane(a.astype(np.float64), b.astype(np.float64)) for a, b in pairs]))
+def _halve(plane: FloatArray) -> FloatArray:
+    even = np.pad(plane, [(0, side % 2) for side in plane.shape], mode="edge")
+    return np.asarray((even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4)
 
 
 def _window(plane: FloatArray) -> FloatArray:

@@ -1,11 +1,13 @@
-"""The quality task: PSNR and SSIM of every restored image against its clean original."""
+"""The quality task: how near every restored image is to its clean original, and how natural it looks."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
 
 from bench.contract import (
     Classes,
@@ -22,43 +24,96 @@ from bench.contract import (
     Truth,
 )
 from bench.errors import ImageError
-from tasks.quality.psnr_ssim import SSIM_WINDOW, luma, psnr, ssim_plane, ssim_rgb
+from bench.weights import locate_weights
+from tasks.models import published_weights
+from tasks.quality.metrics import NO_REFERENCE, UNITS, MetricName, Statistics, compare, look_at
+from tasks.quality.niqe import read_niqe
+from tasks.quality.sseq import read_sseq
 from tasks.settings import Settings, fingerprint, read_settings
 
-UNITS = {"psnr_y": "dB", "ssim_y": "", "psnr_rgb": "dB", "ssim_rgb": ""}
 IDENTICAL = "identical_images"
 """Images equal to their clean original: their PSNR is infinite, so they are counted and left out of its mean."""
 
 
 class QualitySettings(Settings):
-    """The quality task has no parameters yet."""
+    """Parameters of the quality task.
+
+    Attributes:
+        metrics: What is measured, of ``tasks.quality.metrics.UNITS``. The others cost more time, and ``niqe``
+            and ``sseq`` need files of their authors.
+    """
+
+    metrics: tuple[MetricName, ...] = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")
+
+
+@dataclass(frozen=True)
+class QualityJudge:
+    """Measures restored images; nothing but arithmetic.
+
+    Attributes:
+        metrics: What is measured.
+        statistics: For the metrics without reference.
+    """
+
+    metrics: tuple[MetricName, ...]
+    statistics: Statistics
+
+    def __call__(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Qualities]:
+        """Measure several restored images."""
+        return [self._measure(image, sample) for image, sample in zip(images, samples, strict=True)]
+
+    def _measure(self, image: Image, sample: Sample) -> Qualities:
+        alone: Qualities = {**look_at(image, self.metrics, self.statistics)}
+        if set(self.metrics) <= NO_REFERENCE:
+            return alone
+        if sample.clean is None:
+            raise ImageError(f"{sample.id}: has no clean image to compare with")
+        if image.shape != sample.clean.shape:
+            raise ImageError(f"{sample.id}: restored image has shape {image.shape}, the clean one {sample.clean.shape}")
+        identical = float(np.array_equal(image, sample.clean))
+        return {**compare(image, sample.clean, self.metrics), **alone, IDENTICAL: identical}
 
 
 @dataclass(frozen=True)
 class QualityTask:
-    """PSNR and SSIM, on rounded luma as in MATLAB and on RGB; the table's value is the mean over images."""
+    """Image quality; the table's value is the mean over images."""
 
     settings: QualitySettings
     name: str = "quality"
     model: str = ""
-    protocol: str = (
-        "mean over images; psnr_y, ssim_y: MATLAB rgb2ycbcr rounded, peak 255, SSIM 11x11 sigma 1.5 valid; "
-        "psnr_rgb over all channels, ssim_rgb mean of channels; equal images have no PSNR and are counted"
-    )
+
+    @property
+    def protocol(self) -> str:
+        """Definitions in one line."""
+        return (
+            "mean over images; psnr_y, ssim_y: MATLAB rgb2ycbcr rounded, peak 255, SSIM 11x11 sigma 1.5 valid; "
+            "psnr_rgb over all channels, ssim_rgb mean of channels; equal images have no PSNR and are counted"
+        )
 
     @property
     def needs(self) -> frozenset[Literal["clean", "boxes", "masks", "label_map"]]:
-        """Quality compares with the clean image."""
-        return frozenset({"clean"})
+        """The clean image, unless all metrics do without."""
+        return frozenset() if set(self.settings.metrics) <= NO_REFERENCE else frozenset({"clean"})
 
     @property
     def fingerprint(self) -> str:
-        """The list of metrics; their arithmetic is in the code version."""
-        return fingerprint(task=self.name, metrics=list(UNITS))
+        """The metrics and the digests of their authors' files."""
+        wanted = sorted(self.settings.metrics)
+        files = {name: published_weights()[name][0].sha256 for name in wanted if name in NO_REFERENCE}
+        return fingerprint(task=self.name, metrics=wanted, files=files)
 
     def judge(self, options: Options) -> Judge:
-        """Nothing is loaded: quality is arithmetic."""
-        return judge_batch
+        """Read what the metrics without reference need.
+
+        Raises:
+            UserError: A file cannot be had.
+        """
+        wanted = self.settings.metrics
+        statistics = Statistics(
+            niqe=read_niqe(locate_weights(published_weights()["niqe"][0], options)) if "niqe" in wanted else None,
+            sseq=read_sseq(locate_weights(published_weights()["sseq"][0], options)) if "sseq" in wanted else None,
+        )
+        return QualityJudge(wanted, statistics)
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
         """Mean of every metric over the images that have it."""
@@ -82,40 +137,16 @@ class QualityTask:
 
 
 def build(parameters: Parameters, classes: Classes) -> QualityTask:
-    """Make the quality task; classes play no part in it."""
+    """Make the quality task; classes play no part in it.
+
+    Raises:
+        UserError: A wrong parameter.
+    """
     return QualityTask(read_settings(QualitySettings, parameters, "quality"))
 
 
-def judge_batch(images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Qualities]:
-    """Measure several restored images."""
-    return [_judge_one(image, sample) for image, sample in zip(images, samples, strict=True)]
-
-
-def measure_quality(image: Image, clean: Image) -> Qualities:
-    """Every quality of one restored image that is defined.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        clean: The same shape.
-
-    Returns:
-        Metric to value. PSNR is left out where it is infinite, SSIM where a side is shorter than 11 pixels.
-    """
-    image_luma, clean_luma = luma(image), luma(clean)
-    formulas: dict[str, Callable[[], float]] = {"psnr_y": lambda: psnr(image_luma, clean_luma)}
-    if min(image_luma.shape) >= SSIM_WINDOW:
-        formulas["ssim_y"] = lambda: ssim_plane(image_luma, clean_luma)
-    formulas["psnr_rgb"] = lambda: psnr(image, clean)
-    if min(image_luma.shape) >= SSIM_WINDOW:
-        formulas["ssim_rgb"] = lambda: ssim_rgb(image, clean)
-    found = {metric: formula() for metric, formula in formulas.items()}
-    finite = {metric: value for metric, value in found.items() if math.isfinite(value)}
-    return {**finite, IDENTICAL: float("psnr_rgb" not in finite)}
-
-
-def _judge_one(image: Image, sample: Sample) -> Qualities:
-    if sample.clean is None:
-        raise ImageError(f"{sample.id}: has no clean image to compare with")
-    if image.shape != sample.clean.shape:
-        raise ImageError(f"{sample.id}: restored image has shape {image.shape}, the clean one {sample.clean.shape}")
-    return measure_quality(image, sample.clean)
+def measure_quality(
+    image: Image, clean: Image, metrics: tuple[MetricName, ...] = QualitySettings().metrics
+) -> Qualities:
+    """Full-reference qualities of one restored image that are defined; see :func:`tasks.quality.metrics.compare`."""
+    return {**compare(image, clean, metrics), IDENTICAL: float(np.array_equal(image, clean))}

@@ -1,0 +1,38 @@
+"""Grey values and halving as MATLAB computes them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.contract import FloatArray, Image
+
+_WEIGHTS = (0.298936, 0.587043, 0.114021)
+
+
+def grey_of(image: Image) -> FloatArray:
+    """``rgb2gray`` of an uint8 image: rounded, in [0, 255], (H, W)."""
+    return np.asarray(np.floor(image.astype(np.float64) @ np.array(_WEIGHTS) + 0.5), dtype=np.float64)
+
+
+def halve(plane: FloatArray) -> FloatArray:
+    """``imresize(plane, 0.5)``: bicubic with antialiasing (Keys' kernel with a = -0.5, stretched twofold)."""
+    return _halve_rows(_halve_rows(plane).T).T
+
+
+def _halve_rows(plane: FloatArray) -> FloatArray:
+    length = len(plane)
+    taps = np.arange(-3, 5)
+    weights = _cubic((taps - 0.5) / 2)
+    weights /= weights.sum()
+    rows = 2 * np.arange(-(-length // 2))[:, None] + taps[None, :]
+    # Beyond the border the image is mirrored with its edge row repeated.
+    rows = np.where(rows < 0, -1 - rows, rows)
+    rows = np.where(rows >= length, 2 * length - 1 - rows, rows)
+    return np.asarray(np.einsum("ntw,t->nw", plane[np.clip(rows, 0, length - 1)], weights))
+
+
+def _cubic(distance: FloatArray) -> FloatArray:
+    x = np.abs(distance)
+    near = 1.5 * x**3 - 2.5 * x**2 + 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return np.asarray(np.where(x <= 1, near, np.where(x <= 2, far, 0.0)))

@@ -1,0 +1,82 @@
+"""The quality metrics by name, with their units and what each needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from bench.contract import Image
+from tasks.quality.fsim import fsim
+from tasks.quality.niqe import NiqeModel, niqe
+from tasks.quality.psnr_ssim import MS_SSIM_LEAST_SIDE, SSIM_WINDOW, luma, ms_ssim_plane, psnr, ssim_plane, ssim_rgb
+from tasks.quality.sseq import SseqModel, sseq
+
+MetricName: TypeAlias = Literal[
+    "psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim_y", "fsim", "fsimc", "niqe", "sseq"
+]
+
+UNITS: Mapping[MetricName, str] = MappingProxyType({
+    "psnr_y": "dB", "ssim_y": "", "psnr_rgb": "dB", "ssim_rgb": "", "ms_ssim_y": "",
+    "fsim": "", "fsimc": "", "niqe": "", "sseq": "",
+})  # fmt: skip
+"""Metrics in the order of the tables."""
+
+NO_REFERENCE: frozenset[MetricName] = frozenset({"niqe", "sseq"})
+"""Metrics that need no clean image, but the statistics of their authors; lower is better."""
+
+FSIM_LEAST_SIDE = 16
+"""Below this the phase congruency of four scales has no meaning."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What the metrics without reference were trained on, where they are wanted."""
+
+    niqe: NiqeModel | None = None
+    sseq: SseqModel | None = None
+
+
+def compare(image: Image, clean: Image, wanted: Sequence[MetricName]) -> dict[str, float]:
+    """Full-reference qualities of one restored image.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        clean: The same shape.
+        wanted: Metrics to compute; those without reference are passed over.
+
+    Returns:
+        Metric to value. What is undefined is left out: PSNR where it is infinite, the similarities where a
+        side is too short for them.
+    """
+    found: dict[str, float] = {}
+    least_side = min(image.shape[:2])
+    if {"psnr_y", "ssim_y", "ms_ssim_y"} & set(wanted):
+        planes = luma(image), luma(clean)
+        found["psnr_y"] = psnr(*planes)
+        if "ssim_y" in wanted and least_side >= SSIM_WINDOW:
+            found["ssim_y"] = ssim_plane(*planes)
+        if "ms_ssim_y" in wanted and least_side >= MS_SSIM_LEAST_SIDE:
+            found["ms_ssim_y"] = ms_ssim_plane(*planes)
+    if "psnr_rgb" in wanted:
+        found["psnr_rgb"] = psnr(image, clean)
+    if "ssim_rgb" in wanted and least_side >= SSIM_WINDOW:
+        found["ssim_rgb"] = ssim_rgb(image, clean)
+    if {"fsim", "fsimc"} & set(wanted) and least_side >= FSIM_LEAST_SIDE:
+        found["fsim"], found["fsimc"] = fsim(image, clean)
+    return {metric: value for metric, value in found.items() if metric in wanted and math.isfinite(value)}
+
+
+def look_at(image: Image, wanted: Sequence[MetricName], statistics: Statistics) -> dict[str, float]:
+    """No-reference qualities of one restored image; what is undefined is left out."""
+    found: dict[str, Callable[[], float | None]] = {}
+    if statistics.niqe is not None:
+        model = statistics.niqe
+        found["niqe"] = lambda: niqe(image, model)
+    if statistics.sseq is not None:
+        machines = statistics.sseq
+        found["sseq"] = lambda: sseq(image, machines)
+    values = {metric: formula() for metric, formula in found.items() if metric in wanted}
+    return {metric: value for metric, value in values.items() if value is not None and math.isfinite(value)}

@@ -1,0 +1,157 @@
+"""MS-SSIM, FSIM, NIQE and SSEQ against other implementations and published values."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.signal import convolve2d
+
+from bench.contract import Classes, Options, Sample, Truth
+from bench.errors import UserError
+from bench.images import read_image
+from tasks.quality.fsim import _shrink, fsim
+from tasks.quality.grey import grey_of, halve
+from tasks.quality.metrics import UNITS, compare
+from tasks.quality.niqe import niqe, read_niqe
+from tasks.quality.psnr_ssim import luma, ms_ssim_plane
+from tasks.quality.sseq import _couple, read_sseq, sseq
+from tasks.quality.task import build
+
+
+def pair(image_of, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    clean = image_of(height, width, 5)
+    noise = np.random.default_rng(6).normal(0, 25, clean.shape)
+    return np.clip(clean + noise, 0, 255).astype(np.uint8), clean
+
+
+def tensors(*images: np.ndarray):
+    torch = pytest.importorskip("torch")
+    return [torch.from_numpy(image.astype(float)).permute(2, 0, 1)[None] for image in images]
+
+
+# Sides of 480 and 640 are averaged over 2x2 pixels first, which piq does alike for even sides.
+@pytest.mark.parametrize("size", [(96, 128), (201, 163), (321, 383), (480, 640)])
+def test_fsim_equals_piq(image_of, size: tuple[int, int]) -> None:
+    piq = pytest.importorskip("piq")
+    # Pale colours: where chroma products are negative, FeatureSIM.m takes the real part of a complex power
+    # and piq its modulus.
+    image, clean = ((0.2 * one + 0.8 * one[..., :1]).astype(np.uint8) for one in pair(image_of, *size))
+    grey, colour = fsim(image, clean)
+    assert grey == pytest.approx(float(piq.fsim(*tensors(image, clean), data_range=255, chromatic=False)), abs=1e-5)
+    # piq has four digits of the colour matrix where FeatureSIM.m has three.
+    assert colour == pytest.approx(float(piq.fsim(*tensors(image, clean), data_range=255)), abs=5e-5)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4, 5])
+def test_fsim_thins_out_as_matlab_does(factor: int) -> None:
+    plane = np.random.default_rng(1).random((23, 30))
+    full = convolve2d(plane, np.full((factor, factor), 1 / factor**2))
+    # MATLAB documents conv([-1 2 3 -2 0 1 2], [2 4 -1 1], 'same') as 15 5 -9 7 6 7 -1, which is the full
+    # convolution from its third value on: the central part begins at half the kernel, rounded down.
+    half = factor // 2
+    expected = full[half : half + 23, half : half + 30][::factor, ::factor]
+    np.testing.assert_allclose(_shrink(plane[..., None], factor)[..., 0], expected, atol=1e-12)
+
+
+def test_equal_images_have_full_similarity(image_of) -> None:
+    clean = image_of(180, 200, 2)
+    assert fsim(clean, clean) == (pytest.approx(1), pytest.approx(1))
+    assert ms_ssim_plane(luma(clean), luma(clean)) == pytest.approx(1)
+    flat = np.full((32, 32, 3), 90, dtype=np.uint8)
+    assert all(np.isfinite(fsim(flat, flat)))
+
+
+@pytest.mark.parametrize("size", [(176, 208), (352, 480)])
+def test_ms_ssim_equals_piq(image_of, size: tuple[int, int]) -> None:
+    piq = pytest.importorskip("piq")
+    first, second = (luma(image)[..., None] for image in pair(image_of, *size))
+    expected = float(piq.multi_scale_ssim(*tensors(first, second), data_range=255))
+    assert ms_ssim_plane(first[..., 0], second[..., 0]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_small_images_have_no_ms_ssim(image_of) -> None:
+    image, clean = pair(image_of, 160, 400)
+    assert set(compare(image, clean, tuple(UNITS))) == set(UNITS) - {"ms_ssim_y", "niqe", "sseq"}
+
+
+def test_halving_equals_pillow_bicubic_with_antialiasing() -> None:
+    from PIL import Image
+
+    plane = np.random.default_rng(0).random((40, 64)).astype(np.float32) * 255
+    # Pillow's bicubic has the same kernel and stretches it when shrinking; only the border differs.
+    resized = np.asarray(Image.fromarray(plane).resize((32, 20), Image.Resampling.BICUBIC))
+    np.testing.assert_allclose(halve(plane.astype(float))[2:-2, 2:-2], resized[2:-2, 2:-2], atol=1e-3)
+    assert halve(np.ones((7, 9))).shape == (4, 5)
+    np.testing.assert_allclose(halve(np.ones((7, 9))), 1, atol=1e-12)
+
+
+def test_grey_is_rounded() -> None:
+    image = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], dtype=np.uint8)
+    assert grey_of(image).tolist() == [[76, 150, 29, 255]]  # MATLAB's rgb2gray of the primaries
+
+
+# MATLAB's values for the four images of the release, from scikit-video issue 116. The third has flat areas
+# in which rounding noise is fitted as a distribution.
+NIQE = {"niqe_image1": (5.0290, 5e-4), "niqe_image2": (17.8659, 5e-4), "niqe_image3": (8.0362, 0.5),
+        "niqe_image4": (2.6571, 5e-4)}  # fmt: skip
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", NIQE)
+def test_niqe_of_the_release_images(shared: Path, name: str) -> None:
+    model = read_niqe(shared / "models/niqe/modelparameters.mat")
+    expected, tolerance = NIQE[name]
+    assert niqe(read_image(shared / f"data/quality/{name}.png"), model) == pytest.approx(expected, abs=tolerance)
+
+
+# From an independent port (no MATLAB value is published); that of sseq_img is of the release's own image.
+SSEQ = {"sseq_img": 54.015, "niqe_image1": 42.468, "niqe_image2": 52.953, "niqe_image3": 55.367, "niqe_image4": 30.039}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", SSEQ)
+def test_sseq_of_the_release_images(shared: Path, name: str) -> None:
+    model = read_sseq(shared / "models/sseq/model.mat")
+    found = sseq(read_image(shared / f"data/quality/{name}.png"), model)
+    assert found == pytest.approx(SSEQ[name], abs=0.05)
+
+
+def test_coupled_probabilities_are_near_the_optimum() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        true = rng.dirichlet(np.ones(5)) + 0.02
+        true /= true.sum()
+        pairwise = true[:, None] / (true[:, None] + true[None, :])
+        np.fill_diagonal(pairwise, 0)
+        np.testing.assert_allclose(_couple(pairwise), true, atol=0.01)
+
+
+@pytest.mark.shared
+def test_no_reference_metrics_find_their_files_by_digest(shared: Path, image_of) -> None:
+    task = build({"metrics": ("niqe", "sseq")}, Classes())
+    assert task.needs == frozenset()
+    image = image_of(200, 300, 1)
+    judge = task.judge(Options(weights_dirs=(shared / "models",), offline=True))
+    [row] = judge([image], [Sample("real", image, None, Truth((200, 300)))])
+    assert set(row) == {"niqe", "sseq"}
+    [small] = judge([image[:100]], [Sample("small", image[:100], None, Truth((100, 300)))])
+    assert set(small) == {"sseq"}
+
+
+def test_absent_files_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
+    monkeypatch.setattr("bench.weights.cache_dir", lambda: tmp_path)
+    with pytest.raises(UserError, match=r"'niqe' .*--weights-dir"):
+        build({"metrics": ("niqe",)}, Classes()).judge(Options(offline=True))
+
+
+@pytest.mark.parametrize("read", [read_niqe, read_sseq])
+def test_another_file_is_refused(tmp_path: Path, read) -> None:
+    (tmp_path / "x.mat").write_bytes(b"no such thing")
+    with pytest.raises(UserError, match=r"x\.mat: not the"):
+        read(tmp_path / "x.mat")
+
+
+def test_unknown_metrics_are_refused() -> None:
+    with pytest.raises(UserError, match=r"metrics\.0"):
+        build({"metrics": ("lpips",)}, Classes())
