@@ -29,6 +29,7 @@ SOURCES: Registry[Callable[[Path | None, Parameters], Source]] = Registry(
         "coco": "synth.coco:open_coco",
         "folder": "synth.folder:open_folder",
         "pairs": "synth.pairs:open_pairs",
+        "streets": "synth.scenes:open_streets",
     },
     group="derainbench.sources",
 )
