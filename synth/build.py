@@ -155,6 +155,7 @@ class FolderBuilder:
         for image, what in ((rainy, "rainy"), (clean, "clean")):
             if image is not None and image.shape != (*truth.size, 3):
                 raise ImageError(f"image {id!r}: the {what} image is {image.shape}, its labels are for {truth.size}")
+        identity = self._identity(id)
         numbered = self.source if isinstance(self.source, Numbered) else None
         annotations = None
         if truth.instances is not None:
@@ -170,8 +171,8 @@ class FolderBuilder:
             image_id=numbered.image_id(id) if numbered else NO_NUMBER,
             height=truth.size[0],
             width=truth.size[1],
-            key=self._key(id),
-            source=self._identity(id),
+            key=self._key(id, identity),
+            source=identity,
             rain=record,
             attributes=dict(photograph.attributes),
             rainy_sha256=pixels_sha256(rainy),
@@ -196,7 +197,7 @@ class FolderBuilder:
         """The row of a finished image, if its files are there and it was made from what is there now."""
         name = safe_name(id)
         found = read_row(self.folder / "rows" / f"{name}.json")
-        if found is None or found[0].key != self._key(id):
+        if found is None or found[0].key != self._key(id, self._identity(id)):
             return None
         row = found[0]
         files = {"rainy": row.rainy_sha256, "clean": row.clean_sha256, "labels/semantic": row.label_map_sha256}
@@ -206,11 +207,11 @@ class FolderBuilder:
     def _identity(self, id: str) -> str:
         return self.source.identity(id) if isinstance(self.source, Identified) else ""
 
-    def _key(self, id: str) -> str:
+    def _key(self, id: str, identity: str) -> str:
         recipe = self.recipe
         rain = self.renderer.fingerprint if self.renderer else ""
         strength = recipe.severity if self.renderer else 0
-        source = (recipe.source, portable(recipe.parameters), self.code, self._identity(id))
+        source = (recipe.source, portable(recipe.parameters), self.code, identity)
         return key_of(FORMAT, recipe.name, recipe.seed, rain, strength, *source, id)
 
     def _drop_stale(self, names: set[str]) -> None:

@@ -203,6 +203,69 @@ def test_killed_and_started_again(recipe: Recipe, tmp_path: Path) -> None:
     assert files_of(tmp_path / "out") == files_of(tmp_path / "whole")
 
 
+def spoil(path: Path, how: str) -> None:
+    """Damage one photograph."""
+    picture = Pillow.open(path)
+    exif = Pillow.Exif()
+    exif[0x0112] = 3
+    if how == "truncated":
+        path.write_bytes(path.read_bytes()[:700])
+    elif how == "absent":
+        path.unlink()
+    elif how == "rotated by EXIF":
+        picture.save(path, exif=exif)
+    elif how == "expected 64x48 pixels as in the labels, found 64x40":
+        picture.crop((0, 0, 64, 40)).save(path)
+    elif how == "not a readable image":
+        path.write_text("<html>404</html>")
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("truncated", "truncated or damaged"),
+        ("absent", "no such image"),
+        ("rotated by EXIF", "rotated by EXIF"),
+        ("expected 64x48 pixels as in the labels, found 64x40", "expected 64x48 pixels as in the labels, found 64x40"),
+        ("not a readable image", "not a readable image"),
+    ],
+)
+def test_one_bad_photograph_is_a_failure(recipe: Recipe, tmp_path: Path, how: str, said: str) -> None:
+    spoil(tmp_path / "coco/val2017/000000000030.jpg", how)
+    (failure,) = build(recipe, tmp_path / "out")
+    assert (failure.dataset, failure.image, failure.stage) == ("mini", "000000000030", "render")
+    assert said in failure.reason
+    assert "000000000030.jpg" in failure.reason
+    assert len(list((tmp_path / "out/rainy").iterdir())) == 5
+
+
+def test_a_grey_photograph_is_rained_on(recipe: Recipe, tmp_path: Path) -> None:
+    path = tmp_path / "coco/val2017/000000000030.jpg"
+    Pillow.open(path).convert("L").save(path)
+    assert build(recipe, tmp_path / "out") == []
+    assert read_image(tmp_path / "out/rainy/000000000030.png").shape == (48, 64, 3)
+
+
+def test_a_mask_with_unknown_ids_is_a_failure(camvid_folder: Path, tmp_path: Path) -> None:
+    Pillow.new("L", (64, 48), 77).save(camvid_folder / "valannot/b.png")
+    parameters = {"images": "val", "masks": "valannot"}
+    (failure,) = build(Recipe("roads", "folder", camvid_folder, parameters, rain="bdd150_y"), tmp_path / "out")
+    assert failure.image == "b"
+    assert "unknown class ids 77" in failure.reason
+
+
+def test_a_photograph_mended_later_is_rendered_then(recipe: Recipe, tmp_path: Path) -> None:
+    path = tmp_path / "coco/val2017/000000000030.jpg"
+    whole = path.read_bytes()
+    path.write_bytes(b"")
+    assert len(build(recipe, tmp_path / "out")) == 1
+    path.write_bytes(whole)
+    assert open_builder(recipe, tmp_path / "out").missing() == ["000000000030"]
+    assert build(recipe, tmp_path / "out") == []
+    build(recipe, tmp_path / "fresh")
+    assert files_of(tmp_path / "out") == files_of(tmp_path / "fresh")
+
+
 def test_nothing_could_be_rendered(recipe: Recipe, tmp_path: Path) -> None:
     for path in (tmp_path / "coco/val2017").iterdir():
         path.write_bytes(b"")

@@ -1,0 +1,54 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synth.rows import Row, manifest_text, pixels_sha256, read_manifest, read_row, row_text
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=20)
+
+
+def row(id: str = "a", **rain: object) -> Row:
+    return Row(id, 3, 48, 64, "key", "source", rain, {"weather": "clear"}, "1" * 64, "", "", "2" * 32)
+
+
+@given(TEXT, TEXT, st.floats(allow_nan=False, allow_infinity=False))
+def test_what_is_written_reads_back(
+    tmp_path_factory: pytest.TempPathFactory, id: str, text: str, number: float
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    first = row(id, note=text, gain=number)
+    (folder / "row.json").write_bytes(row_text(first, [{"id": 1}]).encode())
+    assert read_row(folder / "row.json") == (first, [{"id": 1}])
+    (folder / "manifest.csv").write_bytes(manifest_text([first, row("b")]).encode())
+    assert read_manifest(folder / "manifest.csv") == [first, row("b")]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"annotations": null}', '{"annotations": [], "id": "a"}'])
+def test_a_damaged_row_is_no_row(tmp_path: Path, text: str) -> None:
+    (tmp_path / "row.json").write_text(text)
+    assert read_row(tmp_path / "row.json") is None
+    assert read_row(tmp_path / "absent.json") is None
+
+
+def test_the_digest_of_pixels_is_that_of_their_bytes() -> None:
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    assert pixels_sha256(pixels) == hashlib.sha256(bytes(range(24))).hexdigest()
+    assert pixels_sha256(pixels[:, ::-1]) == pixels_sha256(pixels[:, ::-1].copy())
+
+
+def test_every_part_changes_the_digest() -> None:
+    base = Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4")
+    others = [
+        Row("b", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4"),
+        Row("a", 4, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4"),
+        Row("a", 3, 48, 64, "key", "source", {}, {}, "x", "2", "3", "4"),
+        Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "x", "3", "4"),
+        Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "x", "4"),
+        Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "x"),
+    ]
+    assert len({item.digest for item in [base, *others]}) == 7
+    assert Row("a", 3, 48, 64, "other", "source", {"gain": 2}, {}, "1", "2", "3", "4").digest == base.digest
