@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bench.contract import ClassSpace, Detections, Image, Sample
+from bench.contract import ClassSpace, Detections, Image, Options, Sample
 from tasks.classes import apply_mapping
 from tasks.detection.objects import keep_detections
 
@@ -23,6 +23,27 @@ class Detector(Protocol):
     def space(self) -> ClassSpace: ...  # noqa: D102
 
     def __call__(self, images: Sequence[Image], /) -> Sequence[Detections]: ...  # noqa: D102
+
+
+class DetectorSource(Protocol):
+    """A detector before it is loaded: cheap to make, and all that the table needs to know.
+
+    Attributes:
+        label: Short name for tables.
+        facts: Everything by which its answers could change: architecture, weights digest, inference settings.
+        space: Its classes, or None if they are not known before it is loaded.
+    """
+
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def facts(self) -> Mapping[str, object]: ...  # noqa: D102
+    @property
+    def space(self) -> ClassSpace | None: ...  # noqa: D102
+
+    def load(self, options: Options, dataset: ClassSpace, /) -> Detector:
+        """Load the model. Raises UserError when it cannot be had."""
+        ...
 
 
 @dataclass(frozen=True)

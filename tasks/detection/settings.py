@@ -16,10 +16,12 @@ class DetectionSettings(Settings):
     """Parameters of the detection task.
 
     Attributes:
-        model: ``ultralytics:FILE`` or ``ultralytics:NAME``.
+        model: ``ultralytics:FILE``, ``ultralytics:NAME``, ``torchvision:ARCHITECTURE`` or
+            ``torchvision:ARCHITECTURE@FILE``.
         trust_checkpoint: Load a ``.pt`` file that is not published; such files run code.
         image_size: Side to which images are letterboxed; exported files keep the one they were made with.
-        nms_overlap: Non-maximum suppression drops boxes that overlap a better one of their class by more.
+        nms_overlap: Non-maximum suppression drops boxes that overlap a better one of their class by more;
+            None for the backend's usual value (ultralytics 0.7, torchvision 0.5).
         score: Least score of a detection in precision, recall and IoU.
         overlap: Least IoU of a match in precision and recall.
         classes: Names of the dataset's classes to score; empty for all that the model can see.
@@ -31,7 +33,7 @@ class DetectionSettings(Settings):
     model: str
     trust_checkpoint: bool = False
     image_size: int = Field(default=640, ge=32, le=4096)
-    nms_overlap: float = Field(default=0.7, gt=0, le=1)
+    nms_overlap: float | None = Field(default=None, gt=0, le=1)
     score: float = Field(default=0.25, ge=LEAST_SCORE, le=1)
     overlap: float = Field(default=0.60, gt=0, le=1)
     classes: tuple[str, ...] = ()

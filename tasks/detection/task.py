@@ -21,13 +21,12 @@ from bench.contract import (
 )
 from bench.errors import UserError
 from tasks.classes import map_classes
-from tasks.detection.backends import BACKENDS, space_before_loading
+from tasks.detection.backends import BACKENDS
 from tasks.detection.boxes import box_overlaps
-from tasks.detection.detector import LEAST_SCORE, MOST_BOXES, DetectionJudge
+from tasks.detection.detector import LEAST_SCORE, MOST_BOXES, DetectionJudge, DetectorSource
 from tasks.detection.protocols import RULES
 from tasks.detection.settings import DetectionSettings
 from tasks.detection.summary import Scoring, class_names, summarise_objects
-from tasks.models import Checkpoint, find_checkpoint
 from tasks.scored import check_covered, choose_scored
 from tasks.settings import fingerprint, read_settings, split_model
 
@@ -38,21 +37,21 @@ class DetectionTask:
 
     Attributes:
         settings: The task's parameters.
-        checkpoint: The detector's weights.
+        source: The detector.
         space: The dataset's classes of objects; None if it has none.
         scored: Ids of the classes that are scored.
     """
 
     settings: DetectionSettings
-    checkpoint: Checkpoint
+    source: DetectorSource
     space: ClassSpace | None
     scored: tuple[int, ...]
     name: str = "detection"
 
     @property
     def model(self) -> str:
-        """The checkpoint's short name."""
-        return self.checkpoint.label
+        """The detector's short name."""
+        return self.source.label
 
     @property
     def protocol(self) -> str:
@@ -61,8 +60,8 @@ class DetectionTask:
         return (
             f"greedy one-to-one per class, score >= {at.score:.2f}, IoU >= {at.overlap:.2f}, crowd ignored, "
             f"pooled over images and {len(self.scored)} classes; iou_gt: best IoU of each true box, 0 if missed; "
-            f"AP, AR: pycocotools bbox; dump score >= {LEAST_SCORE}, NMS {at.nms_overlap:.2f}, {MOST_BOXES} boxes"
-            + "".join(f"; {name}: {RULES[name].text}" for name in at.protocols)
+            f"AP, AR: pycocotools bbox; dump score >= {LEAST_SCORE}, NMS {self.source.facts['nms_overlap']}, "
+            f"{MOST_BOXES} boxes" + "".join(f"; {name}: {RULES[name].text}" for name in at.protocols)
         )
 
     @property
@@ -74,11 +73,8 @@ class DetectionTask:
     def fingerprint(self) -> str:
         """Model, weights and the parameters of inference."""
         return fingerprint(
-            task=self.name,
-            model=self.settings.model.partition(":")[0],
-            weights=self.checkpoint.digest,
-            image_size=self.settings.image_size,
-            nms_overlap=self.settings.nms_overlap,
+            question=self.name,
+            **self.source.facts,
             classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
         )
 
@@ -90,8 +86,7 @@ class DetectionTask:
         """
         if self.space is None:
             raise UserError("task 'detection': the dataset has no labelled objects")
-        load = BACKENDS[self.settings.model.partition(":")[0]]
-        detector = load(self.checkpoint, options, self.settings)
+        detector = self.source.load(options, self.space)
         mapping = map_classes(detector.space, self.space)
         check_covered(self.space, self.scored, mapping, self.model)
         return DetectionJudge(detector, mapping)
@@ -119,10 +114,9 @@ def build(parameters: Parameters, classes: Classes) -> DetectionTask:
     """
     settings = read_settings(DetectionSettings, parameters, "detection")
     model = split_model(settings.model, tuple(BACKENDS), "detection")
-    checkpoint = find_checkpoint(model.checkpoint, (".pt", ".onnx", ".tflite", ".torchscript"), "detection")
-    space = space_before_loading(checkpoint)
-    scored = choose_scored(classes.instances, space, settings.classes, "detection")
-    return DetectionTask(settings, checkpoint, classes.instances, scored)
+    source = BACKENDS[model.backend](model.checkpoint, settings)
+    scored = choose_scored(classes.instances, source.space, settings.classes, "detection")
+    return DetectionTask(settings, source, classes.instances, scored)
 
 
 def overlaps_of_boxes(seen: Detections, truth: Instances) -> FloatArray:

@@ -10,22 +10,23 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from bench.contract import ClassSpace, Detections, Image, Options
 from bench.errors import MissingExtraError, UserError
-from tasks.classes import space_of_outputs
+from tasks.classes import known_spaces, space_of_outputs
 from tasks.detection.detector import LEAST_SCORE, MOST_BOXES
 from tasks.detection.settings import DetectionSettings
 from tasks.devices import torch_for
-from tasks.models import Checkpoint
+from tasks.models import Checkpoint, find_checkpoint
 
 SUFFIXES = (".pt", ".onnx", ".tflite", ".torchscript")
+NMS_OVERLAP = 0.7
 _RUNTIMES = {".onnx": ("onnxruntime", "onnx"), ".tflite": ("ai_edge_litert", "tflite")}
 
 
@@ -70,30 +71,86 @@ class UltralyticsDetector:
         return [_detections(result) for result in results]
 
 
-def load_detector(checkpoint: Checkpoint, options: Options, settings: DetectionSettings) -> UltralyticsDetector:
-    """Load a detector.
+@dataclass(frozen=True)
+class UltralyticsSource:
+    """An ultralytics model before it is loaded.
+
+    Attributes:
+        checkpoint: Its weights.
+        image_size: Side to which images are letterboxed.
+        nms_overlap: Boxes of one class that overlap a better one by more are dropped.
+        trust: Load a pickled file that is not published.
+        task: ``detect`` for boxes, ``segment`` for boxes with masks.
+    """
+
+    checkpoint: Checkpoint
+    image_size: int
+    nms_overlap: float
+    trust: bool
+    task: Literal["detect", "segment"] = "detect"
+
+    @property
+    def label(self) -> str:
+        """Short name for tables."""
+        return self.checkpoint.label
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Weights and the settings of inference."""
+        return {
+            "backend": "ultralytics",
+            "task": self.task,
+            "weights": self.checkpoint.digest,
+            "image_size": self.image_size,
+            "nms_overlap": self.nms_overlap,
+        }
+
+    @property
+    def space(self) -> ClassSpace | None:
+        """The model's classes, if its file or the table of weights tells them."""
+        published, file = self.checkpoint.published, self.checkpoint.file
+        if published is not None:
+            return known_spaces()["coco80"] if published.trained_on == "coco" else None
+        names = None if file is None else peek_names(file)
+        return None if names is None else space_of_outputs(self.label, list(names.values()))
+
+    def load(self, options: Options, dataset: ClassSpace) -> UltralyticsDetector:
+        """Load the model.
+
+        Raises:
+            MissingExtraError: ultralytics or the file format's runtime is not installed.
+            UserError: The file cannot be had, is not trusted, or is made for another task.
+        """
+        path = self.checkpoint.locate(options)
+        check_trust(path, self.checkpoint, self.trust)
+        torch_for(options, "a model of ultralytics")
+        yolo = _import_yolo()
+        _check_runtime(path)
+        pickled = path.suffix == ".pt"
+        try:
+            model = yolo(str(path), task=None if pickled else self.task, verbose=False)
+            names = _as_names(model.names) if pickled else peek_names(path)
+        except Exception as error:  # a damaged file fails in as many ways as there are formats
+            raise UserError(f"{path}: not a model that ultralytics reads ({type(error).__name__}: {error})") from error
+        if model.task != self.task:
+            raise UserError(f"{path}: is made for {model.task!r}, expected {self.task!r}")
+        if names is None:
+            raise UserError(f"{path}: holds no class names; export it again with a current ultralytics")
+        space = space_of_outputs(self.label, list(names.values()))
+        batches = pickled and options.device.startswith("cuda")
+        return UltralyticsDetector(model, space, options.device, self.image_size, self.nms_overlap, batches)
+
+
+def find_detector(text: str, settings: DetectionSettings) -> UltralyticsSource:
+    """Resolve a file or a published name.
 
     Raises:
-        MissingExtraError: ultralytics or the file format's runtime is not installed.
-        UserError: The file cannot be had, is not trusted, or is not a detector.
+        UserError: Neither of them.
     """
-    path = checkpoint.locate(options)
-    check_trust(path, checkpoint, settings.trust_checkpoint)
-    torch_for(options, "detection by ultralytics")
-    yolo = _import_yolo()
-    _check_runtime(path)
-    try:
-        model = yolo(str(path), task=None if path.suffix == ".pt" else "detect", verbose=False)
-        names = _as_names(model.names) if path.suffix == ".pt" else peek_names(path)
-    except Exception as error:  # a damaged file fails in as many ways as there are formats
-        raise UserError(f"{path}: not a model that ultralytics reads ({type(error).__name__}: {error})") from error
-    if model.task != "detect":
-        raise UserError(f"{path}: is made for {model.task!r}, expected a detector")
-    if names is None:
-        raise UserError(f"{path}: holds no class names; export it again with a current ultralytics")
-    space = space_of_outputs(checkpoint.label, list(names.values()))
-    batches = path.suffix == ".pt" and options.device.startswith("cuda")
-    return UltralyticsDetector(model, space, options.device, settings.image_size, settings.nms_overlap, batches)
+    checkpoint = find_checkpoint(text, SUFFIXES, "detection")
+    return UltralyticsSource(
+        checkpoint, settings.image_size, settings.nms_overlap or NMS_OVERLAP, settings.trust_checkpoint
+    )
 
 
 def check_trust(path: Path, checkpoint: Checkpoint, trust: bool) -> None:

@@ -13,7 +13,7 @@ from tasks import TASKS
         ("quality", {"window": 7}, "unknown parameter 'window'"),
         ("detection", {"model": "ultralytics:yolov3u", "scores": 0.3}, "Did you mean score"),
         ("detection", {}, "parameter 'model'"),
-        ("detection", {"model": "yolov3u"}, "expected ultralytics:CHECKPOINT"),
+        ("detection", {"model": "yolov3u"}, "expected ultralytics:CHECKPOINT or torchvision:CHECKPOINT"),
         ("detection", {"model": "darknet:yolov3"}, "got 'darknet:yolov3'"),
         ("detection", {"model": "ultralytics:yolov3v"}, "Did you mean yolov3u"),
         ("detection", {"model": "ultralytics:yolov3u", "overlap": 1.5}, "parameter 'overlap'"),
