@@ -211,7 +211,7 @@ class FolderBuilder:
         recipe = self.recipe
         rain = self.renderer.fingerprint if self.renderer else ""
         strength = recipe.severity if self.renderer else 0
-        source = (recipe.source, portable(recipe.parameters), self.code, identity)
+        source = (_short(recipe.source), portable(recipe.parameters), self.code, identity)
         return key_of(FORMAT, recipe.name, recipe.seed, rain, strength, *source, id)
 
     def _drop_stale(self, names: set[str]) -> None:
@@ -223,11 +223,13 @@ class FolderBuilder:
 
     def _card(self, rows: Sequence[Row], labels: Mapping[str, Sequence[object]]) -> dict[str, object]:
         recipe = {key: value for key, value in asdict(self.recipe).items() if key != "root"}
+        recipe |= {key: portable(recipe[key]) for key in ("parameters", "rain_parameters")}
+        recipe |= {key: _short(recipe[key]) for key in ("source", "rain")}
         classes = self.source.classes
         return {
             "format": FORMAT,
             "name": self.recipe.name,
-            "recipe": {**recipe, "parameters": portable(self.recipe.parameters), "rain": Path(self.recipe.rain).name},
+            "recipe": recipe,
             "renderer": self.renderer.fingerprint if self.renderer else "",
             "classes": {"instances": _plain(classes, "instances"), "labels": _plain(classes, "labels")},
             "counts": {
@@ -278,6 +280,11 @@ def portable(parameters: Parameters) -> dict[str, Parameter]:
         name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
         for name, value in sorted(parameters.items())
     }
+
+
+def _short(name: str) -> str:
+    """A registered name as it is; of ``path/to/mine.py:build``, the part that is the same on every machine."""
+    return name.rpartition("/")[2]
 
 
 def _plain(classes: Classes, kind: str) -> dict[str, object] | None:

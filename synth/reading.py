@@ -14,6 +14,9 @@ from PIL import Image as Pillow
 from bench.contract import UNLABELLED, ClassSpace, Parameter, Parameters
 from bench.errors import UserError
 
+_LONGEST_NAME = 200
+_DEEPEST = 8
+
 Value = TypeVar("Value", str, int, float, bool)
 
 
@@ -103,12 +106,18 @@ def check_root(root: Path | None, source: str, expected: str) -> Path:
 def escapes(name: str) -> bool:
     """True if a file name from a label file is not a plain path below the folder it is meant for."""
     parts = PurePosixPath(name).parts
-    return not parts or name.startswith(("/", "~")) or ".." in parts or any(c in name for c in "\\:\0")
+    try:
+        longest = max((len(part.encode()) for part in parts), default=0)
+    except UnicodeEncodeError:
+        return True
+    leaves = name.startswith(("/", "~")) or ".." in parts or any(c in name for c in "\\:\0")
+    return leaves or not 0 < longest <= _LONGEST_NAME or len(parts) > _DEEPEST
 
 
 def stem_of(name: str) -> str:
-    """A file name from a label file without its suffix, folders kept."""
-    return name.removesuffix(PurePosixPath(name).suffix)
+    """A file name from a label file without its suffix, folders kept; always text that can be written."""
+    writable = name.encode("utf-8", "backslashreplace").decode()
+    return writable.removesuffix(PurePosixPath(writable).suffix)
 
 
 def read_json(path: Path) -> object:

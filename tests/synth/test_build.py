@@ -320,5 +320,15 @@ def test_a_folder_of_something_else_is_left_alone(recipe: Recipe, tmp_path: Path
     assert files_of(tmp_path / "photos") == {"clean/holiday.png": b"precious"}
 
 
+def test_a_plugin_leaves_no_path_in_the_dataset(recipe: Recipe, tmp_path: Path) -> None:
+    for place in ("here", "there"):
+        plugin = tmp_path / place / "mine.py"
+        plugin.parent.mkdir()
+        plugin.write_text("from synth.coco import open_coco as open_mine\nfrom synth.rain import build\n")
+        changed = replace(recipe, source=f"{plugin}:open_mine", rain=f"mine-too={plugin}:build", count=1)
+        assert build(changed, tmp_path / f"out-{place}") == []
+    assert files_of(tmp_path / "out-here") == files_of(tmp_path / "out-there")
+
+
 def test_absolute_paths_do_not_reach_the_card() -> None:
     assert portable({"semantic": "/home/somebody/maps", "split": "val2017"}) == {"semantic": "maps", "split": "val2017"}

@@ -123,3 +123,19 @@ def test_a_deep_and_a_wide_json(tmp_path: Path, coco_folder: Path, coco_content:
     failures = {failure.image: failure.reason for failure in builder.render(builder.ids)}
     assert set(failures) == {"000000000010", "000000000020", "000000000040"}
     assert not any("Error" in reason for reason in failures.values())
+
+
+@pytest.mark.parametrize(
+    "name", ["\ud800.jpg", "x" * 5000 + ".jpg", "a/" * 40 + "b.jpg", "line\nbreak.jpg", "  ", "..jpg"]
+)
+def test_file_names_that_no_system_takes(
+    tmp_path: Path, coco_folder: Path, coco_content: Content, relabel: Relabel, name: str
+) -> None:
+    coco_content["images"][0]["file_name"] = name
+    relabel(coco_folder, coco_content)
+    builder = open_builder(Recipe("names", "coco", coco_folder, rain="coco350_y"), tmp_path / "out")
+    (failure,) = builder.render(builder.ids)
+    assert failure.image == builder.ids[0]
+    assert failure.image.encode()
+    assert "not a file below" in failure.reason or "no such image" in failure.reason
+    assert len(builder.finish().ids) == 5
