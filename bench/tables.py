@@ -55,17 +55,23 @@ def read_records(root: Path) -> list[Record]:
     """Read ``records.csv`` of a run.
 
     Raises:
-        UserError: It is absent or has other columns.
+        UserError: It is absent, has other columns, or holds text where numbers belong.
     """
     path = root / "records.csv"
     if not path.is_file():
         raise UserError(
             f"{path}: no such file; give the folder passed to 'derainbench run --out' after a run has ended"
         )
-    frame = pd.read_csv(path, keep_default_na=False, dtype=str)
+    try:
+        frame = pd.read_csv(path, keep_default_na=False, dtype=str)
+    except ValueError as error:  # empty, not UTF-8, rows of different lengths
+        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); run the benchmark again") from error
     if list(frame.columns) != _RECORD_COLUMNS:
         raise UserError(f"{path}: expected the columns {', '.join(_RECORD_COLUMNS)}, found {', '.join(frame.columns)}")
-    return [_record(row) for row in frame.to_dict("records")]
+    try:
+        return [_record(row) for row in frame.to_dict("records")]
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}); run the benchmark again") from error
 
 
 def long(records: Sequence[Record]) -> pd.DataFrame:
@@ -129,7 +135,7 @@ def _counts(records: Sequence[Record]) -> set[str]:
     values: dict[str, list[float]] = {}
     for record in records:
         if not record.unit:
-            values.setdefault(record.metric, []).append(record.value)
+            values.setdefault(record.metric, []).append(float(record.value))
     return {metric for metric, found in values.items() if max(found) > 1 and all(map(float.is_integer, found))}
 
 
