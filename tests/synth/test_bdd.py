@@ -221,6 +221,24 @@ def test_a_dataset_of_it(bdd_folder: Path, tmp_path: Path) -> None:
     assert [dataset.image_id(id) for id in dataset.ids] == [1, 2]
 
 
+def test_a_dataset_of_label_maps_and_masks(bdd_folder: Path, tmp_path: Path) -> None:
+    parameters: Parameters = {**SMALL, "labels": ("sem_seg", "ins_seg")}
+    builder = open_builder(Recipe("bdd150", "bdd", bdd_folder, parameters, rain="bdd150_y"), tmp_path / "out")
+    assert builder.render(builder.missing()) == []
+    dataset = builder.finish()
+    assert dataset.classes == builder.classes
+    expected = open_bdd(bdd_folder, parameters).load("ee").truth
+    truth = dataset.truth("ee")
+    assert truth.label_map is not None
+    assert expected.label_map is not None
+    np.testing.assert_array_equal(truth.label_map, expected.label_map)
+    assert truth.instances is not None
+    assert expected.instances is not None
+    assert truth.instances.masks == expected.instances.masks
+    np.testing.assert_array_equal(truth.instances.boxes, expected.instances.boxes)
+    np.testing.assert_array_equal(truth.instances.crowd, expected.instances.crowd)
+
+
 @pytest.mark.shared
 def test_official_samples(shared: Path) -> None:
     frames = read_frames(shared / "data/bdd-format/example_ignore_annotation.json")
