@@ -4,13 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from bench.contract import UNLABELLED, Image, LabelMap, Sample
-from bench.errors import UserError
+from bench.contract import UNLABELLED, Image, LabelMap, Options, Sample
 from tasks.semantic.settings import Triple
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network on its device, in evaluation mode.
+
+    Attributes:
+        network: Takes (B, 3, H, W) float32, gives (B, K, h, w) class scores.
+        outputs: K.
+    """
+
+    network: Any
+    outputs: int
+
+
+class NetworkSource(Protocol):
+    """A network before it is loaded.
+
+    Attributes:
+        label: Short name for tables.
+        digest: Digest of its weights and architecture.
+    """
+
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+
+    def load(self, options: Options, /) -> LoadedNetwork:
+        """Load it. Raises UserError when it cannot be had."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -65,16 +95,10 @@ class Segmenter:
                 # Scores are resized, never labels: a label between two classes is a third class.
                 scores = functional.interpolate(scores, padded.shape[-2:], mode="bilinear", align_corners=False)
         winners = scores[..., :height, :width].argmax(dim=1).cpu().numpy()
-        table = self._table(scores.shape[1])
-        return [table[winner] for winner in winners]
-
-    def _table(self, outputs: int) -> LabelMap:
-        if missing := [output for output in self.outputs if output >= outputs]:
-            raise UserError(f"the network has {outputs} outputs, expected at least {max(missing) + 1}")
-        table = np.full(outputs, UNLABELLED, dtype=np.uint8)
+        table = np.full(scores.shape[1], UNLABELLED, dtype=np.uint8)
         for output, id in self.outputs.items():
             table[output] = id
-        return table
+        return [table[winner] for winner in winners]
 
 
 def _input(image: Image, preparation: Preparation) -> Any:  # noqa: ANN401  a tensor; torch is imported late

@@ -13,7 +13,7 @@ class SemanticSettings(Settings):
     """Parameters of the semantic segmentation task.
 
     Attributes:
-        model: ``smp:FOLDER`` or ``smp:OWNER/NAME`` (a hub name).
+        model: ``smp:FOLDER``, ``smp:OWNER/NAME`` (a hub name) or ``refinenet:FILE``.
         mean: Mean of each RGB channel of values in [0, 1], subtracted from the input.
         deviation: Standard deviation of each channel, by which the input is divided.
         multiple_of: Images are padded with zeros, below and on the right, to a multiple of this.

@@ -13,6 +13,7 @@ from bench.contract import Options
 from bench.errors import MissingExtraError, UserError
 from bench.files import sha256_of
 from tasks.devices import torch_for
+from tasks.semantic.segmenter import LoadedNetwork
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
@@ -33,6 +34,19 @@ class SmpCheckpoint:
     folder: Path | None = None
     hub: str = ""
 
+    def load(self, options: Options) -> LoadedNetwork:
+        """Build the network and load its weights strictly.
+
+        Raises:
+            MissingExtraError: segmentation-models-pytorch is not installed.
+            UserError: The checkpoint cannot be had, or belongs to another network.
+        """
+        torch_for(options, "semantic segmentation")
+        folder = self.folder or _from_hub(self.hub, options)
+        network = _build(folder / CONFIG)
+        load_state(network, read_checkpoint(folder / WEIGHTS), str(folder / WEIGHTS))
+        return LoadedNetwork(network.eval().to(options.device), network.segmentation_head[0].out_channels)
+
 
 def find_smp(text: str) -> SmpCheckpoint:
     """Resolve a folder or a hub name.
@@ -52,20 +66,6 @@ def find_smp(text: str) -> SmpCheckpoint:
     if text.count("/") != 1 or text.startswith((".", "/", "~")):
         raise UserError(f"{text}: no such folder, and not a hub name of the form OWNER/NAME")
     return SmpCheckpoint(text.split("/")[1], text, hub=text)
-
-
-def load_smp(checkpoint: SmpCheckpoint, options: Options) -> Any:  # noqa: ANN401  a torch module; torch is late
-    """Build the network and load its weights strictly.
-
-    Raises:
-        MissingExtraError: segmentation-models-pytorch is not installed.
-        UserError: The checkpoint cannot be had, or belongs to another network.
-    """
-    torch_for(options, "semantic segmentation")
-    folder = checkpoint.folder or _from_hub(checkpoint.hub, options)
-    network = _build(folder / CONFIG)
-    load_state(network, read_checkpoint(folder / WEIGHTS), str(folder / WEIGHTS))
-    return network.eval().to(options.device)
 
 
 def _build(config: Path) -> Any:  # noqa: ANN401

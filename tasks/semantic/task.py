@@ -12,6 +12,7 @@ from bench.contract import (
     Classes,
     ClassSpace,
     Evidence,
+    FloatArray,
     ImageMeasure,
     IntArray,
     Judge,
@@ -24,10 +25,11 @@ from bench.contract import (
 from bench.errors import UserError
 from tasks.classes import known_spaces, map_classes
 from tasks.scored import choose_scored
+from tasks.semantic.backends import BACKENDS
 from tasks.semantic.confusion import Scores, confusion_matrix, scores_of
-from tasks.semantic.segmenter import Preparation, Segmenter
+from tasks.semantic.resampling import resampled_scores
+from tasks.semantic.segmenter import NetworkSource, Preparation, Segmenter
 from tasks.semantic.settings import SemanticSettings
-from tasks.semantic.smp import SmpCheckpoint, find_smp, load_smp
 from tasks.settings import fingerprint, read_settings, split_model
 
 
@@ -43,7 +45,7 @@ class SemanticTask:
     """
 
     settings: SemanticSettings
-    checkpoint: SmpCheckpoint
+    checkpoint: NetworkSource
     space: ClassSpace | None
     scored: tuple[int, ...]
     name: str = "semantic"
@@ -71,6 +73,7 @@ class SemanticTask:
         """Model, weights, input preparation and the dataset's classes."""
         return fingerprint(
             task=self.name,
+            backend=self.settings.model.partition(":")[0],
             weights=self.checkpoint.digest,
             settings=self.settings.model_dump(exclude={"model", "classes"}),
             classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
@@ -85,10 +88,15 @@ class SemanticTask:
         if self.space is None:
             raise UserError("task 'semantic': the dataset has no label maps")
         model = space_of_model(self.settings.outputs, self.space)
-        network = load_smp(self.checkpoint, options)
-        check_outputs(network, model, self.settings.outputs)
+        loaded = self.checkpoint.load(options)
+        if loaded.outputs != len(model.ids):
+            raise UserError(
+                f"task 'semantic': the network has {loaded.outputs} outputs, but outputs = "
+                f"{self.settings.outputs!r} has {len(model.ids)} classes; set the parameter 'outputs' to the label "
+                "space that the network was trained on"
+            )
         preparation = Preparation(self.settings.mean, self.settings.deviation, self.settings.multiple_of)
-        return Segmenter(network, preparation, outputs_of(model, self.space), options.device)
+        return Segmenter(loaded.network, preparation, outputs_of(model, self.space), options.device)
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
         """MPA, mIoU, pixel accuracy and frequency-weighted IoU, then every class's IoU."""
@@ -105,6 +113,13 @@ class SemanticTask:
         names = {} if self.space is None else dict(zip(self.space.ids, self.space.names, strict=True))
         measures = [] if overall is None else measures_of(overall, [names[id] for id in self.scored], len(evidence))
         return Summary(tuple(measures), tuple(per_image))
+
+    def resample(
+        self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
+    ) -> Mapping[str, FloatArray]:
+        """MPA, mIoU, pixel accuracy and frequency-weighted IoU of every resample, in per cent."""
+        matrices = [self._matrix(id, evidence[id], truths[id]) for id in evidence]
+        return {name: 100 * values for name, values in resampled_scores(matrices, weights).items()}
 
     def _matrix(self, id: str, seen: Evidence, truth: Truth) -> IntArray:
         if not isinstance(seen, np.ndarray):
@@ -125,8 +140,8 @@ def build(parameters: Parameters, classes: Classes) -> SemanticTask:
         UserError: A wrong parameter, no such model, or no class in common with the dataset.
     """
     settings = read_settings(SemanticSettings, parameters, "semantic")
-    model = split_model(settings.model, ("smp",), "semantic")
-    checkpoint = find_smp(model.checkpoint)
+    model = split_model(settings.model, tuple(BACKENDS), "semantic")
+    checkpoint = BACKENDS[model.backend](model.checkpoint)
     space = None if classes.labels is None else space_of_model(settings.outputs, classes.labels)
     scored = choose_scored(classes.labels, space, settings.classes, "semantic")
     return SemanticTask(settings, checkpoint, classes.labels, scored)
@@ -155,22 +170,6 @@ def outputs_of(model: ClassSpace, dataset: ClassSpace) -> dict[int, int]:
     if model.name == "dataset":
         return dict(enumerate(dataset.ids))
     return map_classes(model, dataset)
-
-
-def check_outputs(network: object, model: ClassSpace, outputs: str) -> None:
-    """Make sure that the network has one output a class.
-
-    Raises:
-        UserError: It has more or fewer, so that the classes' order cannot be right.
-    """
-    head = getattr(network, "segmentation_head", None)
-    convolution = None if head is None else head[0]
-    count = getattr(convolution, "out_channels", len(model.ids))
-    if count != len(model.ids):
-        raise UserError(
-            f"task 'semantic': the network has {count} outputs, but outputs = {outputs!r} has {len(model.ids)} "
-            "classes; set the parameter 'outputs' to the label space that the network was trained on"
-        )
 
 
 def measures_of(scores: Scores, names: list[str], images: int) -> list[Measure]:

@@ -1,0 +1,15 @@
+"""The segmentation backends by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from tasks.semantic.refinenet_files import find_refinenet
+from tasks.semantic.segmenter import NetworkSource
+from tasks.semantic.smp import find_smp
+
+BACKENDS: Mapping[str, Callable[[str], NetworkSource]] = MappingProxyType({
+    "smp": find_smp,
+    "refinenet": find_refinenet,
+})  # fmt: skip

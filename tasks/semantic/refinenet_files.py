@@ -1,0 +1,76 @@
+"""State dicts of RefineNet and Light-Weight RefineNet: which network they belong to is read off their keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.checkpoints import load_state, read_checkpoint
+from bench.contract import Options
+from bench.errors import UserError
+from bench.files import sha256_of
+from tasks.devices import torch_for
+from tasks.semantic.segmenter import LoadedNetwork
+
+_SUFFIXES = (".pth", ".pt", ".tar", ".safetensors")
+
+
+@dataclass(frozen=True)
+class RefineNetFile:
+    """A user's state dict.
+
+    Attributes:
+        label: Short name for tables.
+        digest: SHA-256 of the file.
+        file: Where it lies.
+    """
+
+    label: str
+    digest: str
+    file: Path
+
+    def load(self, options: Options) -> LoadedNetwork:
+        """Build the network that the file's keys describe and load them strictly.
+
+        Raises:
+            UserError: It is no state dict of a RefineNet.
+        """
+        torch = torch_for(options, "semantic segmentation by RefineNet")
+        from tasks.semantic.refinenet import RefineNet
+
+        state = {name.removeprefix("module."): value for name, value in _tensors(read_checkpoint(self.file)).items()}
+        blocks = {name.split(".")[1] for name in state if name.startswith("layer3.")}
+        depths = {6: 50, 23: 101, 36: 152}
+        bias = state.get("clf_conv.bias")
+        if len(blocks) not in depths or not isinstance(bias, torch.Tensor):
+            raise UserError(
+                f"{self.file}: expected a state dict of RefineNet or Light-Weight RefineNet on a ResNet, "
+                f"found {len(blocks)} blocks in layer3 and {'a' if bias is not None else 'no'} clf_conv.bias"
+            )
+        light = not any(name.startswith("adapt_stage1_b.") for name in state)
+        network = RefineNet(len(bias), depths[len(blocks)], light)  # type: ignore[arg-type]
+        load_state(network, state, str(self.file))
+        return LoadedNetwork(network.eval().to(options.device), len(bias))
+
+
+def find_refinenet(text: str) -> RefineNetFile:
+    """Resolve a file.
+
+    Raises:
+        UserError: No such file, or of another format.
+    """
+    path = Path(text)
+    if not path.is_file() or path.suffix.lower() not in _SUFFIXES:
+        raise UserError(
+            f"task 'semantic': expected refinenet:FILE with a state dict (.pth, .safetensors), got {text!r}"
+        )
+    return RefineNetFile(path.name.split(".")[0], sha256_of(path), path)
+
+
+def _tensors(content: dict[str, object]) -> dict[str, object]:
+    """The state dict itself, also where it lies inside a training checkpoint."""
+    for name in ("state_dict", "segmenter", "model"):
+        inner = content.get(name)
+        if isinstance(inner, dict):
+            return inner
+    return content
