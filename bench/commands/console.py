@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit statuses: some images failed; the user has to mend something; stopped by Ctrl-C."""
 
-out_console = Console()
-error_console = Console(stderr=True)
+# Without emoji: in "detection=net:x:" the end is a name, not a cross.
+out_console = Console(emoji=False)
+error_console = Console(stderr=True, emoji=False)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...", rich_help_panel="Models")]
 WeightsDirs = Annotated[
