@@ -26,6 +26,7 @@ from bench.registry import Entry
 from bench.runner import DatasetWork, DerainerWork, Outlook, Progress, Runner, RunResult, Silent, Workload
 from bench.store import RunStore
 from bench.tables import write_results
+from bench.uncertainty import write_intervals
 from bench.weights import locate_weights, weights_digest
 from bench.work import DatasetLoader, DerainerLoader, kept_data
 from derainers.check import Finding, check_derainer
@@ -69,6 +70,7 @@ def run_suite(
     runner.store.write_card(_card(suite, runner.work, options))
     result = runner.run()
     write_results(out, result, [work.name for work in runner.work.derainers])
+    write_intervals(out, result)
     return result
 
 
@@ -154,7 +156,9 @@ def _runner(
     derainers = tuple(_derainer_work(entry, options, fetch) for entry in find_derainers(suite.derainers))
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
     batch = GPU_BATCH if options.device.startswith("cuda") else 1
-    return Runner(Workload(datasets, derainers, options), store, engine_for(workers), progress, batch, rebuild)
+    return Runner(
+        Workload(datasets, derainers, options, suite.resamples), store, engine_for(workers), progress, batch, rebuild
+    )
 
 
 def _derainer_work(entry: Entry, options: Options, fetch: bool) -> DerainerWork:

@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command(rich_help_panel="Benchmark")(benchmark.run)
 app.command(rich_help_panel="Benchmark")(benchmark.table)
+app.command(rich_help_panel="Benchmark")(benchmark.compare)
 app.command(rich_help_panel="Data")(data.build)
 app.command(rich_help_panel="Data")(data.calibrate)
 app.command(rich_help_panel="Images")(images.derain)

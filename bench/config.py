@@ -68,6 +68,7 @@ class Suite(_Model):
         derainers: Rows, in order: names, ``file.py:factory``, ...
         datasets: By name.
         tasks: Task name to its parameters; ``model`` is ``BACKEND:CHECKPOINT``.
+        resamples: Bootstrap resamples behind every interval; 0 for no intervals.
     """
 
     name: Name
@@ -76,6 +77,7 @@ class Suite(_Model):
     derainers: tuple[str, ...] = Field(min_length=1)
     datasets: Mapping[Name, DatasetConfig] = Field(min_length=1)
     tasks: Mapping[Name, Mapping[str, Parameter]] = Field(min_length=1)
+    resamples: int = Field(default=1000, ge=0, le=100_000)
 
 
 def suite_names() -> list[str]:

@@ -317,6 +317,26 @@ class Task(Protocol):
         ...
 
 
+@runtime_checkable
+class Resampling(Protocol):
+    """A task whose main metrics can be computed for many bootstrap resamples at once."""
+
+    def resample(
+        self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
+    ) -> Mapping[str, FloatArray]:
+        """Compute metrics as :meth:`Task.summarise` would on every resample.
+
+        Args:
+            evidence: As in ``summarise``; N images.
+            truths: As in ``summarise``.
+            weights: (R, N) int64, how often each image, in the order of the maps, is in each of R resamples.
+
+        Returns:
+            Metric name (of ``summarise``) to (R,) values in the same unit; NaN where a resample leaves it undefined.
+        """
+        ...
+
+
 class Source(Protocol):
     """Labelled photographs on a disk, or drawn by a program.
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from bench.contract import Dataset, DatasetBuilder, Failure, Options, Record, Task
+from bench.contract import Dataset, DatasetBuilder, Failure, FloatArray, Options, Record, Task
 from bench.engines import Engine
 from bench.errors import ImageError
 from bench.files import key_of
 from bench.plan import Plan, Row, plan
 from bench.store import RunStore
-from bench.summary import PerImage, summarise_row
+from bench.summary import PerImage, resample_row, summarise_row
 from bench.work import (
     DatasetLoader,
     DerainerLoader,
@@ -84,6 +84,7 @@ class Workload:
     datasets: tuple[DatasetWork, ...]
     derainers: tuple[DerainerWork, ...]
     options: Options
+    resamples: int = 0
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class RunResult:
     records: list[Record] = field(default_factory=list)
     per_image: list[PerImage] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
+    resamples: dict[Row, Mapping[str, FloatArray]] = field(default_factory=dict)
     seconds: dict[Row, list[float]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -239,6 +241,9 @@ class Runner:
                 continue
             result.records += records
             result.per_image += per_image
+            result.resamples[row] = resample_row(
+                self.store, row, task, dataset, ids, expected[row.dataset], self.work.resamples
+            )
 
     def _task_rows(self, datasets: Mapping[str, Dataset]) -> list[Row]:
         """Task after task, so that each task model is loaded once."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from bench.contract import Dataset, ImageMeasure, Record, Task
+from bench.contract import Dataset, FloatArray, ImageMeasure, Record, Resampling, Task
 from bench.plan import Row
+from bench.statistics import draw_weights
 from bench.store import LazyMapping, RunStore
 
 
@@ -58,3 +60,38 @@ def summarise_row(
     return records, [
         PerImage(row.dataset, row.derainer, row.task, task.model, measure) for measure in summary.per_image
     ]
+
+
+def resample_row(
+    store: RunStore,
+    row: Row,
+    task: Task,
+    dataset: Dataset,
+    ids: Sequence[str],
+    expected: Sequence[str],
+    resamples: int,
+) -> Mapping[str, FloatArray]:
+    """Main metrics of one row on bootstrap resamples of the images; empty if the task cannot tell.
+
+    The resamples are drawn over all expected images and depend on the dataset's name alone, so they are the same
+    for every derainer and task: differences between rows are paired.
+
+    Args:
+        store: As in :func:`summarise_row`, like all up to ``ids``.
+        row: Which dataset, derainer and task.
+        task: Knows how to score.
+        dataset: Gives the labels.
+        ids: Images with evidence.
+        expected: All images that the dataset should have, in order.
+        resamples: How many.
+
+    Returns:
+        Metric to (resamples,) values.
+    """
+    if not resamples or not isinstance(task, Resampling):
+        return {}
+    present = set(ids)
+    columns = [index for index, id in enumerate(expected) if id in present]
+    weights = draw_weights(len(expected), resamples, zlib.crc32(row.dataset.encode()))[:, columns]
+    evidence = LazyMapping(ids, partial(store.read_evidence, row))
+    return task.resample(evidence, LazyMapping(ids, dataset.truth), weights)

@@ -35,9 +35,12 @@ def write_results(root: Path, result: RunResult, derainers: Sequence[str]) -> No
     write_frame(root / "records.csv", long(result.records))
     write_frame(root / "per_image.csv", _frame(map(_per_image, result.per_image), _per_image_columns()))
     write_frame(root / "failures.csv", _frame(map(asdict, result.failures), [f.name for f in fields(Failure)]))
-    for dataset in dict.fromkeys(record.dataset for record in result.records):
-        table = wide(result.records, dataset, derainers, every_metric=True)
-        write_frame(root / "tables" / f"{safe_name(dataset)}.csv", table)
+    tables = {root / "tables" / f"{safe_name(record.dataset)}.csv": record.dataset for record in result.records}
+    for path, dataset in tables.items():
+        write_frame(path, wide(result.records, dataset, derainers, every_metric=True))
+    for path in (root / "tables").glob("*.csv"):
+        if path not in tables:
+            path.unlink()  # of a dataset that the suite no longer has
     timings = [
         {**asdict(row), "images": len(seconds), "seconds_per_image": sum(seconds) / len(seconds)}
         for row, seconds in result.seconds.items()

@@ -130,3 +130,30 @@ def table(
             print_table(frame, title)
         else:
             sys.stdout.write(tables.render(frame, format))
+
+
+def compare(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    first: Annotated[str, typer.Argument(help="A row of the run.")],
+    second: Annotated[str, typer.Argument(help="Another row.")],
+    format: Annotated[Literal["csv", "md", "latex", "terminal"], typer.Option()] = "terminal",
+) -> None:
+    """Compare two derainers on the same resampled images: difference, 95 % interval, p after Holm's correction.
+
+    Example:
+
+        derainbench compare run1 prenet rain
+    """
+    from bench import tables
+    from bench.uncertainty import compare_rows
+
+    frame = compare_rows(run, first, second)
+    if format != "terminal":
+        sys.stdout.write(tables.render(frame, format))
+        return
+    for dataset, rows in frame.groupby("dataset", sort=False):
+        shown = rows[["metric", first, second, "difference"]].round(3).astype(str)
+        shown["95 % interval"] = [f"{row.low:.3f} .. {row.high:.3f}" for row in rows.itertuples()]
+        shown["p (Holm)"] = [f"{p:.3f}" for p in rows["p_holm"]]
+        shown["images +/-"] = [f"{row.higher}/{row.lower}".strip("/") for row in rows.itertuples()]
+        print_table(shown, f"{first} - {second} on {dataset}")

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.contract import Detections, FloatArray, Instances
+from bench.contract import Detections, FloatArray, Instances, IntArray
+from tasks.detection.resampling import matches_of, resampled_averages
 from tasks.rle import areas_of
 
 Kind = Literal["bbox", "segm"]
@@ -64,7 +65,29 @@ class CocoTables:
         values = {id: _mean(found[0][:, :, column, 0, -1]) for column, id in enumerate(sorted(self.class_ids))}
         return {id: value for id, value in values.items() if value is not None}
 
+    def resample(self, weights: IntArray) -> dict[str, FloatArray]:
+        """AP, AP50, AP75 and AR100 as (R,) ratios on R resamples; empty without true objects.
+
+        Args:
+            weights: (R, N), how often each image, in the order in which it was added, is in each resample.
+        """
+        evaluation = self._matched()
+        if evaluation is None:
+            return {}
+        images, areas, thresholds = len(self._sizes), len(_AREAS), evaluation.params.iouThrs
+        starts = [column * areas * images for column in range(len(set(self.class_ids)))]
+        classes = [matches_of(evaluation.evalImgs[start : start + images], images, len(thresholds)) for start in starts]
+        return resampled_averages(classes, weights, thresholds, evaluation.params.recThrs)
+
     def _evaluation(self) -> tuple[FloatArray, FloatArray, FloatArray] | None:
+        evaluation = self._matched()
+        if evaluation is None:
+            return None
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation.accumulate()
+        return evaluation.eval["precision"], evaluation.eval["recall"], evaluation.params.iouThrs
+
+    def _matched(self) -> Any | None:  # noqa: ANN401  pycocotools' class has no types
         from pycocotools.cocoeval import COCOeval
 
         if not self._annotations:
@@ -73,8 +96,7 @@ class CocoTables:
             evaluation = COCOeval(self._coco(self._annotations), self._coco(self._results), self.kind)
             evaluation.params.maxDets = list(MOST_DETECTIONS)
             evaluation.evaluate()
-            evaluation.accumulate()
-        return evaluation.eval["precision"], evaluation.eval["recall"], evaluation.params.iouThrs
+        return evaluation
 
     def _coco(self, annotations: list[dict[str, object]]) -> Any:  # noqa: ANN401  pycocotools' class has no types
         from pycocotools.coco import COCO

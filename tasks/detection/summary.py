@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from bench.contract import (
     FloatArray,
     ImageMeasure,
     Instances,
+    IntArray,
     Measure,
     Summary,
     Truth,
@@ -23,6 +24,7 @@ from tasks.detection.coco import CocoTables, Kind
 from tasks.detection.matching import Labelled, Tally, add_up, match, tally, tally_by_class
 from tasks.detection.objects import keep_detections, scorable
 from tasks.detection.protocols import RULES
+from tasks.resampling import ratio
 
 Overlaps = Callable[[Detections, Instances], FloatArray]
 
@@ -54,6 +56,11 @@ class Scoring:
     def at(self, score: float) -> str:
         """Two thresholds as metric names carry them: ``0.25/0.60``."""
         return f"{_two_digits(score)}/{_two_digits(self.overlap)}"
+
+    @property
+    def prefix(self) -> str:
+        """Goes before every metric's name: ``mask_`` for masks, so that boxes and masks fit into one table."""
+        return "mask_" if self.kind == "segm" else ""
 
     @property
     def tag(self) -> str:
@@ -96,7 +103,46 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
         *_percentages(images, _by_class(counts.classes, tables, scoring)),
     ]
     per_image = [measure for id, part in counts.images.items() for measure in _of_image(id, part, scoring)]
-    return Summary(tuple(measures), tuple(per_image))
+    return Summary(
+        tuple(replace(measure, metric=scoring.prefix + measure.metric) for measure in measures),
+        tuple(replace(measure, metric=scoring.prefix + measure.metric) for measure in per_image),
+    )
+
+
+def resample_objects(
+    evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], scoring: Scoring, weights: IntArray
+) -> dict[str, FloatArray]:
+    """The main metrics of :func:`summarise_objects`, in per cent, on every resample.
+
+    Args:
+        evidence: N images.
+        truths: Their true objects.
+        scoring: The rules.
+        weights: (R, N), how often each image, in the order of ``evidence``, is in each resample.
+    """
+    ids = list(evidence)
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    tables, counts = CocoTables(scoring.class_ids, scoring.kind), _Counts()
+    main_only = replace(scoring, sweep=(), rules=())
+    for id in (ids[index] for index in order):
+        seen, truth = evidence[id], truths[id]
+        if not isinstance(seen, Detections) or truth.instances is None:
+            raise TypeError(f"{id}: expected detections and labelled objects")
+        tables.add(seen, truth.instances, truth.size)
+        _count(counts, id, seen, truth.instances, main_only)
+    weights = weights[:, order]
+    parts = list(counts.images.values())
+    right, wrong, there, best = (
+        np.array([getattr(part, name) for part in parts], dtype=np.float64)
+        for name in ("true_positives", "false_positives", "truths", "best_overlap_sum")
+    )
+    found = {
+        f"precision@{scoring.tag}": ratio(right, right + wrong, weights),
+        f"recall@{scoring.tag}": ratio(right, there, weights),
+        f"iou_gt@{_two_digits(scoring.score)}": ratio(best, there, weights),
+        **tables.resample(weights),
+    }
+    return {scoring.prefix + name: 100 * values for name, values in found.items()}
 
 
 def label(seen: Detections, truth: Instances, overlaps: Overlaps) -> Labelled:

@@ -13,6 +13,7 @@ from bench.contract import (
     Evidence,
     FloatArray,
     Instances,
+    IntArray,
     Judge,
     Options,
     Parameters,
@@ -26,7 +27,7 @@ from tasks.detection.boxes import box_overlaps
 from tasks.detection.detector import LEAST_SCORE, MOST_BOXES, DetectionJudge, DetectorSource
 from tasks.detection.protocols import RULES
 from tasks.detection.settings import DetectionSettings
-from tasks.detection.summary import Scoring, class_names, summarise_objects
+from tasks.detection.summary import Scoring, class_names, resample_objects, summarise_objects
 from tasks.scored import check_covered, choose_scored
 from tasks.settings import fingerprint, read_settings, split_model
 
@@ -93,7 +94,16 @@ class DetectionTask:
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
         """Precision, recall, IoU over true boxes, COCO's averages and the counts behind them."""
-        scoring = Scoring(
+        return summarise_objects(evidence, truths, self._scoring())
+
+    def resample(
+        self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
+    ) -> Mapping[str, FloatArray]:
+        """Precision, recall, IoU and COCO's averages of every resample."""
+        return resample_objects(evidence, truths, self._scoring(), weights)
+
+    def _scoring(self) -> Scoring:
+        return Scoring(
             kind="bbox",
             overlaps=overlaps_of_boxes,
             class_ids=self.scored,
@@ -103,7 +113,6 @@ class DetectionTask:
             rules=self.settings.protocols,
             names=class_names(self.space, self.settings.per_class),
         )
-        return summarise_objects(evidence, truths, scoring)
 
 
 def build(parameters: Parameters, classes: Classes) -> DetectionTask:

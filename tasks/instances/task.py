@@ -13,6 +13,7 @@ from bench.contract import (
     Evidence,
     FloatArray,
     Instances,
+    IntArray,
     Judge,
     Options,
     Parameters,
@@ -22,7 +23,7 @@ from bench.contract import (
 from bench.errors import UserError
 from tasks.classes import map_classes
 from tasks.detection.detector import DetectionJudge
-from tasks.detection.summary import Scoring, summarise_objects
+from tasks.detection.summary import Scoring, resample_objects, summarise_objects
 from tasks.instances.settings import InstanceSettings
 from tasks.instances.torchvision import load_segmenter
 from tasks.rle import mask_overlaps
@@ -93,8 +94,16 @@ class InstanceTask:
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
         """Precision, recall, mask IoU over true objects, COCO's averages and the counts behind them."""
-        scoring = Scoring("segm", overlaps_of_masks, self.scored, self.settings.score, self.settings.overlap)
-        return summarise_objects(evidence, truths, scoring)
+        return summarise_objects(evidence, truths, self._scoring())
+
+    def resample(
+        self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
+    ) -> Mapping[str, FloatArray]:
+        """Precision, recall, mask IoU and COCO's averages of every resample."""
+        return resample_objects(evidence, truths, self._scoring(), weights)
+
+    def _scoring(self) -> Scoring:
+        return Scoring("segm", overlaps_of_masks, self.scored, self.settings.score, self.settings.overlap)
 
 
 def build(parameters: Parameters, classes: Classes) -> InstanceTask:

@@ -12,8 +12,10 @@ import numpy as np
 from bench.contract import (
     Classes,
     Evidence,
+    FloatArray,
     Image,
     ImageMeasure,
+    IntArray,
     Judge,
     Measure,
     Options,
@@ -29,6 +31,7 @@ from tasks.models import published_weights
 from tasks.quality.metrics import NO_REFERENCE, UNITS, MetricName, Statistics, compare, look_at
 from tasks.quality.niqe import read_niqe
 from tasks.quality.sseq import read_sseq
+from tasks.resampling import means
 from tasks.settings import Settings, fingerprint, read_settings
 
 IDENTICAL = "identical_images"
@@ -134,6 +137,13 @@ class QualityTask:
         if counted := values.get(IDENTICAL):
             measures.append(Measure(IDENTICAL, math.fsum(counted), "", len(counted)))
         return Summary(tuple(measures), tuple(per_image))
+
+    def resample(
+        self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
+    ) -> Mapping[str, FloatArray]:
+        """Mean of every metric on every resample, over the images that have it."""
+        rows = [row if isinstance(row := evidence[id], Mapping) else {} for id in evidence]
+        return means(rows, tuple(UNITS), weights)
 
 
 def build(parameters: Parameters, classes: Classes) -> QualityTask:

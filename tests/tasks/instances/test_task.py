@@ -96,10 +96,10 @@ def test_scores_are_of_masks_not_of_boxes() -> None:
     )
     seen = Detections(boxes, np.array([0.9]), np.array([5]), (encode(frame),))
     values = {m.metric: m.value for m in task.summarise({"a": seen}, {"a": truth}).measures}
-    assert values["iou_gt@0.25"] == pytest.approx(64)
-    assert values["AP"] == pytest.approx(30)  # right at .50, .55 and .60 of ten thresholds
-    assert (values["AP50"], values["AP75"]) == (pytest.approx(100), pytest.approx(0))
-    assert (values["tp@0.25/0.60"], values["fp@0.25/0.60"]) == (1, 0)
+    assert values["mask_iou_gt@0.25"] == pytest.approx(64)
+    assert values["mask_AP"] == pytest.approx(30)  # right at .50, .55 and .60 of ten thresholds
+    assert (values["mask_AP50"], values["mask_AP75"]) == (pytest.approx(100), pytest.approx(0))
+    assert (values["mask_tp@0.25/0.60"], values["mask_fp@0.25/0.60"]) == (1, 0)
 
 
 def test_a_hundred_large_masks_hold_no_gigabytes() -> None:

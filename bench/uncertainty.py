@@ -1,0 +1,155 @@
+"""Intervals beside every number, and the paired comparison of two rows of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.contract import FloatArray, Record
+from bench.errors import UserError
+from bench.files import safe_name
+from bench.plan import Row
+from bench.runner import RunResult
+from bench.statistics import holm, interval, p_value, recovery
+from bench.tables import read_records, write_frame
+
+RAIN, CLEAN = "rain", "clean"
+"""Rows between which a derainer's worth lies."""
+
+_COLUMNS = [
+    "dataset",
+    "derainer",
+    "task",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "recovery",
+    "recovery_low",
+    "recovery_high",
+]
+
+
+def write_intervals(root: Path, result: RunResult) -> None:
+    """Write ``intervals.csv``, and the resamples behind it as ``bootstrap/<dataset>/<derainer>/<task>.csv``.
+
+    Recovery is (derained - rain) / (clean - rain), told where the run has both rows and the rain took something.
+    """
+    for row, values in result.resamples.items():
+        if values:
+            write_frame(_resamples_path(root, row), pd.DataFrame(dict(values)))
+    write_frame(root / "intervals.csv", pd.DataFrame(_interval_rows(result), columns=_COLUMNS))
+
+
+def read_intervals(root: Path) -> pd.DataFrame:
+    """Read ``intervals.csv``; empty if the run has none."""
+    path = root / "intervals.csv"
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=_COLUMNS)
+
+
+def compare_rows(root: Path, first: str, second: str) -> pd.DataFrame:
+    """Compare two derainers of a run, metric by metric, on the same resamples.
+
+    Returns:
+        One row a dataset, task and metric: both values, difference (first - second) with its interval, two-sided p,
+        p after Holm's correction over all rows, and on how many images the first was higher or lower.
+
+    Raises:
+        UserError: A row is not in the run, or the run has no resamples of both.
+    """
+    records = read_records(root)
+    names = list(dict.fromkeys(record.derainer for record in records))
+    for name in (first, second):
+        if name not in names:
+            raise UserError(f"{root} has no row {name!r}; it has {', '.join(names)}")
+    values = {(r.dataset, r.derainer, r.task, r.metric): r for r in records}
+    images = pd.read_csv(root / "per_image.csv", keep_default_na=False)
+    rows = [
+        _comparison(values[(*key[:1], first, *key[1:])], values[(*key[:1], second, *key[1:])], ours, theirs, images)
+        for key, ours, theirs in _both(root, records, first, second)
+    ]
+    if not rows:
+        raise UserError(f"{root} has no resamples of both {first!r} and {second!r}; run again with resamples > 0")
+    frame = pd.DataFrame(rows)
+    frame["p_holm"] = holm(frame["p"].tolist())
+    return frame[[*frame.columns.drop(["higher", "lower"]), "higher", "lower"]]
+
+
+def _interval_rows(result: RunResult) -> list[dict[str, object]]:
+    values = {(r.dataset, r.derainer, r.task, r.metric): r.value for r in result.records}
+    rows: list[dict[str, object]] = []
+    for row, resamples in result.resamples.items():
+        for metric, drawn in resamples.items():
+            value = values.get((row.dataset, row.derainer, row.task, metric))
+            if value is None:
+                continue
+            found = interval(drawn)
+            cells: dict[str, object] = {"dataset": row.dataset, "derainer": row.derainer, "task": row.task}
+            cells |= {"metric": metric, "value": value}
+            cells |= {"low": found.low, "high": found.high} if found else {}
+            rows.append(cells | _recovered(result, values, row, metric, drawn))
+    return rows
+
+
+def _recovered(
+    result: RunResult,
+    values: dict[tuple[str, str, str, str], float],
+    row: Row,
+    metric: str,
+    drawn: FloatArray,
+) -> dict[str, object]:
+    ends = [Row(row.dataset, end, row.task) for end in (RAIN, CLEAN)]
+    resamples = [result.resamples.get(end, {}).get(metric) for end in ends]
+    scores = [values.get((row.dataset, end.derainer, row.task, metric)) for end in ends]
+    if row.derainer in (RAIN, CLEAN) or resamples[0] is None or resamples[1] is None or None in scores:
+        return {}
+    point = recovery(*(np.array([score]) for score in (values[(row.dataset, row.derainer, row.task, metric)], *scores)))
+    found = interval(recovery(drawn, resamples[0], resamples[1]))
+    if not np.isfinite(point[0]) or found is None:
+        return {}
+    return {"recovery": float(point[0]), "recovery_low": found.low, "recovery_high": found.high}
+
+
+def _both(
+    root: Path, records: list[Record], first: str, second: str
+) -> list[tuple[tuple[str, str, str], FloatArray, FloatArray]]:
+    found: list[tuple[tuple[str, str, str], FloatArray, FloatArray]] = []
+    for dataset, task in dict.fromkeys((record.dataset, record.task) for record in records):
+        paths = [_resamples_path(root, Row(dataset, name, task)) for name in (first, second)]
+        if not all(path.is_file() for path in paths):
+            continue
+        ours, theirs = (pd.read_csv(path) for path in paths)
+        known = {(r.derainer, r.metric) for r in records if r.dataset == dataset and r.task == task}
+        for metric in ours.columns:
+            if metric in theirs and {(first, metric), (second, metric)} <= known:
+                found.append(((dataset, task, metric), ours[metric].to_numpy(), theirs[metric].to_numpy()))
+    return found
+
+
+def _comparison(
+    ours: Record, theirs: Record, drawn_ours: FloatArray, drawn_theirs: FloatArray, images: pd.DataFrame
+) -> dict[str, object]:
+    differences = drawn_ours - drawn_theirs
+    found = interval(differences)
+    same = images[(images.dataset == ours.dataset) & (images.task == ours.task) & (images.metric == ours.metric)]
+    paired = same.pivot_table(index="image", columns="derainer", values="value", observed=True)
+    gap = paired[ours.derainer] - paired[theirs.derainer] if {ours.derainer, theirs.derainer} <= set(paired) else None
+    return {
+        "dataset": ours.dataset,
+        "task": ours.task,
+        "metric": ours.metric,
+        ours.derainer: ours.value,
+        theirs.derainer: theirs.value,
+        "difference": ours.value - theirs.value,
+        "low": found.low if found else float("nan"),
+        "high": found.high if found else float("nan"),
+        "p": p_value(differences),
+        "higher": int((gap > 0).sum()) if gap is not None else "",
+        "lower": int((gap < 0).sum()) if gap is not None else "",
+    }
+
+
+def _resamples_path(root: Path, row: Row) -> Path:
+    return root / "bootstrap" / safe_name(row.dataset) / safe_name(row.derainer) / f"{safe_name(row.task)}.csv"

@@ -1,0 +1,41 @@
+"""Semantic scores on many bootstrap resamples at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.contract import FloatArray, IntArray
+
+
+def resampled_scores(matrices: Sequence[IntArray], weights: IntArray) -> dict[str, FloatArray]:
+    """Scores of the pooled confusion matrix of every resample.
+
+    Args:
+        matrices: N matrices (K, K + 1) as :func:`tasks.semantic.confusion.confusion_matrix` gives them.
+        weights: (R, N), how often each image is in each resample.
+
+    Returns:
+        ``mPA``, ``mIoU``, ``pixel_accuracy`` and ``fwIoU`` as (R,) ratios; NaN where nothing is labelled.
+    """
+    classes = len(matrices[0])
+    stacked = np.stack(matrices).reshape(len(matrices), -1)
+    # Pixel counts stay far below 2**53, so float64 sums are exact, and BLAS multiplies floats much faster.
+    pooled = (weights.astype(np.float64) @ stacked.astype(np.float64)).reshape(len(weights), classes, classes + 1)
+    right = np.diagonal(pooled, axis1=1, axis2=2)
+    true = pooled.sum(axis=2)
+    union = true + pooled[:, :, :classes].sum(axis=1) - right
+    accuracy, iou = _ratio(right, true), _ratio(right, np.where(true > 0, union, 0))
+    present, total = (true > 0).sum(axis=1), true.sum(axis=1)
+    return {
+        "mPA": _ratio(np.nansum(accuracy, axis=1), present),
+        "mIoU": _ratio(np.nansum(iou, axis=1), present),
+        "pixel_accuracy": _ratio(right.sum(axis=1), total),
+        "fwIoU": _ratio(np.nansum(true * iou, axis=1), total),
+    }
+
+
+def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    found: FloatArray = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return found

@@ -1,0 +1,78 @@
+"""Bootstrap and corrections against scipy, against hand-computed values, and on simulated data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bench.statistics import draw_weights, holm, interval, p_value, rank_correlation, recovery
+
+
+def test_every_resample_draws_as_many_images_as_there_are() -> None:
+    weights = draw_weights(37, 200, 5)
+    assert weights.shape == (200, 37)
+    assert (weights.sum(axis=1) == 37).all()
+    assert weights.min() >= 0
+
+
+def test_draws_depend_on_the_seed_alone_and_are_these() -> None:
+    # From this function itself: PCG64's raw stream is promised to stay, so this changes with our arithmetic only.
+    assert draw_weights(5, 2, 7).tolist() == draw_weights(5, 2, 7).tolist()
+    assert draw_weights(5, 50, 7).tolist() != draw_weights(5, 50, 8).tolist()
+
+
+def test_draws_are_uniform() -> None:
+    counts = draw_weights(20, 5000, 3).sum(axis=0)
+    assert stats.chisquare(counts).pvalue > 1e-4
+
+
+def test_interval_is_that_of_scipys_percentile_bootstrap() -> None:
+    values = np.random.default_rng(1).normal(10, 3, 80)
+    ours = interval(draw_weights(80, 20_000, 1) @ values / 80)
+    theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=2).confidence_interval
+    assert ours is not None
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.05)
+
+
+def test_mostly_undefined_resamples_give_no_interval() -> None:
+    assert interval(np.array([1.0, np.nan, np.nan])) is None
+    assert interval(np.array([1.0, 2.0, np.nan])) is not None
+
+
+@pytest.mark.slow
+def test_coverage_of_paired_intervals_on_simulated_data() -> None:
+    rng = np.random.default_rng(11)
+    trials, images = 1500, 100
+    weights = draw_weights(images, 1000, 0).astype(np.float64)
+    hits = 0
+    for _ in range(trials):
+        shared = rng.gamma(2, 2, images)
+        difference = (shared + rng.normal(0.3, 1, images)) - shared
+        found = interval(weights @ difference / images)
+        assert found is not None
+        hits += found.low <= 0.3 <= found.high
+    assert 0.93 <= hits / trials <= 0.97
+
+
+def test_p_is_two_sided_and_never_zero() -> None:
+    assert p_value(np.full(999, 1.0)) == pytest.approx(2 / 1000)
+    assert p_value(np.array([-1.0, 1.0] * 500)) == 1.0
+
+
+def test_holm_by_hand() -> None:
+    # 3 x 0.01, 2 x 0.02, 1 x 0.04, made to rise: 0.03, 0.04, 0.04
+    assert holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([]) == []
+
+
+def test_recovery_by_hand() -> None:
+    found = recovery(np.array([3.0, 1.0, 5.0, 2.0]), np.array([1.0, 2.0, 1.0, 4.0]), np.array([5.0, 4.0, 5.0, 4.0]))
+    assert found == pytest.approx([0.5, -0.5, 1.0, np.nan], nan_ok=True)
+
+
+def test_rank_correlation_by_hand() -> None:
+    rho, tau = rank_correlation(np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 4, 3]))
+    assert (rho, tau) == pytest.approx((0.8, 2 / 3))
+    assert np.isnan(rank_correlation(np.array([1.0, 2, 3]), np.array([1.0, 1, 1]))[0])
