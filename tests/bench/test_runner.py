@@ -357,6 +357,22 @@ def test_when_no_photograph_is_usable_the_run_says_so(run: Run, photos: Path) ->
         run()
 
 
+def test_odd_names_go_the_whole_way(run: Run, photos: Path, tmp_path: Path) -> None:
+    odd = "ä [red]%2F #1 [/x"
+    for place, suffix in (("images", "jpg"), ("masks", "png")):
+        path = photos / place / f"a.{suffix}"
+        path.rename(photos / place / f"{odd.replace('/', '_')}.{suffix}")
+    result, _ = run(workers=2)
+    assert result.failures == []
+    assert {row["image"] for row in rows_of(tmp_path / "run/per_image.csv")} == {*"bcde", odd.replace("/", "_")}
+
+
+def test_a_table_of_a_dataset_that_left_the_suite_does_not_stay(run: Run, suite: Suite, tmp_path: Path) -> None:
+    run()
+    run("run", suite.model_copy(update={"datasets": {"renamed": suite.datasets["photos"]}}))
+    assert [path.name for path in (tmp_path / "run/tables").iterdir()] == ["renamed.csv"]
+
+
 def test_the_process_environment_is_left_alone(run: Run) -> None:
     before = dict(os.environ)
     run()
