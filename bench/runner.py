@@ -130,6 +130,7 @@ class Runner:
     def outlook(self) -> Outlook:
         """Plan without doing anything."""
         builders: dict[str, DatasetBuilder] = {work.name: kept_data(work.builder) for work in self.work.datasets}
+        forget()
         datasets = {
             work.name: work.dataset() for work in self.work.datasets if (work.dataset.folder / "manifest.csv").is_file()
         }

@@ -336,6 +336,16 @@ def _file(folder: Path) -> Path:
     return path
 
 
+def test_a_photograph_that_came_after_foreseeing_is_in_the_run(
+    run: Run, suite: Suite, photos: Path, tmp_path: Path, image_of
+) -> None:
+    foresee(suite, tmp_path / "run", roots={"photos": photos})
+    write_png(photos / "images/f.png", image_of(64, 96, 17))
+    (photos / "masks/f.png").write_bytes((photos / "masks/a.png").read_bytes())
+    result, _ = run()
+    assert {record.expected for record in result.records} == {6}
+
+
 def test_two_rows_of_one_name_and_a_task_that_the_data_cannot_answer_are_refused(
     run: Run, suite: Suite, tmp_path: Path
 ) -> None:
