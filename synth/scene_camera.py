@@ -66,7 +66,7 @@ class Camera:
             corners: (F, K, 3) world points; the plane is the one of the polygon's area vector.
 
         Returns:
-            (F, 3) coefficients a, b, c; NaN for faces seen edge on, which cover no sample.
+            (F, 3) coefficients a, b, c; for faces seen edge on, which hardly cover a sample, that of their middle.
         """
         seen = corners * (1.0, -1.0, 1.0) + (0.0, self.above_ground, 0.0)
         around = seen - seen[:, :1]
@@ -74,10 +74,11 @@ class Camera:
         distance = (normal * seen.mean(axis=1)).sum(axis=1)
         size = np.sqrt((normal * normal).sum(axis=1))
         edge_on = np.abs(distance) < 1e-9 * size + 1e-12
-        scale = np.where(edge_on, np.nan, distance)
+        scale = np.where(edge_on, np.inf, distance)
         a = normal[:, 0] / (2 * self.focal) / scale
         b = normal[:, 1] / (2 * self.focal) / scale
         c = normal[:, 2] / scale - a * self.width - b * 2 * self.horizon
+        c[edge_on] = 1 / seen[edge_on, :, 2].mean(axis=1)
         return np.stack([a, b, c], axis=1)
 
 
@@ -167,18 +168,18 @@ def look(camera: Camera, corners: FloatArray) -> View:
     filling = np.where(ground > 1 / FARTHEST_METRES, GROUND, SKY)[:, None]
     buffer = (_steps(nearness) + filling).ravel()
 
-    shown = np.flatnonzero((corners[..., 2] > NEAREST_METRES).all(axis=1))
-    u, v = camera.project(corners[shown])
-    planes = camera.inverse_depth_planes(corners[shown])
-    spans = spans_of(u, v, camera.grid)
-    a, b, c = planes[spans.polygons].T
-    run, column = _unrolled(spans.starts, spans.stops)
-    inverse = 1 / corners[shown][..., 2]
-    low, high = inverse.min(axis=1)[spans.polygons], inverse.max(axis=1)[spans.polygons]
-    value = (b * spans.rows + c)[run] + a[run] * column
-    value = np.where(np.isnan(value), low[run], np.clip(value, low[run], high[run]))
-    keys = _steps(value) + (shown[spans.polygons] + 2)[run]
-    np.maximum.at(buffer, (spans.rows * columns)[run] + column, keys)
+    shown = np.flatnonzero(corners[..., 2].min(axis=1) > NEAREST_METRES)
+    spans = spans_of(*camera.project(corners[shown]), camera.grid)
+    a, b, c = camera.inverse_depth_planes(corners[shown])[spans.polygons].T
+    # One long row of samples: span after span, so that a place in it says both column and depth.
+    count = spans.stops - spans.starts
+    place = np.arange(int(count.sum()))
+    begin = spans.starts - np.cumsum(count) + count
+    steps = np.repeat(a * _INVERSE_DEPTH_STEPS, count) * place
+    steps += np.repeat((a * begin + b * spans.rows + c) * _INVERSE_DEPTH_STEPS, count)
+    keys = np.rint(steps).astype(np.int64) << _FACE_BITS
+    keys += np.repeat(shown[spans.polygons] + 2, count)
+    np.maximum.at(buffer, place + np.repeat(spans.rows * columns + begin, count), keys)
 
     faces = buffer & ((1 << _FACE_BITS) - 1)
     depth = _INVERSE_DEPTH_STEPS / np.maximum(buffer >> _FACE_BITS, 1)
@@ -193,7 +194,7 @@ def _steps(inverse_depth: FloatArray) -> IntArray:
 def covered(camera: Camera, corners: FloatArray) -> npt.NDArray[np.bool_]:
     """Samples inside any of these faces, near or far: for shadows on the ground."""
     rows, columns = camera.grid
-    shown = corners[(corners[..., 2] > NEAREST_METRES).all(axis=1)]
+    shown = corners[corners[..., 2].min(axis=1) > NEAREST_METRES]
     change = np.zeros((rows, columns + 1), np.int16)
     spans = spans_of(*camera.project(shown), camera.grid)
     np.add.at(change.ravel(), spans.rows * (columns + 1) + spans.starts, 1)

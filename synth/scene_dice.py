@@ -48,7 +48,9 @@ class Dice:
     def noise(self, count: int) -> Floats:
         """(count,) float32, zero mean and unit variance, bell-shaped: the sum of four random bytes."""
         raw = self._stream.random_raw((count + 1) // 2)
-        thrown = np.asarray(raw, dtype="<u8").view(np.uint8).reshape(-1, 4).sum(axis=1, dtype=np.int32)[:count]
+        pairs = (raw & np.uint64(0x00FF00FF00FF00FF)) + (raw >> np.uint64(8) & np.uint64(0x00FF00FF00FF00FF))
+        fours = (pairs & np.uint64(0x0000FFFF0000FFFF)) + (pairs >> np.uint64(16) & np.uint64(0x0000FFFF0000FFFF))
+        thrown = fours.astype("<u8").view("<i4")[:count]
         spread = 2 * ((256**2 - 1) / 12) ** 0.5
         scaled: Floats = (thrown - 510).astype(np.float32) * np.float32(1 / spread)
         return scaled

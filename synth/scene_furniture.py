@@ -28,7 +28,7 @@ def line_with_houses(stage: Stage, side: int, density: float) -> None:
     """Houses on one side of the road; on empty plots a wall, fence or hedge and some trees."""
     for plot in plots_along(stage.road, stage.dice, side):
         if stage.dice.happens(0.45 + 0.5 * density):
-            add_house(stage.mesh, stage.facades, stage.road, stage.dice, plot, density)
+            stage.shade_house(*add_house(stage.mesh, stage.facades, stage.road, stage.dice, plot, density))
             if plot.setback > 2.5:
                 add_boundary(stage.mesh, stage.road, stage.dice, plot)
         else:
@@ -55,7 +55,7 @@ def _plant(stage: Stage, x: float, z: float) -> None:
         model, scale = bush(stage.dice.below(4)), stage.dice.between(0.7, 1.3)
     colours, _ = coloured(model, shades, {})
     corners = model.placed(x, z, scale=scale, mirrored=stage.dice.happens(0.5))
-    stage.mesh.add(corners, colours, label=Label.VEGETATION, surface=FOLIAGE)
+    stage.mesh.add(corners, colours, label=Label.VEGETATION, surface=FOLIAGE, sunlit=stage.sunlit(x, z))
 
 
 def line_with_trees(stage: Stage, side: int) -> None:

@@ -141,8 +141,14 @@ def _facade(
     )
 
 
-def add_house(mesh: Mesh, facades: list[Facade], road: Road, dice: Dice, plot: Plot, density: float) -> None:
-    """Add a building on a plot: its street front, its near end, and a roof if it has a pitched one."""
+def add_house(
+    mesh: Mesh, facades: list[Facade], road: Road, dice: Dice, plot: Plot, density: float
+) -> tuple[FloatArray, float]:
+    """Add a building on a plot: its street front, its near end, and a roof if it has a pitched one.
+
+    Returns:
+        Its four corners on the ground, (4, 3) in metres, and its height.
+    """
     kerb = road.plots[0] if plot.side < 0 else road.plots[1]
     front = kerb + plot.side * plot.setback
     depth = dice.between(9, 14) * plot.side
@@ -163,6 +169,7 @@ def add_house(mesh: Mesh, facades: list[Facade], road: Road, dice: Dice, plot: P
         facades.append(facade)
     if storeys <= 4 and dice.happens(0.65):
         _add_roof(mesh, dice, ends, rears, top)
+    return np.array([_raised(place, 0.0) for place in (ends[0], ends[1], rears[1], rears[0])]), top
 
 
 def _add_roof(
@@ -172,12 +179,8 @@ def _add_roof(
     colour, ridge = dice.pick(_ROOFS), top + dice.between(2.0, 3.5)
     middles = [((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(ends, rears, strict=True)]
     for eaves in (ends, rears):
-        corners = [
-            (*_raised(eaves[0], top),),
-            (*_raised(eaves[1], top),),
-            (*_raised(middles[1], ridge),),
-            (*_raised(middles[0], ridge),),
-        ]
+        low, high = [_raised(place, top) for place in eaves], [_raised(place, ridge) for place in middles]
+        corners = low[0], low[1], high[1], high[0]
         mesh.add(_polygon(*corners), _one(colour), label=Label.BUILDING)
     for end in (0, 1):
         shade = (0.52, 0.47, 0.42)
@@ -199,36 +202,39 @@ def add_boundary(mesh: Mesh, road: Road, dice: Dice, plot: Plot) -> None:
     height = dice.between(0.9, 2.0)
     if kind == 0:
         tone = dice.pick(_WALLS)
-        for a, b in pairwise(ends):
-            _strip(mesh, a, b, (0.0, height), tone, Label.WALL)
-            _strip(mesh, a, b, (height, height + 0.1), (tone[0] * 0.6, tone[1] * 0.6, tone[2] * 0.6), Label.WALL)
+        coping: Colour = (tone[0] * 0.6, tone[1] * 0.6, tone[2] * 0.6)
+        _add_strips(mesh, ends, (0.0, height), tone, Label.WALL)
+        _add_strips(mesh, ends, (height, height + 0.1), coping, Label.WALL)
     elif kind == 1:
         tone = dice.pick(((0.22, 0.23, 0.24), (0.40, 0.29, 0.19), (0.72, 0.72, 0.70)))
-        for a, b in pairwise(ends):
-            for low in (0.15, 0.55, 0.95):
-                _strip(mesh, a, b, (low, low + 0.2), tone, Label.FENCE)
+        for low in (0.15, 0.55, 0.95):
+            _add_strips(mesh, ends, (low, low + 0.2), tone, Label.FENCE)
+        posts = []
+        for (x0, z0), (x1, z1) in pairwise(ends):
             for part in (0.0, 0.33, 0.67):
-                x, z = a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part
-                post = _polygon((x, 0, z), (x + 0.01, 0, z + 0.14), (x + 0.01, 1.25, z + 0.14), (x, 1.25, z))
-                mesh.add(post, _one(tone), label=Label.FENCE)
+                x, z = x0 + (x1 - x0) * part, z0 + (z1 - z0) * part
+                posts.append(_polygon((x, 0, z), (x + 0.01, 0, z + 0.14), (x + 0.01, 1.25, z + 0.14), (x, 1.25, z)))
+        mesh.add(np.concatenate(posts), np.tile(_one(tone), (len(posts), 1)), label=Label.FENCE)
     else:
-        tone = dice.pick(LEAVES)
-        for a, b in pairwise(ends):
-            _strip(mesh, a, b, (0.0, height), tone, Label.VEGETATION, FOLIAGE)
+        _add_strips(mesh, ends, (0.0, height), dice.pick(LEAVES), Label.VEGETATION, FOLIAGE)
 
 
-def _strip(
+def _add_strips(
     mesh: Mesh,
-    a: tuple[float, float],
-    b: tuple[float, float],
+    ends: list[tuple[float, float]],
     levels: tuple[float, float],
     tone: Colour,
     label: Label,
     surface: int = PLAIN,
 ) -> None:
-    low, high = levels
-    mesh.add(_polygon((a[0], low, a[1]), (b[0], low, b[1]), (b[0], high, b[1]), (a[0], high, a[1])), _one(tone),
-             label=label, surface=surface)  # fmt: skip
+    """Upright strips from each of the places (x, z) to the next."""
+    line = np.array(ends, dtype=np.float64)
+    corners = np.empty((len(line) - 1, MOST_CORNERS, 3))
+    corners[:, :2, 1], corners[:, 2:, 1] = levels
+    corners[:, 0, ::2] = line[:-1]
+    corners[:, 1:3, ::2] = line[1:, None]
+    corners[:, 3:, ::2] = line[:-1, None]
+    mesh.add(corners, np.tile(_one(tone), (len(corners), 1)), label=label, surface=surface)
 
 
 def add_skyline(mesh: Mesh, facades: list[Facade], dice: Dice, density: float) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
+from bench.contract import UNLABELLED
 from synth.scene_dice import Dice
 from synth.scene_furniture import light_the_street, line_with_houses, line_with_trees, put_signals, put_signs
 from synth.scene_houses import add_skyline
+from synth.scene_models import Sculptor, coloured
 from synth.scene_road import throw_road
 from synth.scene_stage import TIMES, Layout, Stage
 from synth.scene_traffic import cross, drive, park, walk
+from synth.scene_vehicles import PAINTS, paint
 
 
 def throw_layout(dice: Dice) -> Layout:
@@ -31,6 +36,8 @@ def throw_layout(dice: Dice) -> Layout:
     park(stage)
     cross(stage)
     walk(stage)
+    if dice.happens(0.35):
+        _show_bonnet(stage)
     shadows = np.concatenate(stage.shadows) if stage.shadows else np.zeros((0, 4, 3))
     return Layout(
         time,
@@ -42,3 +49,25 @@ def throw_layout(dice: Dice) -> Layout:
         shadows,
         stage.sun,
     )
+
+
+def _show_bonnet(stage: Stage) -> None:
+    """The driver's own bonnet at the lower edge, which has no label, as in Cityscapes."""
+    height = stage.dice.between(0.80, 0.93)
+    front = [
+        (-0.86, 0.75),
+        (-0.84, 1.35),
+        (-0.62, 1.72),
+        (-0.25, 1.84),
+        (0.25, 1.84),
+        (0.62, 1.72),
+        (0.84, 1.35),
+        (0.86, 0.75),
+    ]
+    sculptor = Sculptor()
+    for (x0, z0), (x1, z1) in pairwise(front):
+        inner = (x0 * 0.55, height + 0.05, 0.75), (x1 * 0.55, height + 0.05, 0.75)
+        sculptor.face("body", inner[0], inner[1], (x1, height - 0.03 * x1 * x1, z1), (x0, height - 0.03 * x0 * x0, z0))
+    model = sculptor.model()
+    colours, _ = coloured(model, paint(stage.dice, PAINTS), {})
+    stage.mesh.add(model.placed(0.0, 0.0), colours, label=UNLABELLED, sunlit=stage.sunlit(0.0, 2.0))

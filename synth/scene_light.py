@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.ndimage
 
-from bench.contract import Image, IntArray
+from bench.contract import FloatArray, Image, IntArray
 from synth.scene_camera import GROUND, SKY, Camera, View, covered
 from synth.scene_classes import Label
 from synth.scene_dice import Dice, Floats, noise_at, noise_tile
@@ -53,10 +53,10 @@ def throw_light(dice: Dice, time: str, sun: tuple[float, float]) -> Light:
     towards = (-sun[0] / length, 1 / length, -sun[1] / length)
     cover = dice.between(0.1, 0.9)
     if time == "day":
-        bright = 0.75 * (1 - cover) + 0.12
+        bright = 0.85 * (1 - cover) + 0.16
         grey = 0.25 + 0.75 * (1 - cover)
         zenith = (0.60 - 0.30 * grey, 0.66 - 0.18 * grey, 0.74 + 0.08 * grey)
-        ambient = 0.66 + 0.10 * cover
+        ambient = 0.98 + 0.12 * cover
         return Light(zenith, (0.80, 0.86, 0.91), (0.93, 0.94, 0.95), (ambient, ambient * 1.01, ambient * 1.06),
                      (bright * 1.05, bright, bright * 0.88), towards, cover, dice.between(250, 700), 0.008)  # fmt: skip
     if time == "dusk":
@@ -64,12 +64,12 @@ def throw_light(dice: Dice, time: str, sun: tuple[float, float]) -> Light:
         horizon = (0.62 + 0.30 * warm, 0.50 + 0.10 * warm, 0.50 - 0.16 * warm)
         cloud = (0.58 + 0.1 * warm, 0.42, 0.44)
         sun_colour = (0.34 * warm, 0.20 * warm, 0.10 * warm)
-        return Light((0.20, 0.25, 0.42), horizon, cloud, (0.36, 0.35, 0.42), sun_colour, towards, cover,
+        return Light((0.20, 0.25, 0.42), horizon, cloud, (0.44, 0.42, 0.49), sun_colour, towards, cover,
                      dice.between(220, 500), 0.013)  # fmt: skip
     glow = dice.between(0.5, 1.0)
     return Light(
         (0.015, 0.02, 0.045), (0.10 * glow, 0.085 * glow, 0.08 * glow), (0.07 * glow, 0.06 * glow, 0.06 * glow),
-        (0.085, 0.09, 0.12), (0.0, 0.0, 0.0), towards, cover, dice.between(200, 400), 0.018,
+        (0.115, 0.12, 0.155), (0.0, 0.0, 0.0), towards, cover, dice.between(200, 400), 0.018,
     )  # fmt: skip
 
 
@@ -104,10 +104,12 @@ def _column(colour: Colour) -> Floats:
 
 def _daylight(layout: Layout, camera: Camera, view: View, light: Light) -> Floats:
     """Light from sun and sky on every pixel, (3, H, W)."""
-    count = len(layout.faces.corners)
-    table = np.zeros((2, count + 2), np.float32)
-    table[0, GROUND], table[0, 2:] = light.towards[1], facing(layout.faces, camera, light)
-    table[1, GROUND], table[1, 2:] = 1.0, 0.92
+    normals = visible_normals(layout.faces, camera)
+    squarely = np.clip((normals * light.towards).sum(axis=1), 0, 1) * layout.faces.sunlit
+    table = np.zeros((2, len(normals) + 2), np.float32)
+    table[0, GROUND], table[0, 2:] = light.towards[1], squarely
+    # More of the sky is seen from above than from the side; a little from the left, to tell walls apart.
+    table[1, GROUND], table[1, 2:] = 1.0, 0.80 + 0.18 * normals[:, 1] - 0.06 * normals[:, 0]
     direct, around = np.take(table, view.faces, axis=1)
     shade = covered(camera, layout.shadows) & (view.faces == GROUND)
     direct[shade] = 0
@@ -115,17 +117,16 @@ def _daylight(layout: Layout, camera: Camera, view: View, light: Light) -> Float
     return _smoothed(direct) * _column(light.sun) + _smoothed(around) * _column(light.ambient)
 
 
-def facing(faces: Faces, camera: Camera, light: Light) -> Floats:
-    """How squarely the sun meets the visible side of every face, (F,) in [0, 1]."""
+def visible_normals(faces: Faces, camera: Camera) -> FloatArray:
+    """Unit normals (F, 3) of the sides of the faces that the camera sees."""
     corners = faces.corners
     around = corners - corners[:, :1]
     normal = np.cross(around[:, 1:-1], around[:, 2:]).sum(axis=1)
-    away = ((corners.mean(axis=1) - (0.0, camera.above_ground, 0.0)) * normal).sum(axis=1) > 0
+    away = ((corners[:, 0] - (0.0, camera.above_ground, 0.0)) * normal).sum(axis=1) > 0
     normal[away] *= -1
     normal[np.isin(faces.labels, _ROUND)] = (0.0, 0.8, -0.6)
-    size = np.sqrt((normal * normal).sum(axis=1)) + 1e-12
-    squarely: Floats = np.clip((normal * light.towards).sum(axis=1) / size, 0, 1).astype(np.float32)
-    return squarely
+    unit: FloatArray = normal / (np.sqrt((normal * normal).sum(axis=1)) + 1e-12)[:, None]
+    return unit
 
 
 def _lamplight(layout: Layout, camera: Camera, view: View) -> Floats:
@@ -137,11 +138,11 @@ def _lamplight(layout: Layout, camera: Camera, view: View) -> Floats:
     for lamp in layout.lamps:
         lamp_x, lamp_y, lamp_z = (np.float32(part) for part in lamp.place)
         far = ((x - lamp_x) ** 2 + (z - lamp_z) ** 2 + (y - lamp_y) ** 2) * np.float32(1 / lamp.reach**2)
-        strength = np.float32(1.5) / (1 + far * far)
+        strength = np.float32(1.9) / (1 + far * far)
         by_colour[lamp.colour] = by_colour[lamp.colour] + strength if lamp.colour in by_colour else strength
     if layout.time == "night":
         aside = np.square(x / (z * np.float32(0.32) + 1))
-        fall = np.float32(260) / (np.float32(260) + z * z)
+        fall = np.float32(260) / (np.float32(260) + z * z) * np.clip((z - np.float32(1.8)) * np.float32(0.4), 0, 1)
         low = 1 + np.square(np.maximum(y - np.float32(0.7), 0))
         by_colour[_BEAM] = np.float32(0.85) * fall / (low * (1 + aside * aside))
     total = np.zeros((3, *z.shape), np.float32)

@@ -75,14 +75,20 @@ class Sculptor:
         """The finished model."""
         return Model(np.stack(self.faces), tuple(self.slots))
 
-    def loft(self, slot: str, sections: Sequence[tuple[float, float, float, float]], ends: str = "") -> None:
-        """A body along z through sections ``(z, y_bottom, y_top, half_width)``, from back to front."""
+    def loft(self, slot: str, sections: Sequence[tuple[float, float, float, float]], bulge: float = 0.0) -> None:
+        """A body along z through sections ``(z, y_bottom, y_top, half_width)``, from back to front.
+
+        With a bulge its sides are widest halfway up, by so many metres.
+        """
         for (z0, b0, t0, w0), (z1, b1, t1, w1) in itertools.pairwise(sections):
             self.face(slot, (-w0, t0, z0), (w0, t0, z0), (w1, t1, z1), (-w1, t1, z1))
             for side in (-1, 1):
-                self.face(slot, (side * w0, b0, z0), (side * w0, t0, z0), (side * w1, t1, z1), (side * w1, b1, z1))
+                m0, m1 = b0 + (t0 - b0) * 0.55, b1 + (t1 - b1) * 0.55
+                x0, x1 = side * (w0 + bulge), side * (w1 + bulge)
+                self.face(slot, (x0, m0, z0), (side * w0, t0, z0), (side * w1, t1, z1), (x1, m1, z1))
+                self.face(slot, (side * w0, b0, z0), (x0, m0, z0), (x1, m1, z1), (side * w1, b1, z1))
         for z, b, t, w in (sections[0], sections[-1]):
-            self.face(ends or slot, (-w, b, z), (w, b, z), (w, t, z), (-w, t, z))
+            self.face(slot, (-w, b, z), (w, b, z), (w, t, z), (-w, t, z))
 
     def box(self, slot: str, x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]) -> None:
         """An upright box."""
@@ -147,6 +153,7 @@ class Mesh:
         label: int,
         instance: int = 0,
         surface: int = 0,
+        sunlit: bool = True,
         glows: Floats | None = None,
     ) -> None:
         """Add the faces of one object.
@@ -157,13 +164,14 @@ class Mesh:
             label: Label-map class.
             instance: Number of the object, from 1; 0 when it is not counted.
             surface: How the painter treats it: 0 plain, else see :mod:`synth.scene_paint`.
+            sunlit: False if it stands in the shadow of a house.
             glows: (F,) float32, light of its own; None for none.
         """
         count = len(corners)
         self.corners.append(corners)
         self.colours.append(colours)
         self.glows.append(np.zeros(count, np.float32) if glows is None else glows)
-        self.numbers.append(np.tile(np.array([label, instance, surface], np.int64), (count, 1)))
+        self.numbers.append(np.tile(np.array([label, instance, surface, sunlit], np.int64), (count, 1)))
 
     def finished(self) -> Faces:
         """Everything added so far as arrays."""
@@ -175,6 +183,7 @@ class Mesh:
             numbers[:, 0],
             numbers[:, 1],
             numbers[:, 2],
+            numbers[:, 3],
         )
 
 
@@ -188,6 +197,7 @@ class Faces:
     labels: IntArray
     instances: IntArray
     surfaces: IntArray
+    sunlit: IntArray
 
 
 def coloured(model: Model, palette: Mapping[str, Colour], glow: Mapping[str, float]) -> tuple[Floats, Floats]:

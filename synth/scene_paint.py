@@ -15,7 +15,7 @@ from synth.scene_houses import FIRST_FACADE, FOLIAGE
 from synth.scene_road import Road
 from synth.scene_stage import Layout
 
-_ASPHALT, _PAVING, _GRASS, _MARKING = (0.245, 0.25, 0.26), (0.46, 0.45, 0.43), (0.29, 0.36, 0.15), (0.80, 0.80, 0.77)
+_ASPHALT, _PAVING, _GRASS, _MARKING = (0.27, 0.275, 0.285), (0.46, 0.45, 0.43), (0.29, 0.36, 0.15), (0.80, 0.80, 0.77)
 _LIT_SHARE = {"day": 0.03, "dusk": 0.30, "night": 0.38}
 
 
@@ -61,7 +61,7 @@ def paint_surface(layout: Layout, camera: Camera, view: View, dice: Dice) -> Sur
         planes[:, walls] = paint_walls(layout, planes[:3, walls], numbers, places(camera, view, walls))
     leaves = np.flatnonzero(kinds == FOLIAGE)
     x, y, z = places(camera, view, leaves)
-    grain = noise_at(noise_tile(3), x * 40 + 9000, y * 40 + z * 17 + 9000)
+    grain = noise_at(noise_tile(3), x * 34 + z * 27 + 9000, y * 34 + 9000)
     planes[:3, leaves] *= np.float32(0.62) + np.float32(0.76) * grain
     planes = planes.reshape(4, *camera.grid)
     instances = np.concatenate([[0, 0], faces.instances])[view.faces[1::2, 1::2]]
@@ -146,7 +146,7 @@ def paint_ground(road: Road, x: Floats, z: Floats, footprint: Floats, dice: Dice
         _line(q - np.float32(left - 0.09), 0.09, footprint), _line(q - np.float32(right + 0.09), 0.09, footprint)
     )
     kerb *= index == 1
-    colour += (np.float32(0.60) - colour) * kerb
+    colour += (np.float32(0.54) - colour) * kerb
     wear = np.clip(np.float32(0.55) + np.float32(0.9) * coarse, 0, 1) * (index == 0)
     paint = _markings(road, q, z, footprint) * wear
     colour += (np.array(_MARKING, np.float32)[:, None] - colour) * paint
@@ -189,6 +189,14 @@ def _ground_shade(
     shade[slabs] *= 1 - np.float32(0.22) * near[slabs] * (joint < 0.022)
     lane = road.lanes[1] - road.lanes[0]
     inside = _part(q - np.float32(road.lanes[0]), lane)
+    cells = np.floor(q * np.float32(1 / 3.1)).astype(np.int32), np.floor(z * np.float32(1 / 11)).astype(np.int32)
+    chance = hashed(cells[0] + int(shift), cells[1])
+    across, along = _part(q, 3.1) - chance * 2, _part(z, 11) - chance * 7
+    patch = (index == 0) & (chance > 0.72) & (np.abs(across - 0.4) < 0.35 + chance) & (np.abs(along - 1.5) < 1.3)
+    shade -= np.float32(0.12) * patch
+    hole = (index == 0) & (chance < 0.07)
+    hole &= np.square(across - 1.2) + np.square(along - 5) < 0.09
+    shade -= np.float32(0.45) * hole
     track = np.abs(np.abs(inside - np.float32(lane / 2)) - np.float32(0.8))
     shade -= np.float32(0.06) * (index == 0) * np.clip(1 - track * np.float32(2.2), 0, 1)
     return shade
@@ -222,6 +230,7 @@ def paint_walls(
     aside, above = np.maximum(w0 - u, u - w1), np.maximum(w2 - v, v - w3)
     window = upper & (aside < 0) & (above < 0)
     frame = upper & ~window & (aside < np.float32(0.04)) & (above < np.float32(0.045))
+    entrance = (shop == 0) & (y < 2.35) & (np.mod(column + seed, 4) == 1) & (np.abs(u - np.float32(0.5)) < 0.22)
     fascia = (y < shop - np.float32(0.08)) & (y > shop - np.float32(0.72))
     display = (y < shop - np.float32(0.80)) & (y > np.float32(0.45)) & (np.abs(u - np.float32(0.5)) < 0.45)
 
@@ -235,6 +244,8 @@ def paint_walls(
     painted[3] = 0
     spots = np.flatnonzero(fascia)
     painted[:3, spots] = np.stack([red, green, blue])[:, spots] * (np.float32(0.8) + np.float32(0.4) * grain[spots])
+    window &= ~entrance
+    painted[:3, np.flatnonzero(entrance)] *= np.float32(0.38)
     spots = np.flatnonzero(window | display)
     inside = (u[spots] - w0[spots]) / (w1[spots] - w0[spots])
     painted[:, spots] = _panes(layout.time, inside, v[spots], room[spots], display[spots], (s[spots], y[spots]))
@@ -265,7 +276,7 @@ def _panes(
     inside = np.where(
         warm, np.array([[1.0], [0.80], [0.48]], np.float32), np.array([[0.86], [0.92], [0.95]], np.float32)
     )
-    furniture = noise_at(noise_tile(2), place[0] * 30 + 512, place[1] * 30 + 64)
-    painted[:3, lit] = (inside * (np.float32(0.45) + np.float32(0.5) * furniture))[:, lit]
+    furniture = noise_at(noise_tile(4), place[0] * 14 + room * 999 + 512, place[1] * 11 + 64)
+    painted[:3, lit] = (inside * (np.float32(0.3) + np.float32(0.55) * furniture + np.float32(0.25) * v))[:, lit]
     painted[3] = lit * np.float32(0.7)
     return painted

@@ -64,6 +64,7 @@ class Stage:
     facades: list[Facade] = field(default_factory=list)
     lamps: list[Lamp] = field(default_factory=list)
     shadows: list[FloatArray] = field(default_factory=list)
+    houses: list[FloatArray] = field(default_factory=list)
     taken: list[tuple[float, float, float]] = field(default_factory=list)
 
     @property
@@ -93,9 +94,28 @@ class Stage:
             base.append((x + across * ahead + along * right, 0.0, z - across * right + along * ahead))
         feet = np.array(base)
         self.shadows.append(feet[None])
-        if self.time == "night":
-            return
-        cast = np.add(feet, (self.sun[0] * height, 0.0, self.sun[1] * height))
-        around = np.roll(feet, -1, axis=0), np.roll(cast, -1, axis=0)
-        self.shadows.append(np.stack([feet, around[0], around[1], cast], axis=1))
-        self.shadows.append(cast[None])
+        if self.time != "night":
+            self.shadows.append(self.cast(feet, height))
+
+    def shade_house(self, feet: FloatArray, height: float) -> None:
+        """Cast the shadow of a house; things put there later stand in it."""
+        if self.time != "night":
+            shadow = self.cast(feet, height)
+            shadow[..., 2] = np.maximum(shadow[..., 2], 1.0)
+            self.shadows.append(shadow)
+            self.houses.append(shadow)
+
+    def cast(self, feet: FloatArray, height: float) -> FloatArray:
+        """Shadow (5, 4, 3) on the ground of an upright block over four feet (4, 3)."""
+        top = np.add(feet, (self.sun[0] * height, 0.0, self.sun[1] * height))
+        sides = np.stack([feet, np.roll(feet, -1, axis=0), np.roll(top, -1, axis=0), top], axis=1)
+        return np.concatenate([sides, top[None]])
+
+    def sunlit(self, x: float, z: float) -> bool:
+        """Whether a place is out of the shadow of every house."""
+        if not self.houses:
+            return True
+        corners = np.concatenate(self.houses)[..., (0, 2)]
+        ahead = np.roll(corners, -1, axis=1) - corners
+        turn = ahead[..., 0] * (z - corners[..., 1]) - ahead[..., 1] * (x - corners[..., 0])
+        return not ((turn >= 0).all(axis=1) | (turn <= 0).all(axis=1)).any()

@@ -162,10 +162,11 @@ def _round_sign(s: Sculptor, kind: str, y: float) -> None:
         return
     s.disc("white", 0.0, y, -0.01, 0.25, "z")
     for left in (-0.14, 0.02):
-        s.upright("black", -0.02, (left, left + 0.04), (y - 0.12, y + 0.12))
+        s.upright("black", -0.02, (left, left + 0.04), (y if left < 0 else y - 0.12, y + 0.12))
+        s.upright("black", -0.02, (left + 0.08, left + 0.12), (y - 0.12, y if left < 0 else y + 0.12))
         s.upright("black", -0.02, (left, left + 0.12), (y - 0.12, y - 0.08))
         s.upright("black", -0.02, (left, left + 0.12), (y + 0.08, y + 0.12))
-    s.upright("black", -0.02, (0.10, 0.14), (y - 0.12, y + 0.12))
+    s.upright("black", -0.02, (-0.14, -0.02), (y - 0.02, y + 0.02))
 
 
 def _triangle(s: Sculptor, up: int, y: float) -> None:

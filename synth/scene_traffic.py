@@ -39,7 +39,9 @@ def _put_vehicle(stage: Stage, x: float, z: float, turn: Place, kind: str, movin
         palette["tail"], glow["tail"] = (0.95, 0.14, 0.10), 0.5
     colours, glows = coloured(model, palette, glow)
     number = stage.count(category)
-    stage.mesh.add(model.placed(x, z, turn), colours, label=label, instance=number, glows=glows)
+    stage.mesh.add(
+        model.placed(x, z, turn), colours, label=label, instance=number, glows=glows, sunlit=stage.sunlit(x, z)
+    )
     stage.shade(x, z, turn, half, height)
     if moving and stage.dark and z < 45:
         ahead = (turn[0] * (half[1] + 2.5), turn[1] * (half[1] + 2.5))
@@ -137,7 +139,9 @@ def _put_walker(stage: Stage, x: float, z: float, sideways: bool) -> None:
     model = walker(dice.below(POSES), sideways, dice.happens(0.25))
     colours, _ = coloured(model, clothes(dice), {})
     corners = model.placed(x, z, scale=dice.between(0.9, 1.07), mirrored=dice.happens(0.5))
-    stage.mesh.add(corners, colours, label=Label.PERSON, instance=stage.count(Category.PERSON))
+    stage.mesh.add(
+        corners, colours, label=Label.PERSON, instance=stage.count(Category.PERSON), sunlit=stage.sunlit(x, z)
+    )
     stage.shade(x, z, (0.0, 1.0), (0.22, 0.15), 1.6)
 
 
@@ -147,7 +151,9 @@ def _put_cycle(stage: Stage, x: float, z: float, turn: Place, model: Model, pale
     colours, glows = coloured(model, palette, glow)
     number = stage.count(Category.MOTORCYCLE if motor else Category.BICYCLE)
     label = Label.MOTORCYCLE if motor else Label.BICYCLE
-    stage.mesh.add(model.placed(x, z, turn), colours, label=label, instance=number, glows=glows)
+    stage.mesh.add(
+        model.placed(x, z, turn), colours, label=label, instance=number, glows=glows, sunlit=stage.sunlit(x, z)
+    )
     stage.shade(x, z, turn, (0.15, 0.85), 1.0)
 
 
@@ -164,4 +170,6 @@ def _put_cyclist(stage: Stage, x: float, z: float, oncoming: bool) -> None:
     body = rider(sideways, 0.12 if motor else 0.28)
     colours, _ = coloured(body, palette, {})
     corners = body.placed(x, z - (0.0 if sideways else 0.1), mirrored=sideways and oncoming)
-    stage.mesh.add(corners, colours, label=Label.RIDER, instance=stage.count(Category.PERSON))
+    stage.mesh.add(
+        corners, colours, label=Label.RIDER, instance=stage.count(Category.PERSON), sunlit=stage.sunlit(x, z)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from synth.scene_dice import Dice
-from synth.scene_models import Colour, Model, Sculptor
+from synth.scene_models import Colour, Model, Point, Sculptor
 
 PAINTS: tuple[Colour, ...] = (
     (0.82, 0.83, 0.84),
@@ -44,6 +44,7 @@ TRIM: dict[str, Colour] = {
     "frame": (0.16, 0.16, 0.17),
     "sign": (0.95, 0.62, 0.15),
     "indoor": (0.55, 0.52, 0.42),
+    "shine": (0.34, 0.39, 0.44),
     "seam": (0.0, 0.0, 0.0),
 }
 """Colours that do not change with the paint; ``seam`` is derived from it."""
@@ -76,7 +77,7 @@ def _wheel(sculptor: Sculptor, side: int, half_width: float, z: float, radius: f
     sculptor.disc("dark", x + side * 0.04, radius, z, radius * 0.2)
     inner = sorted((x - side * 0.22, x + side * 0.015))
     for face in (-radius * 0.9, radius * 0.9):
-        sculptor.upright("tyre", z + face, (inner[0], inner[1]), (0.0, radius * 1.1))
+        sculptor.upright("tyre", z + face, (inner[0], inner[1]), (0.02, radius * 1.1))
 
 
 def _ends(sculptor: Sculptor, length: float, width: float, low: float, high: float) -> None:
@@ -88,7 +89,8 @@ def _ends(sculptor: Sculptor, length: float, width: float, low: float, high: flo
         across = (min(outer, inner), max(outer, inner))
         sculptor.upright("tail", back, across, (low + 0.52 * lift, low + 0.92 * lift))
         sculptor.upright("head", front, across, (low + 0.55 * lift, low + 0.88 * lift))
-    sculptor.upright("plate", back, (-0.26, 0.26), (low + 0.42 * lift, low + 0.64 * lift))
+    sculptor.upright("seam", back, (-width + 0.03, width - 0.03), (low + 0.34 * lift, low + 0.38 * lift))
+    sculptor.upright("plate", back - 0.002, (-0.26, 0.26), (low + 0.42 * lift, low + 0.64 * lift))
     sculptor.upright("dark", back - 0.002, (-width + 0.04, width - 0.04), (low, low + 0.24 * lift))
     sculptor.upright("grille", front, (-0.42, 0.42), (low + 0.38 * lift, low + 0.80 * lift))
     sculptor.upright("plate", front + 0.004, (-0.26, 0.26), (low + 0.16 * lift, low + 0.36 * lift))
@@ -112,6 +114,7 @@ def car(shape: str) -> Model:
             (half - 0.35, 0.22, bonnet, w - 0.02),
             (half, 0.32, bonnet - 0.18, w - 0.10),
         ],
+        bulge=0.035,
     )
     top, waist = w - 0.22, w - 0.04
     s.face(
@@ -125,11 +128,12 @@ def car(shape: str) -> Model:
         out = 0.012 if z0 > z1 else -0.012
         s.face("body", (-waist, shoulder, z0), (waist, shoulder, z0), (top, height, z1), (-top, height, z1))
         low, high = 0.10, 0.92
-        corners = []
+        corners: list[Point] = []
         for side, part in ((-1, low), (1, low), (1, high), (-1, high)):
             across = (waist + (top - waist) * part) * 0.90
             corners.append((side * across, shoulder + (height - shoulder) * part + 0.006, z0 + (z1 - z0) * part + out))
         s.face(slot, *corners)
+        s.face("shine", *_streak(corners, 0.012 if out > 0 else -0.012))
     for side in (-1, 1):
         s.face(
             "body",
@@ -139,16 +143,26 @@ def car(shape: str) -> Model:
             (side * top, height, roof_back),
         )
         _side_windows(s, side, (waist, top), (shoulder, height), (rear, roof_back), (screen, roof_front), shape)
-        door = side * (w + 0.006)
+        door = side * (w + 0.042)
         for z in (screen - 0.25, (screen + rear) / 2):
             s.side("seam", door, [(z, 0.30), (z + 0.03, 0.30), (z + 0.03, shoulder - 0.04), (z, shoulder - 0.04)])
         s.side("dark", door, [(rear, 0.20), (screen, 0.20), (screen, 0.29), (rear, 0.29)])
         mirror = sorted((side * w, side * (w + 0.17)))
         s.box("body", (mirror[0], mirror[1]), (shoulder - 0.02, shoulder + 0.13), (screen - 0.36, screen - 0.22))
         for z in (-half + 0.80, half - 0.82):
-            _wheel(s, side, w, z, 0.33)
+            _wheel(s, side, w + 0.03, z, 0.33)
     _ends(s, length, w - 0.10, 0.33, bonnet - 0.18 if shape != "van" else shoulder - 0.2)
     return s.model()
+
+
+def _streak(pane: list[Point], out: float) -> list[Point]:
+    """A slanted band across a pane, from its lower left corner on, that mirrors the sky."""
+
+    def along(a: Point, b: Point, part: float) -> Point:
+        return a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part, a[2] + (b[2] - a[2]) * part + out
+
+    low, high = (pane[0], pane[1]), (pane[3], pane[2])
+    return [along(*low, 0.12), along(*low, 0.34), along(*high, 0.58), along(*high, 0.36)]
 
 
 def _side_windows(
@@ -195,6 +209,14 @@ def bus() -> Model:
         s.side("frame", w + 0.03, [(z + 0.54, 0.42), (z + 0.61, 0.42), (z + 0.61, 2.5), (z + 0.54, 2.5)])
     front, back = half + 0.012, -half - 0.012
     s.upright("screen", front, (-w + 0.14, w - 0.14), (1.15, 2.45))
+    s.face(
+        "shine",
+        (-0.9, 1.2, front + 0.01),
+        (-0.3, 1.2, front + 0.01),
+        (0.3, 2.4, front + 0.01),
+        (-0.3, 2.4, front + 0.01),
+    )
+    s.upright("frame", front + 0.012, (-0.03, 0.03), (1.15, 2.45))
     s.upright("dark", front, (-w + 0.14, w - 0.14), (2.50, 2.88))
     s.upright("sign", front + 0.01, (-0.75, 0.55), (2.57, 2.81))
     s.upright("glass", back, (-w + 0.25, w - 0.25), (1.65, 2.55))

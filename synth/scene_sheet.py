@@ -1,0 +1,111 @@
+"""A contact sheet of drawn scenes: the picture and everything known about it, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pycocotools.mask
+from PIL import Image as Pillow
+from PIL import ImageDraw
+
+from bench.contract import UNLABELLED, Image, Photograph, Source
+from bench.errors import UserError
+from bench.images import write_png
+from synth.scene_stage import TIMES
+
+_LABEL_COLOURS = (
+    (128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153), (153, 153, 153), (250, 170, 30),
+    (220, 220, 0), (107, 142, 35), (152, 251, 152), (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142),
+    (0, 0, 70), (0, 60, 100), (0, 80, 100), (0, 0, 230), (119, 11, 32),
+)  # fmt: skip
+"""Cityscapes' colours of its nineteen classes."""
+
+_CATEGORY_COLOURS = (
+    (255, 255, 255), (230, 60, 60), (80, 200, 120), (70, 150, 255), (200, 120, 255), (255, 170, 40), (0, 210, 210),
+    (255, 240, 60), (255, 120, 190),
+)  # fmt: skip
+_BORDER = 3
+
+
+def scene_sheet(source: Source, path: Path, times: Sequence[str] = TIMES) -> None:
+    """Write a PNG: a row per time of day; columns clean, boxes, masks, label map, depth.
+
+    Args:
+        source: The source ``streets``.
+        path: The file to write.
+        times: Times of day to show; each row is the busiest of the source's first scenes of that time.
+
+    Raises:
+        UserError: The source has no scene of one of these times.
+    """
+    busiest: dict[str, Photograph] = {}
+    for id in source.ids[: 12 * len(times)]:
+        scene = source.load(id)
+        time = scene.attributes["timeofday"]
+        if time not in busiest or _objects(scene) > _objects(busiest[time]):
+            busiest[time] = scene
+    missing = [time for time in times if time not in busiest]
+    if missing:
+        raise UserError(f"{source.name}: no scene at {' or '.join(missing)} among its first; ask for a larger count")
+    write_png(path, np.concatenate([_row(busiest[time]) for time in times]))
+
+
+def _objects(scene: Photograph) -> int:
+    return 0 if scene.truth.instances is None else len(scene.truth.instances.areas)
+
+
+def _row(scene: Photograph) -> Image:
+    pictures = (clean_of(scene), draw_boxes(scene), draw_masks(scene), draw_labels(scene), draw_depth(scene))
+    framed = [np.pad(picture, ((_BORDER, _BORDER), (_BORDER, _BORDER), (0, 0))) for picture in pictures]
+    return np.concatenate(framed, axis=1)
+
+
+def clean_of(scene: Photograph) -> Image:
+    """The picture itself; drawn scenes always have one."""
+    if scene.clean is None:
+        raise ValueError(f"{scene.id}: no clean image")
+    return scene.clean
+
+
+def draw_boxes(scene: Photograph) -> Image:
+    """The picture with the boxes of its objects."""
+    picture = Pillow.fromarray(clean_of(scene))
+    pen = ImageDraw.Draw(picture)
+    if scene.truth.instances is not None:
+        for box, category in zip(scene.truth.instances.boxes, scene.truth.instances.class_ids, strict=True):
+            x1, y1, x2, y2 = (round(float(side)) for side in box)
+            pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=_CATEGORY_COLOURS[int(category)])
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def draw_masks(scene: Photograph) -> Image:
+    """The picture, greyed, with the masks of its objects in the colours of their classes."""
+    picture = clean_of(scene).mean(axis=2, keepdims=True).repeat(3, axis=2) * 0.6
+    if scene.truth.instances is not None and scene.truth.instances.masks is not None:
+        for rle, category in zip(scene.truth.instances.masks, scene.truth.instances.class_ids, strict=True):
+            mask = pycocotools.mask.decode({"size": rle["size"], "counts": rle["counts"].encode()}).astype(bool)
+            inside = mask & np.roll(mask, 1, 0) & np.roll(mask, -1, 0) & np.roll(mask, 1, 1) & np.roll(mask, -1, 1)
+            colour = np.array(_CATEGORY_COLOURS[int(category)], dtype=np.float64)
+            picture[mask] = 0.45 * picture[mask] + 0.55 * colour
+            picture[mask & ~inside] = colour
+    drawn: Image = picture.astype(np.uint8)
+    return drawn
+
+
+def draw_labels(scene: Photograph) -> Image:
+    """The label map in Cityscapes' colours; black where nothing is labelled."""
+    palette = np.zeros((UNLABELLED + 1, 3), np.uint8)
+    palette[: len(_LABEL_COLOURS)] = _LABEL_COLOURS
+    if scene.truth.label_map is None:
+        return np.zeros((*scene.truth.size, 3), np.uint8)
+    return palette[scene.truth.label_map]
+
+
+def draw_depth(scene: Photograph) -> Image:
+    """Nearness in grey: white at 3 m and less, falling with distance."""
+    if scene.depth is None:
+        return np.zeros((*scene.truth.size, 3), np.uint8)
+    near = np.clip(255 * np.sqrt(3.0 / np.maximum(scene.depth, 3.0)), 0, 255)
+    return np.repeat(near[..., None].astype(np.uint8), 3, axis=2)
