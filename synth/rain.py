@@ -36,22 +36,29 @@ VERSION = "1"
 class Layers:
     """What the rain consists of: rainy = (clean * T + air) * (1 - opacity) + opacity * light, at occlusion 1.
 
-    Values are in the space of blending (sRGB values or linear light), scaled to [0, 1]. Slowly varying layers are
-    kept as small grids; the properties interpolate them to the image's size.
+    Values are in the space of blending (sRGB values or linear light), scaled to [0, 1]. What varies slowly is kept as
+    small grids; the properties make (H, W, ...) layers of them.
 
     Attributes:
-        opacity: (H, W) float32, streaks, in [0, 1).
+        thickness: (H, W) uint16, optical thickness of the streaks.
+        opacity_table: (N,) float32, their opacity for every thickness, in [0, 1).
         transmission_grid: (h, w), T of the veil, in (0, 1].
         air_grid: (h, w, 3), light that the veil adds, A * (1 - T).
         light_grid: (h, w, 3), brightness of a streak at each place.
         lens: (H, W) float32, share of each pixel seen through a drop on the lens, or None without such drops.
     """
 
-    opacity: Floats32
+    thickness: Plane
+    opacity_table: Floats32
     transmission_grid: FloatArray
     air_grid: FloatArray
     light_grid: FloatArray
     lens: Floats32 | None = None
+
+    @property
+    def opacity(self) -> Floats32:
+        """(H, W) float32, opacity of the streaks, in [0, 1)."""
+        return self.opacity_table[self.thickness]
 
     @property
     def transmission(self) -> Floats32:
@@ -70,7 +77,7 @@ class Layers:
 
     @property
     def _size(self) -> tuple[int, int]:
-        return self.opacity.shape[0], self.opacity.shape[1]
+        return self.thickness.shape[0], self.thickness.shape[1]
 
 
 @dataclass(frozen=True)
@@ -179,12 +186,11 @@ def finish(image: Image, scene: Scene, parameters: RainParameters, key: str, sev
     """The second half of :func:`render`: apply the gains and blend."""
     p, air = parameters, scene.air
     table = opacity_table(p.brightness * scene.strength * scene.drawn.streak_strength, p.opacity_max)
-    opacity = np.take(table, scene.thickness, mode="clip")  # faster than table[...]
     through = transmission(air.depth, p.veil * scene.strength * scene.drawn.veil_strength)
     linear = p.space == "linear"
     airlight, light = (linear_of(grid) if linear else grid for grid in (air.airlight, air.light))
     added = rounded(airlight * (1.0 - through[..., None]))
-    rainy = blend(image, opacity, (through, added, light), p.occlusion, linear)
+    rainy = blend(image, scene.thickness, table, (through, added, light), p.occlusion, linear)
     rainy, lens, drops = add_drops(rainy, p, _seed(key), severity)
     if p.jpeg_quality:
         rainy = through_jpeg(rainy, p.jpeg_quality)
@@ -199,7 +205,7 @@ def finish(image: Image, scene: Scene, parameters: RainParameters, key: str, sev
         "night": air.night,
         "mean_transmission": float(np.round(through.sum() / through.size, 4)),
     }
-    return Rain(rainy, record, Layers(opacity, through, added, light, lens))
+    return Rain(rainy, record, Layers(scene.thickness, table, through, added, light, lens))
 
 
 def through_jpeg(image: Image, quality: int) -> Image:

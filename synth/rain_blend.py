@@ -19,7 +19,8 @@ _STEPS = 4096  # linear light is turned back into sRGB by a table of this many s
 
 def blend(
     image: Image,
-    opacity: Floats32,
+    thickness: npt.NDArray[np.uint16],
+    table: Floats32,
     veil: tuple[FloatArray, FloatArray, FloatArray],
     occlusion: float,
     linear: bool,
@@ -30,7 +31,8 @@ def blend(
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        opacity: (H, W) float32 in [0, 1).
+        thickness: (H, W) optical thickness of the streaks.
+        table: Their opacity in [0, 1) for every thickness.
         veil: Grids T (h, w), air (h, w, 3) and light (h, w, 3), in [0, 1], in the space of blending.
         occlusion: 1 hides the scene behind streaks, 0 adds light only.
         linear: Blend in linear light instead of sRGB values.
@@ -41,22 +43,22 @@ def blend(
     height, width = image.shape[:2]
     top = float(_STEPS) if linear else 255.0
     nodes = _nodes(veil, width, top, occlusion)
-    change = np.diff(nodes, axis=0, append=nodes[-1:])
     before, share = between(height, len(nodes))
     cuts = [0, *(np.flatnonzero(np.diff(before)) + 1).tolist(), height]
     rainy = np.empty_like(image)
     flat, rainy_flat = image.reshape(height, -1), rainy.reshape(height, -1)
-    table = to_linear() * np.float32(top)
+    values = to_linear() * np.float32(top)
     for start, stop in itertools.pairwise(cuts):
         rows, node = slice(start, stop), before[start]
-        layers = change[node][:, None] * share[rows][:, None]
+        change = nodes[min(node + 1, len(nodes) - 1)] - nodes[node]
+        layers = change[:, None] * share[rows][:, None]
         layers += nodes[node][:, None]
         through, air, light = layers
-        seen = table[flat[rows]] if linear else flat[rows].astype(np.float32)
+        seen = values[flat[rows]] if linear else flat[rows].astype(np.float32)
         seen *= through
         seen += air
         light -= seen if occlusion == 1.0 else seen * np.float32(occlusion)
-        light *= _thrice(opacity[rows])
+        light *= _thrice(table.take(thickness[rows], mode="clip"))
         seen += light
         if occlusion < 1.0:
             np.minimum(seen, np.float32(top + 0.5), out=seen)
@@ -75,8 +77,11 @@ def _nodes(veil: tuple[FloatArray, FloatArray, FloatArray], width: int, top: flo
     )
     before, share = between(width, through.shape[1])
     narrow = planes.astype(np.float32)
-    left = narrow[:, :, before]
-    left += (narrow[:, :, np.minimum(before + 1, through.shape[1] - 1)] - left) * share[:, None]
+    left = narrow.take(before, axis=2)
+    step = narrow.take(np.minimum(before + 1, through.shape[1] - 1), axis=2)
+    step -= left
+    step *= share[:, None]
+    left += step
     return left.reshape(len(through), 3, -1)
 
 

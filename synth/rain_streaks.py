@@ -200,21 +200,30 @@ def _groups(rows: Whole, reach: Whole) -> list[Whole]:
 
 def _rows(s: Streaks, first: Whole, count: int, p: RainParameters) -> tuple[Floats32, Floats32]:
     """Horizontal position of the axis and weight in ``count`` rows of each streak from ``first``: (count, N) each."""
+    one = np.float32(1)
     step = np.arange(count, dtype=np.float32)[:, None]
     below = step + (first.astype(np.float32) + np.float32(0.5) - s.top)  # from the upper end to the row's centre
-    along = below * (np.float32(1) / s.drop)
-    fade = np.clip(np.minimum(along, 1 - along) * np.float32(1 / p.taper), 0, 1)
-    turn = along * s.waves + s.phase
-    turn -= np.floor(turn)
-    turn -= np.float32(0.5)
-    turn *= turn
-    turn *= np.float32(-4 * p.flicker)
-    turn += 1
-    weight = (3 - 2 * fade) * fade
-    weight *= fade
-    weight *= turn
-    weight *= s.thickness
-    return s.left + s.slope * below, weight
+    along = below * (one / s.drop)
+    below *= s.slope
+    below += s.left
+    fade = np.minimum(along, one - along)
+    fade *= np.float32(1 / p.taper)
+    np.minimum(fade, one, out=fade)
+    np.maximum(fade, np.float32(0), out=fade)
+    along *= s.waves
+    along += s.phase
+    along -= np.floor(along)
+    along -= np.float32(0.5)
+    along *= along
+    along *= np.float32(-4 * p.flicker)
+    along += one  # the oscillation: 1 in the middle of a turn, 1 - flicker at its ends
+    along *= s.thickness
+    along *= fade
+    along *= fade
+    fade *= np.float32(-2)
+    fade += np.float32(3)
+    along *= fade
+    return below, along
 
 
 def _taps(
@@ -239,10 +248,16 @@ def _taps(
         return
     inverse = np.float32(1) / _radius(width)
     weight = weight * (np.float32(35 / 32) * inverse)  # the bell's sum is 32/35 of its radius
+    start = share * inverse
     for offset in range(1 - reach, reach + 1):
-        distance = (np.float32(offset) - share) * inverse
-        bell = np.maximum(1 - distance * distance, 0)
-        yield offset, (bell * bell * bell * weight + half).astype(np.int32)
+        distance = np.float32(offset) * inverse - start
+        distance *= distance
+        bell = np.maximum(np.float32(1) - distance, np.float32(0))
+        weighed = bell * weight
+        weighed *= bell
+        weighed *= bell
+        weighed += half
+        yield offset, weighed.astype(np.int32)
 
 
 def opacity_table(gain: float, most: float) -> Floats32:
