@@ -51,8 +51,8 @@ def find_checkpoint(text: str, suffixes: tuple[str, ...], task: str) -> Checkpoi
     Raises:
         UserError: No such file or name, or a file of another format.
     """
-    published = {file.file: file for files in published_weights().values() for file in files}
-    published |= {name: files[0] for name, files in published_weights().items()}
+    suitable = [entry for entries in published_weights().values() for entry in entries if entry.file.endswith(suffixes)]
+    published = {entry.file: entry for entry in suitable} | {entry.name: entry for entry in suitable}
     path = Path(text)
     if path.is_file():
         if path.suffix.lower() not in suffixes:
@@ -62,8 +62,9 @@ def find_checkpoint(text: str, suffixes: tuple[str, ...], task: str) -> Checkpoi
         return Checkpoint(path.stem, digest, file=path, published=known[0] if known else None)
     if text in published:
         return Checkpoint(published[text].name, published[text].sha256, published=published[text])
-    near = difflib.get_close_matches(text, published_weights(), n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Published names: {', '.join(published_weights())}"
+    names = [entry.name for entry in suitable]
+    near = difflib.get_close_matches(text, names, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Published names: {', '.join(names)}"
     raise UserError(f"task {task!r}: no such file or published model {text!r}. {hint}")
 
 
