@@ -1,5 +1,6 @@
 """Class tables are complete, and mapping goes by meaning, not by number or spelling."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from bench.contract import ClassSpace
 from bench.errors import UserError
+from tasks import classes
 from tasks.classes import known_spaces, map_classes, space_of_outputs
 
 DARKNET = {"motorcycle": "motorbike", "airplane": "aeroplane", "couch": "sofa", "tv": "tvmonitor"}
@@ -15,7 +17,7 @@ DARKNET = {"motorcycle": "motorbike", "airplane": "aeroplane", "couch": "sofa", 
 def test_spaces_have_the_sizes_and_gaps_of_their_definitions() -> None:
     spaces = known_spaces()
     assert {name: len(space.ids) for name, space in spaces.items()} == {
-        "coco80": 80, "coco": 80, "bdd": 10, "cityscapes": 19, "camvid": 11,
+        "coco80": 80, "coco": 80, "bdd": 10, "cityscapes": 19, "camvid": 11, "coco-panoptic": 133, "voc": 21,
     }  # fmt: skip
     # torchvision's documentation lists these ids of the 91 as N/A.
     assert set(range(1, 91)) - set(spaces["coco"].ids) == {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
@@ -34,6 +36,41 @@ def test_coco_ids_are_those_of_the_official_annotations(shared: Path) -> None:
     official = json.loads((shared / "data/coco/annotations/instances_val2017.json").read_text())["categories"]
     coco = known_spaces()["coco"]
     assert {row["id"]: row["name"] for row in official} == dict(zip(coco.ids, coco.names, strict=True))
+
+
+def test_every_pair_joins_two_known_classes_and_none_is_told_twice() -> None:
+    rows = list(csv.DictReader((Path(classes.__file__).parent / "pairs.csv").open()))
+    spaces = known_spaces()
+    for row in rows:
+        assert int(row["model_id"]) in spaces[row["model_space"]].ids
+        assert int(row["dataset_id"]) in spaces[row["dataset_space"]].ids
+    told = [(row["model_space"], row["model_id"], row["dataset_space"]) for row in rows]
+    assert len(set(told)) == len(told)
+
+
+@pytest.mark.parametrize("model", ["coco80", "coco"])
+def test_pairs_with_coco_join_equal_names(model: str) -> None:
+    spaces = known_spaces()
+    names = dict(zip(spaces[model].ids, spaces[model].names, strict=True))
+    coco = dict(zip(spaces["coco"].ids, spaces["coco"].names, strict=True))
+    mapping = map_classes(spaces[model], spaces["coco"])
+    assert {id: coco[target] for id, target in mapping.items()} == names
+
+
+def test_panoptic_things_have_cocos_ids() -> None:
+    panoptic, coco = known_spaces()["coco-panoptic"], known_spaces()["coco"]
+    assert dict(zip(panoptic.ids[:80], panoptic.names[:80], strict=True)) == dict(
+        zip(coco.ids, coco.names, strict=True)
+    )
+    assert panoptic.ids[-1] == 200
+
+
+def test_cityscapes_classes_have_counterparts_in_other_street_scenes() -> None:
+    spaces = known_spaces()
+    camvid = map_classes(spaces["cityscapes"], spaces["camvid"])
+    assert set(camvid.values()) == set(spaces["camvid"].ids)
+    assert (camvid[8], camvid[14], camvid[12]) == (5, 8, 10)  # vegetation tree, truck car, rider bicyclist
+    assert map_classes(spaces["cityscapes"], spaces["coco-panoptic"])[10] == 187  # sky-other-merged
 
 
 def test_contiguous_coco_maps_to_ids_with_gaps() -> None:
