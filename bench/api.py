@@ -28,7 +28,7 @@ from bench.store import RunStore
 from bench.tables import write_results
 from bench.uncertainty import write_intervals
 from bench.weights import locate_weights, weights_digest
-from bench.work import DatasetLoader, DerainerLoader, kept_data
+from bench.work import DatasetLoader, DerainerLoader, forget, kept_data
 from derainers.check import Finding, check_derainer
 from derainers.plugins import find_derainer
 from derainers.table import weights_of
@@ -151,6 +151,7 @@ def _runner(
     progress: Progress,
     fetch: bool,
 ) -> Runner:
+    forget()  # what an earlier call in this process opened may have changed on disk
     found = resolve_roots(suite, roots)
     store = RunStore(out)
     derainers = tuple(_derainer_work(entry, options, fetch) for entry in find_derainers(suite.derainers))
@@ -162,6 +163,8 @@ def _runner(
 
 
 def _derainer_work(entry: Entry, options: Options, fetch: bool) -> DerainerWork:
+    if entry.origin == "file":
+        entry.load()  # a wrong name is said now, not after an hour of rain
     files = weights_of(entry.name) if entry.origin == "built-in" else ()
     for file in files if fetch else ():
         locate_weights(file, options)

@@ -23,6 +23,8 @@ app.command(rich_help_panel="Benchmark")(benchmark.table)
 app.command(rich_help_panel="Benchmark")(benchmark.compare)
 app.command(rich_help_panel="Data")(data.build)
 app.command(rich_help_panel="Data")(data.calibrate)
+app.command(rich_help_panel="Data")(data.sheet)
+app.command(rich_help_panel="Data")(data.perf)
 app.command(rich_help_panel="Images")(images.derain)
 app.command(rich_help_panel="Images")(images.score)
 app.command("check-derainer", rich_help_panel="Images")(images.check_derainer)
@@ -36,6 +38,10 @@ def main() -> None:
         app()
     except UserError as error:
         error_console.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(USER_ERROR)
+    except OSError as error:  # a full disk, a file where a folder should be, no right to write
+        what = f"{error.filename}: " if error.filename else ""
+        error_console.print(f"[bold red]error:[/] {escape(what)}{escape(str(error.strerror or error))}", soft_wrap=True)
         sys.exit(USER_ERROR)
     except KeyboardInterrupt:
         error_console.print("stopped. What is finished is kept: give the same command to go on")

@@ -39,6 +39,7 @@ class DatasetConfig(_Model):
         objects: Least number of labelled objects in an image.
         only: ``attribute=value`` pairs that an image must have: ``timeofday=night``.
         without: Pairs that it must not have: ``weather=rainy``.
+        share: A pair that a fixed share of the images has: ``timeofday=night:0.3``.
         seed: Chooses the images and the rain.
         tasks: Tasks asked of this dataset; None means all of the suite's.
     """
@@ -54,6 +55,7 @@ class DatasetConfig(_Model):
     objects: int = Field(default=0, ge=0)
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    share: str = ""
     seed: int = Field(default=2020, ge=0)
     tasks: tuple[Name, ...] | None = None
 

@@ -5,8 +5,9 @@ Together with :mod:`bench.api` and :mod:`bench.catalogue` it wires the rooms tog
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ from bench.config import DatasetConfig
 from bench.contract import Dataset, DatasetBuilder, Failure, Image, Options
 from bench.engines import engine_for
 from bench.errors import ImageError, UserError
-from bench.images import list_images, read_image
+from bench.images import list_images, read_image, write_png
 from bench.plan import Row
 from bench.runner import DatasetWork, Progress, Runner, Silent, Workload
 from bench.store import RunStore
@@ -26,7 +27,13 @@ from synth.build import Recipe, open_builder
 from synth.calibration import PUBLISHED, Quality, calibrate, measure
 from synth.dataset import open_dataset, verify
 from synth.doctor import examine, sources_in
+from synth.fetch import fetch_coco
+from synth.imgaug_rain import build as build_imgaug
 from synth.presets import preset
+from synth.rain_sheet import contact_sheet
+from synth.rain_speed import compare
+from synth.scene_sheet import scene_sheet
+from synth.scenes import open_streets
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ def recipe_of(name: str, config: DatasetConfig, root: Path | None) -> Recipe:
         objects=config.objects,
         only=config.only,
         without=config.without,
+        share=config.share,
     )
 
 
@@ -127,6 +135,54 @@ def examine_folder(
             faults.append({"fault": finding.fault, "image": finding.image, "detail": finding.detail})
     examined = pd.DataFrame([{"source": source.name, "images": len(source.ids)} for source in sources])
     return examined, pd.DataFrame(faults, columns=["fault", "image", "detail"])
+
+
+def fetch_photographs(config: DatasetConfig, root: Path, progress: Progress | None = None) -> list[Failure]:
+    """Download the photographs of COCO that a dataset chooses, and their labels, into a folder.
+
+    Returns:
+        Photographs that could not be had.
+
+    Raises:
+        UserError: The dataset is not made of COCO, or the labels cannot be had.
+    """
+    if config.source != "coco":
+        raise UserError(f"--fetch knows COCO only; the photographs of {config.source!r} have to be got by hand")
+    watch = progress or Silent()
+    watch.begin("fetch", config.count or 0, 0)
+    _, failures = fetch_coco(
+        root, recipe_of("fetch", config, root).policy, after_image=partial(_tell, watch, Row("coco"))
+    )
+    return list(failures)
+
+
+def draw_rain_sheet(name: str, source: Path, out: Path, count: int = 4, reference: Path | None = None) -> None:
+    """Write a contact sheet: photographs, their rain and its layers, the severities, the looks, other renderers.
+
+    Args:
+        name: The preset.
+        source: Folder of clean images.
+        out: PNG file.
+        count: How many photographs, evenly taken from the folder.
+        reference: Folder of finished rainy images to set beside them.
+    """
+    photographs = {f"photograph {n}": image for n, image in enumerate(_photographs(source, count)[:count], start=1)}
+    others = {"imgaug": build_imgaug({})} if importlib.util.find_spec("imgaug") else {}
+    references = {}
+    if reference is not None:
+        found = _photographs(reference, count)[:count]
+        references = {f"{reference.name} {n}": image for n, image in enumerate(found, start=1)}
+    write_png(out, contact_sheet(photographs, preset(name), others, references))
+
+
+def draw_scene_sheet(out: Path, width: int = 320, height: int = 192, seed: int = 0) -> None:
+    """Write a sheet of drawn street scenes: day, dusk and night; clean, boxes, masks, labels, depth."""
+    scene_sheet(open_streets(None, {"count": 60, "width": width, "height": height, "seed": seed}), out)
+
+
+def rain_speeds() -> pd.DataFrame:
+    """How fast rain is rendered, beside imgaug and albumentations where they are installed; one row a renderer."""
+    return pd.DataFrame([asdict(speed) for speed in compare()])
 
 
 def calibrate_rain(

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from bench.work import Outcome
 
-_TITLES = {"render": "Rain", "restore": "Derain", "judge": "Judge", "examine": "Examine"}
+_TITLES = {"render": "Rain", "restore": "Derain", "judge": "Judge", "examine": "Examine", "fetch": "Fetch"}
 
 
 class Rate(ProgressColumn):

@@ -52,10 +52,11 @@ class Row:
 
     @property
     def digest(self) -> str:
-        """Digest of everything that belongs to the image: pixels of both, and labels."""
-        return key_of(
-            self.id, self.image_id, self.rainy_sha256, self.clean_sha256, self.label_map_sha256, self.instances_sha256
-        )
+        """Digest of everything that belongs to the image: pixels of both, and labels.
+
+        Not its number, which for most sources is its place among the others.
+        """
+        return key_of(self.id, self.rainy_sha256, self.clean_sha256, self.label_map_sha256, self.instances_sha256)
 
 
 def pixels_sha256(pixels: Image | LabelMap) -> str:

@@ -152,8 +152,6 @@ def compare(
         sys.stdout.write(tables.render(frame, format))
         return
     for dataset, rows in frame.groupby("dataset", sort=False):
-        shown = rows[["metric", first, second, "difference"]].round(3).astype(str)
-        shown["95 % interval"] = [f"{row.low:.3f} .. {row.high:.3f}" for row in rows.itertuples()]
-        shown["p (Holm)"] = [f"{p:.3f}" for p in rows["p_holm"]]
+        shown = rows[["metric", first, second, "difference", "low", "high", "p_holm"]].round(3).astype(str)
         shown["images +/-"] = [f"{row.higher}/{row.lower}".strip("/") for row in rows.itertuples()]
         print_table(shown, f"{first} - {second} on {dataset}")

@@ -23,6 +23,7 @@ def build(
     seed: Annotated[int | None, typer.Option(min=0)] = None,
     workers: Workers = 1,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Render everything again.")] = False,
+    fetch: Annotated[bool, typer.Option("--fetch", help="First download the chosen photographs of COCO.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Only compare a built dataset with its digests.")] = False,
 ) -> None:
     """Rain on labelled photographs: rainy and clean images, labels, manifest and card in one folder.
@@ -32,6 +33,8 @@ def build(
         derainbench build coco350 --source ~/coco --out coco350
 
         derainbench build mine --reader coco --source ~/photos --rain bdd350_y --size any --out mine
+
+        derainbench build coco350 --source ~/coco --fetch --out coco350
 
         derainbench build coco350 --out coco350 --verify
     """
@@ -53,7 +56,10 @@ def build(
     from bench.progress import Bars
 
     with Bars(error_console) as bars:
+        absent = library.fetch_photographs(config, source, bars) if fetch and source else []
         built, failures = library.build_dataset(name, config, source, folder, workers, rebuild, bars)
+    for failure in absent:
+        error_console.print(failure.reason, style="red", markup=False, soft_wrap=True)
     out_console.print(f"{len(built.ids)} images in {folder}", markup=False)
     report_failures(len(failures))
 
@@ -81,3 +87,46 @@ def calibrate(
     print_table(report.table, f"{preset} on {report.photographs} photographs")
     out_console.print("In a suite, next to the dataset's rain:")
     out_console.print(f"rain_parameters = {{ {report.parameters} }}", markup=False, highlight=False)
+
+
+def sheet(
+    out: Annotated[Path, typer.Argument(help="PNG file to write.")],
+    source: Annotated[Path | None, typer.Option(help="Folder of clean photographs; none: drawn streets.")] = None,
+    rain: Annotated[str, typer.Option(help="Rain preset.")] = "coco350_y",
+    count: Annotated[int, typer.Option(min=1, max=12, help="Photographs.")] = 4,
+    reference: Annotated[Path | None, typer.Option(help="Folder of rainy images to set beside them.")] = None,
+) -> None:
+    """Draw a contact sheet to look at: rain with its layers, severities and looks, or the drawn street scenes.
+
+    Examples:
+
+        derainbench sheet rain.png --source ~/coco/val2017 --rain bdd350_y
+
+        derainbench sheet streets.png
+    """
+    from bench import data as library
+
+    if source is None:
+        library.draw_scene_sheet(out)
+    else:
+        library.draw_rain_sheet(rain, source, out, count, reference)
+    out_console.print(f"wrote {out}", markup=False)
+
+
+def perf(
+    what: Annotated[Literal["rain"], typer.Argument(help="What is timed.")] = "rain",
+    out: Annotated[Path | None, typer.Option(help="CSV file for the figures.")] = None,
+) -> None:
+    """Time our code beside other people's in one run, single-threaded: speeds are to be read as ratios.
+
+    Example:
+
+        OMP_NUM_THREADS=1 derainbench perf rain
+    """
+    from bench import data as library
+    from bench.tables import write_frame
+
+    frame = library.rain_speeds()
+    if out:
+        write_frame(out, frame)
+    print_table(frame.round(3), what)

@@ -134,13 +134,22 @@ def test_a_users_mistake_is_one_line_and_status_2(
     assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == before, "something was written"
 
 
-def test_a_file_without_its_factory_is_said_after_the_bars(call: Call) -> None:
+def test_a_file_without_its_factory_is_said_before_any_rain(call: Call) -> None:
     done = call("run", "suite.toml", "--derainers", "mine.py:make", "--out", "out", "--device", "cpu")
     assert done.status == 2
     assert "Traceback" not in done.error
     last = done.error.splitlines()[-1]
     assert last.startswith("error: mine: ")
     assert last.endswith("has no 'make'; expected a function of that name")
+    assert "Rain" not in done.error
+
+
+def test_an_output_that_is_a_file_is_one_line(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    done = call("run", "suite.toml", "--out", "taken", "--device", "cpu")
+    assert done.status == 2
+    assert "Traceback" not in done.error
+    assert "taken" in done.error
 
 
 @pytest.mark.parametrize(
@@ -238,6 +247,7 @@ def test_score_prints_a_row_an_image_and_means(call: Call, photos: Path, tmp_pat
         ("tasks", ["quality", "detection", "semantic", "instances"]),
         ("datasets", ["coco", "folder", "bdd"]),
         ("suites", ["streets", "coco350", "camvid"]),
+        ("metrics", ["psnr_y", "ssim_y", "AP", "mIoU"]),
     ],
 )
 def test_list_names_what_can_be_run(what: str, names: list[str], call: Call) -> None:
