@@ -12,14 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
-from skimage.metrics import structural_similarity
 
 from bench.contract import FloatArray, Image
 from bench.errors import UserError
 from bench.files import key_of
-from synth.rain import Scene, arrange, finish
+from synth.rain import arrange, finish
 from synth.rain_parameters import RainParameters
+from synth.rain_quality import Quality, key_of_pixels, measure, quality
+from synth.rain_streaks import splat
+
+__all__ = ["CONVENTIONS", "FEWEST", "PUBLISHED", "Calibration", "Quality", "calibrate", "measure"]
 
 PUBLISHED: dict[str, tuple[float, float]] = {
     "coco350": (14.79, 0.648),
@@ -39,40 +41,8 @@ _CLOSE_DB, _CLOSE_SSIM = 0.01, 0.001
 _MOST_STEPS = 40
 _DB_PER_LOG_GAIN = 7.0  # PSNR lost when both gains grow by a factor e; 8.7 for faint rain, less for heavy rain
 _LOW, _HIGH = np.log(1e-3), np.log(30.0)  # of both gains
-_PERFECT_DB = 100.0
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """One quality over many images: mean, standard deviation, 5th and 95th percentile."""
-
-    mean: float
-    deviation: float
-    p5: float
-    p95: float
-
-
-@dataclass(frozen=True)
-class Quality:
-    """What a rain does to photographs, in both conventions.
-
-    Attributes:
-        psnr_y: PSNR of Y in dB.
-        ssim_y: SSIM of Y.
-        psnr_rgb: PSNR of RGB in dB.
-        ssim_rgb: SSIM of RGB, mean of the channels.
-    """
-
-    psnr_y: Spread
-    ssim_y: Spread
-    psnr_rgb: Spread
-    ssim_rgb: Spread
-
-    def of(self, convention: str) -> tuple[Spread, Spread]:
-        """PSNR and SSIM of one convention."""
-        return (self.psnr_y, self.ssim_y) if convention == "y" else (self.psnr_rgb, self.ssim_rgb)
 
 
 @dataclass(frozen=True)
@@ -146,47 +116,6 @@ def calibrate(
     )
 
 
-def measure(
-    photographs: Sequence[Image],
-    parameters: RainParameters,
-    severity: float = 1.0,
-    depths: Sequence[FloatArray | None] | None = None,
-) -> Quality:
-    """Rain on photographs and say in both conventions what that costs."""
-    rows = []
-    for image, depth in zip(photographs, depths or [None] * len(photographs), strict=True):
-        key = _key(image)
-        rainy = finish(image, arrange(image, parameters, key, severity, depth), parameters, key, severity).rainy
-        rows.append([*quality(image, rainy, "y"), *quality(image, rainy, "rgb")])
-    low, high = np.percentile(rows, [5, 95], axis=0)
-    columns = zip(np.mean(rows, axis=0), np.std(rows, axis=0), low, high, strict=True)
-    spreads = [Spread(*(round(float(value), 4) for value in column)) for column in columns]
-    return Quality(*spreads)
-
-
-def quality(clean: Image, rainy: Image, convention: str) -> tuple[float, float]:
-    """PSNR in dB (at most 100) and SSIM of one image."""
-    first, second = (luma(image) if convention == "y" else image.astype(np.float32) for image in (clean, rainy))
-    error = float(np.mean(np.square(first - second), dtype=np.float64))
-    psnr = min(10.0 * np.log10(255.0**2 / error), _PERFECT_DB) if error > 0 else _PERFECT_DB
-    ssim = structural_similarity(  # type: ignore[no-untyped-call]
-        first,
-        second,
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-        data_range=255.0,
-        channel_axis=None if convention == "y" else 2,
-    )
-    return float(psnr), float(ssim)
-
-
-def luma(image: Image) -> npt.NDArray[np.float32]:
-    """Y of MATLAB's rgb2ycbcr, rounded: whole numbers from 16 to 235."""
-    weights = np.array([65.481, 128.553, 24.966]) / 255.0
-    return np.floor(16.5 + image @ weights).astype(np.float32)
-
-
 class _Bench:
     """Photographs with their streaks, kept between evaluations: only gains change."""
 
@@ -206,8 +135,13 @@ class _Bench:
         self.progress = progress
         self.evaluations = 0
         maps = depths or [None] * len(photographs)
-        self.scenes: list[Scene] = [
-            arrange(image, parameters, _key(image), 1.0, depth) for image, depth in zip(photographs, maps, strict=True)
+        self.scenes = [
+            arrange(image, parameters, key_of_pixels(image), 1.0, depth)
+            for image, depth in zip(photographs, maps, strict=True)
+        ]
+        self.planes = [
+            splat(scene.streaks, parameters, (image.shape[0], image.shape[1]))
+            for image, scene in zip(photographs, self.scenes, strict=True)
         ]
 
     def with_gains(self, gains: FloatArray) -> RainParameters:
@@ -218,8 +152,8 @@ class _Bench:
     def means(self, parameters: RainParameters) -> FloatArray:
         """Mean PSNR and SSIM."""
         values = []
-        for image, scene in zip(self.photographs, self.scenes, strict=True):
-            rainy = finish(image, scene, parameters, "", 1.0).rainy
+        for image, scene, plane in zip(self.photographs, self.scenes, self.planes, strict=True):
+            rainy = finish(image, scene, plane, parameters).rainy
             values.append(quality(image, rainy, self.convention))
         self.evaluations += 1
         means = np.mean(values, axis=0)
@@ -232,10 +166,6 @@ class _Bench:
         """Distance from the targets, in dB and in SSIM weighed like dB."""
         difference = self.means(self.with_gains(gains)) - self.target
         return np.asarray(difference * (1.0, _SSIM_WEIGHT))
-
-
-def _key(image: Image) -> str:
-    return "calibration/" + hashlib.sha256(image.tobytes()).hexdigest()[:16]
 
 
 def _solve(bench: _Bench, start: RainParameters) -> FloatArray | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +23,7 @@ from synth.rain_grid import enlarge
 from synth.rain_lens import add_drops
 from synth.rain_parameters import RainParameters
 from synth.rain_random import Draw, draw, rounded, rounded_number
-from synth.rain_streaks import Plane, opacity_table, splat, streaks_of
+from synth.rain_streaks import Plane, Streaks, opacity_table, splat, streaks_of
 from synth.rain_veil import Air, air_of, transmission
 
 Floats32 = npt.NDArray[np.float32]
@@ -121,21 +121,23 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything about one image's rain that does not depend on the two gains; calibration keeps it.
+    """Everything about one image's rain that does not depend on the two gains.
 
     Attributes:
         drawn: What was drawn for the image as a whole.
-        thickness: (H, W) optical thickness of the streaks.
+        streaks: The streaks.
         air: Veil and light.
+        key: The image's key.
+        severity: Its severity.
         strength: Factor of both gains that follows from the severity and the draw.
-        count: Number of streaks.
     """
 
     drawn: Draw
-    thickness: Plane
+    streaks: Streaks
     air: Air
+    key: str
+    severity: float
     strength: float
-    count: int
 
 
 def render(
@@ -158,54 +160,67 @@ def render(
         ImageError: The image is no uint8 RGB, or the depth map has another size.
         UserError: The severity is negative or not finite.
     """
-    return finish(image, arrange(image, parameters, key, severity, depth), parameters, key, severity)
+    scene = arrange(image, parameters, key, severity, depth)
+    return finish(image, scene, splat(scene.streaks, parameters, (image.shape[0], image.shape[1])), parameters)
 
 
 def arrange(
     image: Image, parameters: RainParameters, key: str, severity: float, depth: FloatArray | None = None
 ) -> Scene:
-    """The first half of :func:`render`: draw the streaks, look at the photograph."""
+    """First part of :func:`render`: draw the streaks' attributes, look at the photograph."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ImageError(f"expected an image of shape (H, W, 3) and type uint8, got {image.shape} {image.dtype}")
     if not 0 <= severity <= 10:
         raise UserError(f"severity: expected a number from 0 to 10, got {severity!r}")
-    size = image.shape[0], image.shape[1]
     seed = _seed(key)
     drawn = draw(parameters, seed)
-    streaks = streaks_of(parameters, drawn, seed, severity, size)
     return Scene(
         drawn=drawn,
-        thickness=splat(streaks, parameters, size),
+        streaks=streaks_of(parameters, drawn, seed, severity, (image.shape[0], image.shape[1])),
         air=air_of(image, parameters, drawn, seed, depth),
+        key=key,
+        severity=severity,
         strength=rounded_number(drawn.strength * severity**0.75),
-        count=len(streaks.top),
     )
 
 
-def finish(image: Image, scene: Scene, parameters: RainParameters, key: str, severity: float) -> Rain:
-    """The second half of :func:`render`: apply the gains and blend."""
+def finish(image: Image, scene: Scene, thickness: Plane, parameters: RainParameters) -> Rain:
+    """Last part of :func:`render`: apply the gains to the streaks' thickness and the veil, and blend."""
+    layers = layers_of(scene, thickness, parameters)
+    veil = layers.transmission_grid, layers.air_grid, layers.light_grid
+    linear = parameters.space == "linear"
+    rainy = blend(image, thickness, layers.opacity_table, veil, parameters.occlusion, linear)
+    return complete(rainy, scene, layers, parameters)
+
+
+def layers_of(scene: Scene, thickness: Plane, parameters: RainParameters) -> Layers:
+    """Apply the gains."""
     p, air = parameters, scene.air
     table = opacity_table(p.brightness * scene.strength * scene.drawn.streak_strength, p.opacity_max)
     through = transmission(air.depth, p.veil * scene.strength * scene.drawn.veil_strength)
     linear = p.space == "linear"
     airlight, light = (linear_of(grid) if linear else grid for grid in (air.airlight, air.light))
-    added = rounded(airlight * (1.0 - through[..., None]))
-    rainy = blend(image, scene.thickness, table, (through, added, light), p.occlusion, linear)
-    rainy, lens, drops = add_drops(rainy, p, _seed(key), severity)
-    if p.jpeg_quality:
-        rainy = through_jpeg(rainy, p.jpeg_quality)
+    return Layers(thickness, table, through, rounded(airlight * (1.0 - through[..., None])), light)
+
+
+def complete(rainy: Image, scene: Scene, layers: Layers, parameters: RainParameters) -> Rain:
+    """Put drops on the lens, compress, and write down what was drawn."""
+    rainy, lens, drops = add_drops(rainy, parameters, _seed(scene.key), scene.severity)
+    if parameters.jpeg_quality:
+        rainy = through_jpeg(rainy, parameters.jpeg_quality)
+    through = layers.transmission_grid
     record: dict[str, Parameter] = {
-        "key": key,
-        "severity": severity,
-        "streaks": scene.count,
+        "key": scene.key,
+        "severity": scene.severity,
+        "streaks": len(scene.streaks.top),
         "lens_drops": drops,
         "angle_degrees": scene.drawn.angle,
         "gust_degrees": scene.drawn.gust,
         "strength": scene.strength,
-        "night": air.night,
+        "night": scene.air.night,
         "mean_transmission": float(np.round(through.sum() / through.size, 4)),
     }
-    return Rain(rainy, record, Layers(scene.thickness, table, through, added, light, lens))
+    return Rain(rainy, record, replace(layers, lens=lens))
 
 
 def through_jpeg(image: Image, quality: int) -> Image:

@@ -9,8 +9,9 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from bench.errors import UserError
-from synth.calibration import PUBLISHED, calibrate, luma, measure, quality
+from synth.calibration import PUBLISHED, calibrate
 from synth.presets import LEVELS, preset
+from synth.rain_quality import luma, measure, quality
 
 
 @pytest.fixture
