@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.contract import Options
+from bench.errors import UserError
 from bench.files import sha256_of
 from bench.weights import (
     WEIGHTS_VARIABLE,
@@ -54,15 +55,8 @@ def load_official(network: nn.Module, name: str, options: Options, part: str = "
     Raises:
         UserError: The file cannot be had, is hostile, or belongs to another network.
     """
-    from bench.checkpoints import load_state, read_checkpoint
-
     (path,) = weights_paths(name, options)
-    state = read_checkpoint(path)
-    if part:
-        inner = state.get(part)
-        state = inner if isinstance(inner, dict) else state
-    load_state(network, state, str(path))
-    network.eval()
+    _load(network, path, part)
 
 
 def imported_file(name: str) -> str:
@@ -71,16 +65,47 @@ def imported_file(name: str) -> str:
 
 
 def find_imported(name: str, options: Options) -> Path | None:
-    """An imported checkpoint: ``<name>.safetensors`` in a folder of weights, or in the cache."""
+    """A checkpoint without a pinned digest: ``<name>.safetensors`` or ``<name>.pth`` among the user's weights."""
     folders = [*options.weights_dirs, *map(Path, filter(None, os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep)))]
     for folder in (*folders, cache_dir()):
-        path = folder / imported_file(name)
-        if path.is_file():
-            return path
+        for path in (folder / imported_file(name), folder / f"{name}.pth"):
+            if path.is_file():
+                return path
     return None
+
+
+def load_imported(network: nn.Module, name: str, page: str, options: Options, part: str = "") -> None:
+    """Load a checkpoint of which no digest is known, because its authors offer it by a web page only.
+
+    Args:
+        network: Receives the tensors; put into evaluation mode.
+        name: The derainer; the file has to be called ``<name>.pth`` or ``<name>.safetensors``.
+        page: Where a person gets it.
+        options: Where to look for the file.
+        part: Key of the checkpoint under which the tensors are, where they are not outermost.
+
+    Raises:
+        UserError: There is no such file, it is hostile, or belongs to another network.
+    """
+    path = find_imported(name, options)
+    if path is None:
+        raise UserError(
+            f"the weights of {name} are not here. Get them from {page}, save them as {name}.pth "
+            "and pass --weights-dir FOLDER"
+        )
+    _load(network, path, part)
 
 
 def weights_key(name: str, options: Options) -> str:
     """What identifies the weights that a derainer would load: digests of published or imported files."""
     path = find_imported(name, options) if not weights_of(name) else None
     return sha256_of(path) if path else weights_digest(weights_of(name))
+
+
+def _load(network: nn.Module, path: Path, part: str) -> None:
+    from bench.checkpoints import load_state, read_checkpoint
+
+    state = read_checkpoint(path)
+    inner = state.get(part)
+    load_state(network, inner if isinstance(inner, dict) else state, str(path))
+    network.eval()

@@ -7,7 +7,9 @@ the mean of the whole output.
 import numpy as np
 import pytest
 
+from bench.checkpoints import load_state, read_checkpoint
 from bench.contract import Options
+from bench.errors import UserError
 from bench.images import read_image
 from derainers import DERAINERS
 from derainers.check import check_derainer
@@ -15,12 +17,19 @@ from derainers.table import weights_table
 
 torch = pytest.importorskip("torch")
 
+from derainers.brn import BRN, state_from_official  # noqa: E402
 from derainers.rescan import Rescan  # noqa: E402
 from derainers.semi import Semi  # noqa: E402
 from derainers.table import load_official  # noqa: E402
 from derainers.umrl import UMRL, normalise_with_the_image, umrl  # noqa: E402
 
-PARAMETERS = {"rescan": (Rescan, 149_823), "umrl": (UMRL, 984_356), "semi": (Semi, 57_369)}
+# 412,518 are in BRN's file; the two rain residuals that are never used hold 4 x 9,248 of them.
+PARAMETERS = {
+    "brn": (BRN, 412_518 - 4 * 9_248),
+    "rescan": (Rescan, 149_823),
+    "umrl": (UMRL, 984_356),
+    "semi": (Semi, 57_369),
+}
 
 
 @pytest.fixture
@@ -49,6 +58,18 @@ def test_numbers_of_parameters(name):
 def test_it_keeps_the_contract(options, name):
     derainer = DERAINERS.load(DERAINERS.find(name))(options)
     assert [finding for finding in check_derainer(derainer) if not finding.passed] == []
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_brn_gives_the_official_output(shared, rainy):
+    path = shared / "models" / "brn" / "brn-rain100h.pth"
+    network = BRN()
+    load_state(network, state_from_official(read_checkpoint(path), str(path)), str(path))
+    with torch.inference_mode():
+        y = network(tensor_of(rainy))
+    assert y[0, :, 10, 10].tolist() == pytest.approx([0.500564, 0.565490, 0.521525], abs=5e-6)
+    assert y.mean().item() == pytest.approx(0.352054, abs=5e-6)
 
 
 @pytest.mark.shared
@@ -101,3 +122,10 @@ def test_tensorflow_models_give_the_official_images(shared, options, name, id):
     difference = np.abs(restored.astype(int) - expected)
     assert difference.max() <= 1
     assert np.mean(difference > 0) < 0.0005
+
+
+def test_a_foreign_file_is_not_taken_for_brn():
+    with pytest.raises(UserError, match=r"'conv0\.weight' is no tensor of BRN"):
+        state_from_official({"conv0.weight": torch.zeros(1)}, "x")
+    with pytest.raises(UserError, match="lacks the gate 'conv_f' of the rain branch"):
+        state_from_official({"conv_i_r.0.weight": torch.zeros(1)}, "x")
