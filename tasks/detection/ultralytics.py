@@ -24,9 +24,11 @@ from tasks.detection.detector import LEAST_SCORE, MOST_BOXES
 from tasks.detection.settings import DetectionSettings
 from tasks.devices import torch_for
 from tasks.models import Checkpoint, find_checkpoint
+from tasks.rle import encode
 
 SUFFIXES = (".pt", ".onnx", ".tflite", ".torchscript")
 NMS_OVERLAP = 0.7
+MOST_MASKS = 100
 _RUNTIMES = {".onnx": ("onnxruntime", "onnx"), ".tflite": ("ai_edge_litert", "tflite")}
 
 
@@ -41,6 +43,7 @@ class UltralyticsDetector:
         image_size: Side to which images are letterboxed; exported files keep the one they were made with.
         nms_overlap: Boxes of one class that overlap a better one by more are dropped.
         batches: True if several images of one size may go through the network at once.
+        masks: True if the model segments instances.
     """
 
     model: Any
@@ -49,6 +52,7 @@ class UltralyticsDetector:
     image_size: int
     nms_overlap: float
     batches: bool
+    masks: bool = False
 
     def __call__(self, images: Sequence[Image]) -> Sequence[Detections]:
         """Detect objects; images of equal size share a batch where the model takes batches."""
@@ -62,13 +66,14 @@ class UltralyticsDetector:
             [np.ascontiguousarray(image[..., ::-1]) for image in images],
             conf=LEAST_SCORE,
             iou=self.nms_overlap,
-            max_det=MOST_BOXES,
+            max_det=MOST_MASKS if self.masks else MOST_BOXES,
+            retina_masks=self.masks,
             imgsz=self.image_size,
             device=self.device,
             verbose=False,
             save=False,
         )
-        return [_detections(result) for result in results]
+        return [_detections(result, self.masks) for result in results]
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,9 @@ class UltralyticsSource:
             raise UserError(f"{path}: holds no class names; export it again with a current ultralytics")
         space = space_of_outputs(self.label, list(names.values()))
         batches = pickled and options.device.startswith("cuda")
-        return UltralyticsDetector(model, space, options.device, self.image_size, self.nms_overlap, batches)
+        return UltralyticsDetector(
+            model, space, options.device, self.image_size, self.nms_overlap, batches, masks=self.task == "segment"
+        )
 
 
 def find_detector(text: str, settings: DetectionSettings) -> UltralyticsSource:
@@ -212,12 +219,15 @@ def _as_names(names: object) -> dict[int, str]:
     return {int(id): str(name) for id, name in sorted(names.items(), key=lambda item: int(item[0]))}
 
 
-def _detections(result: Any) -> Detections:  # noqa: ANN401  ultralytics has no types
+def _detections(result: Any, masked: bool) -> Detections:  # noqa: ANN401  ultralytics has no types
     boxes = result.boxes.cpu().numpy()
+    # Masks come as uint8 at the image's own size and are packed one by one.
+    masks = () if result.masks is None else tuple(encode(mask.cpu().numpy() > 0) for mask in result.masks.data)
     return Detections(
         boxes=boxes.xyxy.astype(np.float64).reshape(-1, 4),
         scores=boxes.conf.astype(np.float64),
         class_ids=boxes.cls.astype(np.int64),
+        masks=masks if masked else None,
     )
 
 

@@ -12,13 +12,21 @@ class InstanceSettings(Settings):
     """Parameters of the instance segmentation task.
 
     Attributes:
-        model: ``torchvision:ARCHITECTURE`` with its published weights, or ``torchvision:ARCHITECTURE@FILE``.
+        model: ``torchvision:ARCHITECTURE`` with its published weights, ``torchvision:ARCHITECTURE@FILE``,
+            ``ultralytics:FILE`` or ``ultralytics:NAME``.
+        trust_checkpoint: Load an ultralytics ``.pt`` file that is not published; such files run code.
+        image_size: Side to which ultralytics letterboxes images.
+        nms_overlap: Non-maximum suppression drops boxes that overlap a better one of their class by more;
+            None for the backend's usual value (torchvision 0.5, ultralytics 0.7).
         score: Least score of an object in precision, recall and IoU.
         overlap: Least mask IoU of a match in precision and recall.
         classes: Names of the dataset's classes to score; empty for all that the model can see.
     """
 
     model: str
+    trust_checkpoint: bool = False
+    image_size: int = Field(default=640, ge=32, le=4096)
+    nms_overlap: float | None = Field(default=None, gt=0, le=1)
     score: float = Field(default=0.25, ge=LEAST_SCORE, le=1)
     overlap: float = Field(default=0.60, gt=0, le=1)
     classes: tuple[str, ...] = ()

@@ -22,14 +22,13 @@ from bench.contract import (
 )
 from bench.errors import UserError
 from tasks.classes import map_classes
-from tasks.detection.detector import DetectionJudge
+from tasks.detection.detector import DetectionJudge, DetectorSource
 from tasks.detection.summary import Scoring, resample_objects, summarise_objects
+from tasks.instances.backends import BACKENDS
 from tasks.instances.settings import InstanceSettings
-from tasks.instances.torchvision import load_segmenter
 from tasks.rle import mask_overlaps
 from tasks.scored import check_covered, choose_scored
 from tasks.settings import fingerprint, read_settings, split_model
-from tasks.torchvision_models import TorchvisionCheckpoint, find_torchvision, outputs_before_loading
 
 
 @dataclass(frozen=True)
@@ -38,21 +37,21 @@ class InstanceTask:
 
     Attributes:
         settings: The task's parameters.
-        checkpoint: The network's weights.
+        source: The network.
         space: The dataset's classes of objects; None if it has none.
         scored: Ids of the classes that are scored.
     """
 
     settings: InstanceSettings
-    checkpoint: TorchvisionCheckpoint
+    source: DetectorSource
     space: ClassSpace | None
     scored: tuple[int, ...]
     name: str = "instances"
 
     @property
     def model(self) -> str:
-        """The checkpoint's short name."""
-        return self.checkpoint.label
+        """The network's short name."""
+        return self.source.label
 
     @property
     def protocol(self) -> str:
@@ -73,9 +72,8 @@ class InstanceTask:
     def fingerprint(self) -> str:
         """Architecture, weights and the dataset's classes."""
         return fingerprint(
-            task=self.name,
-            model=self.checkpoint.model.name,
-            weights=self.checkpoint.digest,
+            question=self.name,
+            **self.source.facts,
             classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
         )
 
@@ -87,7 +85,7 @@ class InstanceTask:
         """
         if self.space is None:
             raise UserError("task 'instances': the dataset has no labelled objects")
-        segmenter = load_segmenter(self.checkpoint, options, self.space)
+        segmenter = self.source.load(options, self.space)
         mapping = map_classes(segmenter.space, self.space)
         check_covered(self.space, self.scored, mapping, self.model)
         return DetectionJudge(segmenter, mapping)
@@ -113,11 +111,10 @@ def build(parameters: Parameters, classes: Classes) -> InstanceTask:
         UserError: A wrong parameter, no such model, or no class in common with the dataset.
     """
     settings = read_settings(InstanceSettings, parameters, "instances")
-    model = split_model(settings.model, ("torchvision",), "instances")
-    checkpoint = find_torchvision(model.checkpoint, masks=True, task="instances")
-    space = outputs_before_loading(checkpoint)
-    scored = choose_scored(classes.instances, space, settings.classes, "instances")
-    return InstanceTask(settings, checkpoint, classes.instances, scored)
+    model = split_model(settings.model, tuple(BACKENDS), "instances")
+    source = BACKENDS[model.backend](model.checkpoint, settings)
+    scored = choose_scored(classes.instances, source.space, settings.classes, "instances")
+    return InstanceTask(settings, source, classes.instances, scored)
 
 
 def overlaps_of_masks(seen: Detections, truth: Instances) -> FloatArray:

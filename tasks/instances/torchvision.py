@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from bench.contract import ClassSpace, Detections, Image, Options, Rle
+from tasks.instances.settings import InstanceSettings
 from tasks.rle import encode
-from tasks.torchvision_models import TorchvisionCheckpoint, load_torchvision
+from tasks.torchvision_models import (
+    TorchvisionCheckpoint,
+    find_torchvision,
+    load_torchvision,
+    outputs_before_loading,
+)
 
+_NMS = 0.5
 _MASK_THRESHOLD = 0.5
 
 
@@ -47,10 +54,52 @@ class TorchvisionSegmenter:
             return _detections(found[0], resized.image_sizes[0], image.shape[:2])
 
 
-def load_segmenter(checkpoint: TorchvisionCheckpoint, options: Options, dataset: ClassSpace) -> TorchvisionSegmenter:
-    """Load a Mask R-CNN; see :func:`tasks.torchvision_models.load_torchvision`."""
-    network, space = load_torchvision(checkpoint, options, dataset)
-    return TorchvisionSegmenter(network, space, options.device)
+@dataclass(frozen=True)
+class TorchvisionSource:
+    """A Mask R-CNN before it is loaded.
+
+    Attributes:
+        checkpoint: Architecture and weights.
+        nms_overlap: Boxes of one class that overlap a better one by more are dropped.
+    """
+
+    checkpoint: TorchvisionCheckpoint
+    nms_overlap: float
+
+    @property
+    def label(self) -> str:
+        """Short name for tables."""
+        return self.checkpoint.label
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Architecture, weights and suppression."""
+        return {
+            "backend": "torchvision",
+            "architecture": self.checkpoint.model.name,
+            "weights": self.checkpoint.digest,
+            "nms_overlap": self.nms_overlap,
+        }
+
+    @property
+    def space(self) -> ClassSpace | None:
+        """COCO's classes for published weights."""
+        return outputs_before_loading(self.checkpoint)
+
+    def load(self, options: Options, dataset: ClassSpace) -> TorchvisionSegmenter:
+        """Load the network; its usual limits (score 0.05, 100 objects) are those of the protocol."""
+        network, space = load_torchvision(self.checkpoint, options, dataset)
+        network.roi_heads.nms_thresh = self.nms_overlap
+        return TorchvisionSegmenter(network, space, options.device)
+
+
+def find_segmenter(text: str, settings: InstanceSettings) -> TorchvisionSource:
+    """Resolve ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
+
+    Raises:
+        UserError: No such architecture or file.
+    """
+    return TorchvisionSource(find_torchvision(text, masks=True, task="instances"), settings.nms_overlap or _NMS)
 
 
 def _detections(found: Any, resized: tuple[int, int], size: tuple[int, ...]) -> Detections:  # noqa: ANN401

@@ -84,7 +84,7 @@ def square(left: int, size: int = 10) -> np.ndarray:
 def test_scores_are_of_masks_not_of_boxes() -> None:
     task = InstanceTask(
         settings=build({"model": "torchvision:" + NAME}, Classes()).settings,
-        checkpoint=build({"model": "torchvision:" + NAME}, Classes()).checkpoint,
+        source=build({"model": "torchvision:" + NAME}, Classes()).source,
         space=SPACE,
         scored=(5, 8),
     )
