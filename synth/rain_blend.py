@@ -41,8 +41,8 @@ def blend(
         (H, W, 3) uint8 RGB.
     """
     height, width = image.shape[:2]
-    top = float(_STEPS) if linear else 255.0
-    nodes = _nodes(veil, width, top, occlusion)
+    top = top_of(linear)
+    nodes = nodes_of(veil, width, top, occlusion)
     before, share = between(height, len(nodes))
     cuts = [0, *(np.flatnonzero(np.diff(before)) + 1).tolist(), height]
     rainy = np.empty_like(image)
@@ -66,7 +66,12 @@ def blend(
     return rainy
 
 
-def _nodes(veil: tuple[FloatArray, FloatArray, FloatArray], width: int, top: float, occlusion: float) -> Floats32:
+def top_of(linear: bool) -> float:
+    """The value of full light while blending."""
+    return float(_STEPS) if linear else 255.0
+
+
+def nodes_of(veil: tuple[FloatArray, FloatArray, FloatArray], width: int, top: float, occlusion: float) -> Floats32:
     """The grids (h, 3, 3 * width): T, air and light in pixel values, as wide as the rows of an interleaved image.
 
     Half a step is added to what results, so that cutting off the fraction rounds.

@@ -141,13 +141,12 @@ def splat(streaks: Streaks, parameters: RainParameters, size: tuple[int, int]) -
         (H, W) uint16, in ``UNIT``, at most ``THICKEST``.
     """
     height, width = size
-    first = np.maximum(np.floor(streaks.top), 0).astype(np.intp)
-    rows = np.minimum(np.floor(streaks.top + streaks.drop).astype(np.intp), height - 1) - first + 1
-    groups = _groups(rows, _reach(streaks.width))
+    first, rows = rows_of(streaks, height)
+    groups = groups_of(rows, reach_of(streaks.width))
     if not groups:
         return np.zeros(size, dtype=np.uint16)
     # Columns left and right, and rows below, take what falls outside.
-    guard = 2 * int(_reach(streaks.width).max())
+    guard = 2 * int(reach_of(streaks.width).max())
     stride = width + 2 * guard
     total = np.zeros((height + max(int(rows[group[-1]]) for group in groups)) * stride, dtype=np.int32)
     for group in groups:
@@ -156,7 +155,7 @@ def splat(streaks: Streaks, parameters: RainParameters, size: tuple[int, int]) -
         axis -= np.float32(0.5)
         column = np.floor(axis)
         axis -= column
-        reach = int(_reach(chosen.width[:1])[0])
+        reach = int(reach_of(chosen.width[:1])[0])
         np.clip(column, -reach - 1, width + reach - 1, out=column)
         origin = column.astype(np.intp)
         origin += np.arange(count)[:, None] * stride + (first[group] * stride + guard)
@@ -166,21 +165,27 @@ def splat(streaks: Streaks, parameters: RainParameters, size: tuple[int, int]) -
     return total[: height * stride].reshape(height, stride)[:, guard:-guard].astype(np.uint16)
 
 
-def _reach(width: Floats32) -> Whole:
+def rows_of(streaks: Streaks, height: int) -> tuple[Whole, Whole]:
+    """First visible row of each streak, and how many follow from there."""
+    first = np.maximum(np.floor(streaks.top), 0).astype(np.intp)
+    return first, np.minimum(np.floor(streaks.top + streaks.drop).astype(np.intp), height - 1) - first + 1
+
+
+def reach_of(width: Floats32) -> Whole:
     """Columns that a streak may cover on either side of its axis; 1 means thin: two linear taps.
 
     Rounded up to few different values, so that there are few groups.
     """
-    columns = np.where(width <= 1.0, 1, np.ceil(_radius(width)).astype(np.intp))
+    columns = np.where(width <= 1.0, 1, np.ceil(radius_of(width)).astype(np.intp))
     return _REACHES[np.searchsorted(_REACHES, columns)]
 
 
-def _radius(width: Floats32) -> Floats32:
+def radius_of(width: Floats32) -> Floats32:
     """Radius of the bell across a wide streak: near drops are out of focus, so their edges are soft."""
     return np.float32(1.25) * width + np.float32(0.25)
 
 
-def _groups(rows: Whole, reach: Whole) -> list[Whole]:
+def groups_of(rows: Whole, reach: Whole) -> list[Whole]:
     """Streaks of equal reach and similar extent, in ascending order: a group makes one dense array.
 
     Padding costs less than many small arrays, of which there would be more where streaks are few, wide and long.
@@ -246,7 +251,7 @@ def _taps(
         yield 0, (weight + half).astype(np.int32) - right
         yield 1, right
         return
-    inverse = np.float32(1) / _radius(width)
+    inverse = np.float32(1) / radius_of(width)
     weight = weight * (np.float32(35 / 32) * inverse)  # the bell's sum is 32/35 of its radius
     start = share * inverse
     for offset in range(1 - reach, reach + 1):
