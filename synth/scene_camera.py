@@ -69,9 +69,8 @@ class Camera:
             (F, 3) coefficients a, b, c; for faces seen edge on, which hardly cover a sample, that of their middle.
         """
         seen = corners * (1.0, -1.0, 1.0) + (0.0, self.above_ground, 0.0)
-        around = seen - seen[:, :1]
-        normal = np.cross(around[:, 1:-1], around[:, 2:]).sum(axis=1)
-        distance = (normal * seen.mean(axis=1)).sum(axis=1)
+        normal = area_vectors(seen)
+        distance = (normal * seen[:, 0]).sum(axis=1)
         size = np.sqrt((normal * normal).sum(axis=1))
         edge_on = np.abs(distance) < 1e-9 * size + 1e-12
         scale = np.where(edge_on, np.inf, distance)
@@ -80,6 +79,19 @@ class Camera:
         c = normal[:, 2] / scale - a * self.width - b * 2 * self.horizon
         c[edge_on] = 1 / seen[edge_on, :, 2].mean(axis=1)
         return np.stack([a, b, c], axis=1)
+
+
+def area_vectors(corners: FloatArray) -> FloatArray:
+    """Normals of flat polygons (F, K, 3), as long as twice their area, (F, 3)."""
+    x, y, z = np.moveaxis(corners[:, 1:] - corners[:, :1], -1, 0)
+    return np.stack(
+        [
+            (y[:, :-1] * z[:, 1:] - z[:, :-1] * y[:, 1:]).sum(axis=1),
+            (z[:, :-1] * x[:, 1:] - x[:, :-1] * z[:, 1:]).sum(axis=1),
+            (x[:, :-1] * y[:, 1:] - y[:, :-1] * x[:, 1:]).sum(axis=1),
+        ],
+        axis=1,
+    )
 
 
 @dataclass(frozen=True)
@@ -164,12 +176,14 @@ def look(camera: Camera, corners: FloatArray) -> View:
     rows, columns = camera.grid
     _, downward = camera.rays()
     ground = np.maximum(downward / camera.above_ground, 0.0)
-    nearness = np.broadcast_to(np.maximum(ground, 1 / FARTHEST_METRES)[:, None], camera.grid)
-    filling = np.where(ground > 1 / FARTHEST_METRES, GROUND, SKY)[:, None]
-    buffer = (_steps(nearness) + filling).ravel()
+    filling = _steps(np.maximum(ground, 1 / FARTHEST_METRES)) + np.where(ground > 1 / FARTHEST_METRES, GROUND, SKY)
+    buffer = np.repeat(filling, columns)
 
     shown = np.flatnonzero(corners[..., 2].min(axis=1) > NEAREST_METRES)
-    spans = spans_of(*camera.project(corners[shown]), camera.grid)
+    across, down = camera.project(corners[shown])
+    inside = (across.max(axis=1) > 0) & (across.min(axis=1) < columns) & (down.max(axis=1) > 0)
+    shown = shown[inside]
+    spans = spans_of(across[inside], down[inside], camera.grid)
     a, b, c = camera.inverse_depth_planes(corners[shown])[spans.polygons].T
     # One long row of samples: span after span, so that a place in it says both column and depth.
     count = spans.stops - spans.starts
@@ -177,13 +191,14 @@ def look(camera: Camera, corners: FloatArray) -> View:
     begin = spans.starts - np.cumsum(count) + count
     steps = np.repeat(a * _INVERSE_DEPTH_STEPS, count) * place
     steps += np.repeat((a * begin + b * spans.rows + c) * _INVERSE_DEPTH_STEPS, count)
-    keys = np.rint(steps).astype(np.int64) << _FACE_BITS
+    keys = steps.astype(np.int64)
+    keys <<= _FACE_BITS
     keys += np.repeat(shown[spans.polygons] + 2, count)
     np.maximum.at(buffer, place + np.repeat(spans.rows * columns + begin, count), keys)
 
     faces = buffer & ((1 << _FACE_BITS) - 1)
-    depth = _INVERSE_DEPTH_STEPS / np.maximum(buffer >> _FACE_BITS, 1)
-    return View(faces.reshape(rows, columns), np.minimum(depth, FARTHEST_METRES).reshape(rows, columns))
+    depth = np.minimum(_INVERSE_DEPTH_STEPS / (buffer >> _FACE_BITS).astype(np.float64), FARTHEST_METRES)
+    return View(faces.reshape(rows, columns), depth.reshape(rows, columns))
 
 
 def _steps(inverse_depth: FloatArray) -> IntArray:

@@ -62,11 +62,11 @@ def _show_bonnet(stage: Stage) -> None:
         (0.25, 1.84),
         (0.62, 1.72),
         (0.84, 1.35),
-        (0.86, 0.75),
+        (0.86, 0.62),
     ]
     sculptor = Sculptor()
     for (x0, z0), (x1, z1) in pairwise(front):
-        inner = (x0 * 0.55, height + 0.05, 0.75), (x1 * 0.55, height + 0.05, 0.75)
+        inner = (x0 * 0.55, height, 0.62), (x1 * 0.55, height, 0.62)
         sculptor.face("body", inner[0], inner[1], (x1, height - 0.03 * x1 * x1, z1), (x0, height - 0.03 * x0 * x0, z0))
     model = sculptor.model()
     colours, _ = coloured(model, paint(stage.dice, PAINTS), {})

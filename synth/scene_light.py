@@ -8,7 +8,7 @@ import numpy as np
 import scipy.ndimage
 
 from bench.contract import FloatArray, Image, IntArray
-from synth.scene_camera import GROUND, SKY, Camera, View, covered
+from synth.scene_camera import GROUND, SKY, Camera, View, area_vectors, covered
 from synth.scene_classes import Label
 from synth.scene_dice import Dice, Floats, noise_at, noise_tile
 from synth.scene_models import Colour, Faces
@@ -120,8 +120,7 @@ def _daylight(layout: Layout, camera: Camera, view: View, light: Light) -> Float
 def visible_normals(faces: Faces, camera: Camera) -> FloatArray:
     """Unit normals (F, 3) of the sides of the faces that the camera sees."""
     corners = faces.corners
-    around = corners - corners[:, :1]
-    normal = np.cross(around[:, 1:-1], around[:, 2:]).sum(axis=1)
+    normal = area_vectors(corners)
     away = ((corners[:, 0] - (0.0, camera.above_ground, 0.0)) * normal).sum(axis=1) > 0
     normal[away] *= -1
     normal[np.isin(faces.labels, _ROUND)] = (0.0, 0.8, -0.6)

@@ -54,18 +54,26 @@ def paint_surface(layout: Layout, camera: Camera, view: View, dice: Dice) -> Sur
 
     ground = np.flatnonzero(seen == GROUND)
     x, _, z = places(camera, view, ground)
-    planes[:3, ground], labels[ground] = paint_ground(layout.road, x, z, z / np.float32(camera.focal), dice)
+    painted, labels[ground] = paint_ground(layout.road, x, z, z / np.float32(camera.focal), dice)
+    _fill(planes, ground, painted)
     walls = np.flatnonzero(kinds >= FIRST_FACADE)
     if len(walls):
         numbers = kinds[walls] - FIRST_FACADE
-        planes[:, walls] = paint_walls(layout, planes[:3, walls], numbers, places(camera, view, walls))
+        bare = np.take(planes[:3], walls, axis=1)
+        _fill(planes, walls, paint_walls(layout, bare, numbers, places(camera, view, walls)))
     leaves = np.flatnonzero(kinds == FOLIAGE)
     x, y, z = places(camera, view, leaves)
     grain = noise_at(noise_tile(3), x * 34 + z * 27 + 9000, y * 34 + 9000)
-    planes[:3, leaves] *= np.float32(0.62) + np.float32(0.76) * grain
+    _fill(planes, leaves, np.take(planes[:3], leaves, axis=1) * (np.float32(0.62) + np.float32(0.76) * grain))
     planes = planes.reshape(4, *camera.grid)
     instances = np.concatenate([[0, 0], faces.instances])[view.faces[1::2, 1::2]]
     return Surface(planes[:3], planes[3], labels.reshape(camera.grid)[1::2, 1::2].copy(), instances)
+
+
+def _fill(planes: Floats, samples: IntArray, values: Floats) -> None:
+    """Write values (C, N) into the first planes at N samples; plane by plane, which NumPy does twice as fast."""
+    for plane, value in zip(planes, values, strict=False):
+        plane[samples] = value
 
 
 def places(camera: Camera, view: View, samples: IntArray) -> tuple[Floats, Floats, Floats]:
@@ -134,7 +142,7 @@ def paint_ground(road: Road, x: Floats, z: Floats, footprint: Floats, dice: Dice
     """
     q = (x - road.path(z)).astype(np.float32)
     labels = ground_classes(road, q, z)
-    index = np.where(labels == Label.ROAD, 0, np.where(labels == Label.SIDEWALK, 1, 2)).astype(np.int8)
+    index = np.minimum(labels, 2).astype(np.int8)  # road, pavement, and terrain for all that is neither
     tones = np.array([_ASPHALT, _PAVING, _GRASS], np.float32)
     tones *= np.array([dice.between(0.75, 1.15) for _ in tones], np.float32)[:, None]
     shift = np.float32(4096 + dice.below(256))
@@ -230,15 +238,15 @@ def paint_walls(
     aside, above = np.maximum(w0 - u, u - w1), np.maximum(w2 - v, v - w3)
     window = upper & (aside < 0) & (above < 0)
     frame = upper & ~window & (aside < np.float32(0.04)) & (above < np.float32(0.045))
-    entrance = (shop == 0) & (y < 2.35) & (np.mod(column + seed, 4) == 1) & (np.abs(u - np.float32(0.5)) < 0.22)
+    entrance = (shop == 0) & (y < 2.35) & (_part(column + seed, 4) == 1) & (np.abs(u - np.float32(0.5)) < 0.22)
     fascia = (y < shop - np.float32(0.08)) & (y > shop - np.float32(0.72))
     display = (y < shop - np.float32(0.80)) & (y > np.float32(0.45)) & (np.abs(u - np.float32(0.5)) < 0.45)
 
     grain = noise_at(noise_tile(2), s * 9 + seed + 512, y * 21 + 64)
     stain = noise_at(noise_tile(4), s * 4 + seed * 3 + 512, y * 2 + 64)
     shade = 1 + brick * np.float32(0.35) * (grain - np.float32(0.5)) + np.float32(0.3) * (stain - np.float32(0.5))
-    shade *= np.where(frame | (y > top - np.float32(0.28)), trim, 1)
-    shade *= np.where(y < 0.5, np.float32(0.8), 1)
+    shade *= 1 + (trim - 1) * (frame | (y > top - np.float32(0.28)))
+    shade *= 1 - np.float32(0.2) * (y < 0.5)
     painted = np.empty((4, len(numbers)), np.float32)
     painted[:3] = wall * shade
     painted[3] = 0

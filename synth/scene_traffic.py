@@ -49,7 +49,7 @@ def _put_vehicle(stage: Stage, x: float, z: float, turn: Place, kind: str, movin
 
 
 def _kind(dice: Dice) -> str:
-    return dice.pick(("bus", "bus", "truck", "truck", *SHAPES, *SHAPES, *SHAPES))
+    return dice.pick(("bus", "bus", "bus", "truck", "truck", *SHAPES, *SHAPES, *SHAPES))
 
 
 def drive(stage: Stage) -> None:
@@ -60,7 +60,7 @@ def drive(stage: Stage) -> None:
         oncoming = index < road.divide
         own = left < 0 < right
         z = dice.between(9, 26) if own else dice.between(5, 22)
-        while z < 95:
+        while z < 75:
             kind = _kind(dice)
             if kind in ("bus", "truck"):
                 z += 3.5
@@ -82,7 +82,7 @@ def park(stage: Stage) -> None:
             continue
         full, z = dice.between(0.3, 0.95), dice.between(4.5, 9)
         middle = road.kerbs[0] + strip / 2 if side < 0 else road.kerbs[1] - strip / 2
-        while z < 90:
+        while z < 70:
             blocked = road.crossed_at(z, 6) or (road.zebra is not None and -4 < z - road.zebra < 8)
             if not blocked and dice.happens(full):
                 turn = road.heading(z)
@@ -114,19 +114,21 @@ def walk(stage: Stage) -> None:
     for side in (-1, 1):
         wide = road.pavement[0] if side < 0 else road.pavement[1]
         for _ in range(dice.below(9)):
-            z = 5 + 55 * dice.between(0, 1) * dice.between(0.15, 1)
+            z = 4 + 42 * dice.between(0, 1) * dice.between(0.15, 1)
             if road.crossed_at(z):
                 continue
             for member in range(1 + dice.below(2)):
                 place = beside(stage, side, -dice.between(0.3, wide - 0.5), z) + 0.4 * member
                 _put_walker(stage, place, z + 0.5 * member, sideways=dice.happens(0.35))
         if dice.happens(0.5):
-            z = dice.between(5, 30)
+            z = dice.between(5, 22)
             x = beside(stage, side, -wide + 0.5, z)
             if not road.crossed_at(z) and stage.free(x, z, 0.9):
-                _put_cycle(stage, x, z, (1.0, 0.0) if dice.happens(0.5) else road.heading(z), bicycle(), clothes(dice))
-    for _ in range(dice.below(3)):
-        z = dice.between(6, 35)
+                turn = (1.0, 0.0) if dice.happens(0.5) else road.heading(z)
+                model = dice.pick((bicycle(), bicycle(), motorcycle()))
+                _put_cycle(stage, x, z, turn, model, clothes(dice), moving=False)
+    for _ in range(1 + dice.below(3)):
+        z = dice.between(5, 30)
         oncoming = dice.happens(0.4) and road.divide > 0
         kerb = road.lanes[0] + 0.7 if oncoming else road.lanes[-1] - 0.7
         _put_cyclist(stage, float(road.path(z)) + kerb, z, oncoming)
@@ -145,9 +147,11 @@ def _put_walker(stage: Stage, x: float, z: float, sideways: bool) -> None:
     stage.shade(x, z, (0.0, 1.0), (0.22, 0.15), 1.6)
 
 
-def _put_cycle(stage: Stage, x: float, z: float, turn: Place, model: Model, palette: dict[str, Colour]) -> None:
+def _put_cycle(
+    stage: Stage, x: float, z: float, turn: Place, model: Model, palette: dict[str, Colour], moving: bool
+) -> None:
     motor = model is motorcycle()
-    glow = {"head": 0.9, "tail": 0.7} if stage.dark and motor else {}
+    glow = {"head": 0.9, "tail": 0.7} if stage.dark and motor and moving else {}
     colours, glows = coloured(model, palette, glow)
     number = stage.count(Category.MOTORCYCLE if motor else Category.BICYCLE)
     label = Label.MOTORCYCLE if motor else Label.BICYCLE
@@ -162,11 +166,11 @@ def _put_cyclist(stage: Stage, x: float, z: float, oncoming: bool) -> None:
     if z < 4 or not stage.free(x, z, 1.0):
         return
     palette = clothes(dice)
-    motor = dice.happens(0.4)
+    motor = dice.happens(0.5)
     sideways = stage.road.zebra is not None and dice.happens(0.3)
     turn = stage.road.heading(z) if not sideways else (1.0, 0.0)
     turn = (-turn[0], -turn[1]) if oncoming else turn
-    _put_cycle(stage, x, z, turn, motorcycle() if motor else bicycle(), palette)
+    _put_cycle(stage, x, z, turn, motorcycle() if motor else bicycle(), palette, moving=True)
     body = rider(sideways, 0.12 if motor else 0.28)
     colours, _ = coloured(body, palette, {})
     corners = body.placed(x, z - (0.0 if sideways else 0.1), mirrored=sideways and oncoming)

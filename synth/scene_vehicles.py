@@ -150,7 +150,7 @@ def car(shape: str) -> Model:
         mirror = sorted((side * w, side * (w + 0.17)))
         s.box("body", (mirror[0], mirror[1]), (shoulder - 0.02, shoulder + 0.13), (screen - 0.36, screen - 0.22))
         for z in (-half + 0.80, half - 0.82):
-            _wheel(s, side, w + 0.03, z, 0.33)
+            _wheel(s, side, w + 0.045, z, 0.33)
     _ends(s, length, w - 0.10, 0.33, bonnet - 0.18 if shape != "van" else shoulder - 0.2)
     return s.model()
 
