@@ -29,13 +29,15 @@ from bench.tables import write_results
 from bench.uncertainty import write_intervals
 from bench.weights import locate_weights, weights_digest
 from bench.work import DatasetLoader, DerainerLoader, forget, kept_data
+from derainers import plugins
 from derainers.check import Finding, check_derainer
-from derainers.plugins import find_derainer
 from derainers.table import weights_of
 from synth.dataset import open_dataset
 from tasks import TASKS
 
 GPU_BATCH = 8
+ON_CLEAN = "clean+"
+"""Before a derainer's name: restore the clean images, to see whether it harms what needs no help."""
 
 
 def run_suite(
@@ -82,17 +84,22 @@ def foresee(
     return runner.outlook()
 
 
-def find_derainers(specs: Sequence[str]) -> list[Entry]:
-    """The registered entries, files or folders behind the rows of a table.
+def find_derainer(spec: str) -> Entry:
+    """The registered entry, file or folder behind a name.
 
     Raises:
-        UserError: One is unknown, or two rows have one name.
+        UserError: There is none.
     """
-    entries = [find_derainer(spec) for spec in specs]
-    names = [entry.name for entry in entries]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UserError(f"two rows are called {twice!r}; give one a name of its own: NAME=path/to/file.py:factory")
-    return entries
+    return plugins.find_derainer(spec)
+
+
+def row_names(suite: Suite) -> list[str]:
+    """Names of the rows of a suite's tables, in order.
+
+    Raises:
+        UserError: A derainer is unknown, or two rows have one name.
+    """
+    return [name for name, _, _ in _rows(suite.derainers)]
 
 
 def build_derainer(entry: Entry, options: Options) -> Derainer:
@@ -110,7 +117,7 @@ def try_derainer(spec: str, options: Options) -> tuple[Finding, ...]:
     Raises:
         UserError: It cannot be found or built.
     """
-    return check_derainer(build_derainer(find_derainers([spec])[0], options))
+    return check_derainer(build_derainer(find_derainer(spec), options))
 
 
 def quality_judge() -> Judge:
@@ -154,7 +161,7 @@ def _runner(
     forget()  # what an earlier call in this process opened may have changed on disk
     found = resolve_roots(suite, roots)
     store = RunStore(out)
-    derainers = tuple(_derainer_work(entry, options, fetch) for entry in find_derainers(suite.derainers))
+    derainers = tuple(_derainer_work(*row, options, fetch) for row in _rows(suite.derainers))
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
     batch = GPU_BATCH if options.device.startswith("cuda") else 1
     return Runner(
@@ -162,7 +169,20 @@ def _runner(
     )
 
 
-def _derainer_work(entry: Entry, options: Options, fetch: bool) -> DerainerWork:
+def _rows(specs: Sequence[str]) -> list[tuple[str, Entry, bool]]:
+    """Name, entry, and whether the clean image is restored, of every row."""
+    rows: list[tuple[str, Entry, bool]] = []
+    for spec in specs:
+        on_clean = spec.startswith(ON_CLEAN)
+        entry = plugins.find_derainer(spec.removeprefix(ON_CLEAN))
+        rows.append((ON_CLEAN + entry.name if on_clean else entry.name, entry, on_clean))
+    names = [name for name, _, _ in rows]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"two rows are called {twice!r}; give one a name of its own: NAME=path/to/file.py:factory")
+    return rows
+
+
+def _derainer_work(name: str, entry: Entry, on_clean: bool, options: Options, fetch: bool) -> DerainerWork:
     if entry.origin == "file":
         entry.load()  # a wrong name is said now, not after an hour of rain
     files = weights_of(entry.name) if entry.origin == "built-in" else ()
@@ -170,8 +190,9 @@ def _derainer_work(entry: Entry, options: Options, fetch: bool) -> DerainerWork:
         locate_weights(file, options)
     attribute = entry.target.rpartition(":")[2]
     # Where the code lies does not matter; what it is, which weights it loads and on what it computes do.
-    fingerprint = key_of(attribute, entry.code_version(), weights_digest(files), options.device.split(":")[0])
-    return DerainerWork(entry.name, DerainerLoader(entry, options), fingerprint)
+    device = options.device.split(":")[0]
+    fingerprint = key_of(attribute, entry.code_version(), weights_digest(files), device, on_clean)
+    return DerainerWork(name, DerainerLoader(entry, options), fingerprint, on_clean)
 
 
 def _dataset_work(suite: Suite, name: str, root: Path | None, folder: Path) -> DatasetWork:

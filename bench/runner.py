@@ -70,11 +70,15 @@ class DatasetWork:
 
 @dataclass(frozen=True)
 class DerainerWork:
-    """A row of the table: its loader, and the text that changes whenever its images could."""
+    """A row of the table: its loader, and the text that changes whenever its images could.
+
+    ``on_clean`` rows restore the clean images instead of the rainy ones.
+    """
 
     name: str
     loader: DerainerLoader
     fingerprint: str
+    on_clean: bool = False
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ class Runner:
 
     def _restore(self, datasets: Mapping[str, Dataset], result: RunResult) -> None:
         planned = self._plan_restoring(datasets)
-        loaders = {work.name: work.loader for work in self.work.derainers}
+        works = {work.name: work for work in self.work.derainers}
         places = {work.name: work.dataset for work in self.work.datasets}
         jobs = [
             RestoreJob(
@@ -187,8 +191,9 @@ class Runner:
                 tuple(self._restored_key(step.row, datasets[step.row.dataset], id) for id in step.ids),
                 self.store,
                 places[step.row.dataset],
-                loaders[step.row.derainer],
+                works[step.row.derainer].loader,
                 self.batch,
+                works[step.row.derainer].on_clean,
             )
             for step in planned.steps
         ]

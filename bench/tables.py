@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -117,6 +118,21 @@ def render(frame: pd.DataFrame, format: Format) -> str:
         alignment = ["left", *["right"] * (len(frame.columns) - 1)]
         return str(frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)) + "\n"
     return frame.to_latex(index=False, escape=True, column_format="l" + "r" * (len(frame.columns) - 1))
+
+
+def paste(path: Path, title: str, frame: pd.DataFrame) -> None:
+    """Put a table into a Markdown file, below the line ``<!-- table: TITLE -->``, in place of one that is there.
+
+    Raises:
+        UserError: The file has no such line.
+    """
+    marker = f"<!-- table: {title} -->\n"
+    text = path.read_text(encoding="utf-8")
+    if marker not in text:
+        raise UserError(f"{path}: has no line {marker.strip()!r} below which the table would go")
+    before, _, after = text.partition(marker)
+    rest = re.sub(r"\A(\|[^\n]*\n)*", "", after)
+    write_text(path, before + marker + render(frame, "md") + rest)
 
 
 def _base(record: Record) -> str:

@@ -7,7 +7,7 @@ the outcome; only what the user has to mend (:class:`bench.errors.UserError`) en
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
@@ -111,7 +111,10 @@ class RenderJob:
 
 @dataclass(frozen=True)
 class RestoreJob:
-    """A step of restoring; ``keys`` go with the step's ids."""
+    """A step of restoring; ``keys`` go with the step's ids.
+
+    With ``on_clean`` the derainer is given the clean image: does it harm what needs no help?
+    """
 
     step: Step
     keys: tuple[str, ...]
@@ -119,6 +122,7 @@ class RestoreJob:
     dataset: Loader[Dataset]
     derainer: Loader[Derainer]
     batch: int
+    on_clean: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,6 +158,8 @@ def restore_step(job: RestoreJob) -> Iterator[Outcome]:
         yield from (_failed(row, id, "restore", error) for id in job.step.ids)
         return
     traits = getattr(derainer, "traits", Traits())
+    if job.on_clean:
+        traits = replace(traits, reads="clean")
     batch = job.batch if traits.batchable and isinstance(derainer, BatchDerainer) else 1
 
     def restore(samples: Sequence[Sample]) -> Sequence[Image]:

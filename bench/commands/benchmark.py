@@ -53,6 +53,8 @@ def run(
 
         derainbench run my_suite.toml --derainers rain,path/to/mine.py:build,clean
 
+        derainbench run coco350 --coco ~/coco --derainers rain,prenet,clean,clean+prenet
+
         derainbench run --derainers rain,finished=folder:out/,onnx:net.onnx --derainers 'command:tool {input} {output}'
     """
     from bench import api
@@ -87,7 +89,7 @@ def run(
         )
     from bench import tables
 
-    names = [entry.name for entry in api.find_derainers(chosen.derainers)]
+    names = api.row_names(chosen)
     for dataset in chosen.datasets:
         if any(record.dataset == dataset for record in result.records):
             print_table(tables.wide(result.records, dataset, names), f"{chosen.title or chosen.name} - {dataset}")
@@ -103,6 +105,7 @@ def table(
     layout: Annotated[Literal["wide", "long"], typer.Option(help="Wide: one row a derainer.")] = "wide",
     dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
     all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
+    into: Annotated[Path | None, typer.Option(help="Markdown file whose '<!-- table: DATASET -->' it follows.")] = None,
 ) -> None:
     """Print the tables of a finished run.
 
@@ -113,6 +116,8 @@ def table(
         derainbench table run1 --format latex > table.tex
 
         derainbench table run1 --format csv --layout long
+
+        derainbench table results/runs/streets --into README.md
     """
     from bench import tables
 
@@ -126,7 +131,9 @@ def table(
     else:
         frames = [(d, tables.wide(records, d, every_metric=all_metrics)) for d in datasets if dataset in ("", d)]
     for title, frame in frames:
-        if format == "terminal":
+        if into:
+            tables.paste(into, title, frame)
+        elif format == "terminal":
             print_table(frame, title)
         else:
             sys.stdout.write(tables.render(frame, format))

@@ -42,7 +42,7 @@ def derain(
     from bench.progress import Bars
 
     pairs = plan_derain(input, output)
-    entry = api.find_derainers([name])[0]
+    entry = api.find_derainer(name)
     derainer = api.build_derainer(entry, options_of(device, weights_dir, offline))
     with Bars(error_console) as bars:
         bars.begin("restore", len(pairs), 0)

@@ -387,3 +387,13 @@ def test_the_process_environment_is_left_alone(run: Run) -> None:
     before = dict(os.environ)
     run()
     assert dict(os.environ) == before
+
+
+def test_restoring_the_clean_image_is_a_row_of_its_own(run: Run, suite: Suite, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(INVERT)
+    mine = f"{tmp_path / 'mine.py'}:build"
+    run("out", with_rows(suite, "rain", mine, "clean", f"clean+{mine}"))
+    restored = tmp_path / "out/restored/photos"
+    for name, source in (("mine", "rainy"), ("clean+mine", "clean")):
+        expected = 255 - read_image(tmp_path / f"out/data/photos/{source}/c.png")
+        assert np.array_equal(read_image(restored / name / "c.png"), expected)

@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.contract import Failure, ImageMeasure, Record
@@ -12,7 +13,7 @@ from bench.errors import UserError
 from bench.plan import Row
 from bench.runner import RunResult
 from bench.summary import PerImage
-from bench.tables import long, read_records, render, wide, write_results
+from bench.tables import long, paste, read_records, render, wide, write_results
 
 
 def record(derainer: str, metric: str, value: float, unit: str = "", images: int = 4, dataset: str = "d") -> Record:
@@ -158,3 +159,15 @@ def test_a_damaged_file_of_records_is_said_so(content: bytes, message: str, tmp_
     (tmp_path / "records.csv").write_bytes(content.replace(b"HEAD", head))
     with pytest.raises(UserError, match=message):
         read_records(tmp_path)
+
+
+def test_a_table_is_pasted_below_its_marker_in_place_of_the_last(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text("before\n\n<!-- table: photos -->\n\nafter | here\n")
+    paste(path, "photos", pd.DataFrame({"derainer": ["rain"], "AP (%)": ["1.00"]}))
+    first = path.read_text()
+    paste(path, "photos", pd.DataFrame({"derainer": ["rain"], "AP (%)": ["2.00"]}))
+    assert path.read_text() == first.replace("1.00", "2.00")
+    assert path.read_text().endswith("|\n\nafter | here\n")
+    with pytest.raises(UserError, match="<!-- table: other -->"):
+        paste(path, "other", pd.DataFrame())
