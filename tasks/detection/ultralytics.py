@@ -129,7 +129,7 @@ class UltralyticsSource:
         path = self.checkpoint.locate(options)
         check_trust(path, self.checkpoint, self.trust)
         torch_for(options, "a model of ultralytics")
-        yolo = _import_yolo()
+        yolo = import_yolo()
         _check_runtime(path)
         pickled = path.suffix == ".pt"
         try:
@@ -231,7 +231,12 @@ def _detections(result: Any, masked: bool) -> Detections:  # noqa: ANN401  ultra
     )
 
 
-def _import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
+def import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
+    """Import ``ultralytics.YOLO``, kept from installing packages and from reporting its use.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
     # It would otherwise install packages by itself and report each use to its makers.
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_VERBOSE", "false")

@@ -7,9 +7,12 @@ from types import MappingProxyType
 
 from tasks.semantic.refinenet_files import find_refinenet
 from tasks.semantic.segmenter import NetworkSource
+from tasks.semantic.settings import SemanticSettings
 from tasks.semantic.smp import find_smp
+from tasks.semantic.ultralytics import find_ultralytics
 
-BACKENDS: Mapping[str, Callable[[str], NetworkSource]] = MappingProxyType({
+BACKENDS: Mapping[str, Callable[[str, SemanticSettings], NetworkSource]] = MappingProxyType({
     "smp": find_smp,
     "refinenet": find_refinenet,
+    "ultralytics": find_ultralytics,
 })  # fmt: skip

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.checkpoints import load_state, read_checkpoint
-from bench.contract import Options
+from bench.contract import ClassSpace, Options
 from bench.errors import UserError
 from bench.files import sha256_of
 from tasks.devices import torch_for
-from tasks.semantic.segmenter import LoadedNetwork
+from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation
+from tasks.semantic.settings import SemanticSettings
 
 _SUFFIXES = (".pth", ".pt", ".tar", ".safetensors")
 
@@ -23,11 +24,15 @@ class RefineNetFile:
         label: Short name for tables.
         digest: SHA-256 of the file.
         file: Where it lies.
+        space: Unknown: the file does not say what its outputs mean.
+        normalisation: ImageNet's.
     """
 
     label: str
     digest: str
     file: Path
+    space: ClassSpace | None = None
+    normalisation: Normalisation = IMAGENET
 
     def load(self, options: Options) -> LoadedNetwork:
         """Build the network that the file's keys describe and load them strictly.
@@ -53,7 +58,7 @@ class RefineNetFile:
         return LoadedNetwork(network.eval().to(options.device), len(bias))
 
 
-def find_refinenet(text: str) -> RefineNetFile:
+def find_refinenet(text: str, settings: SemanticSettings) -> RefineNetFile:
     """Resolve a file.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bench.contract import UNLABELLED, Image, LabelMap, Options, Sample
+from bench.contract import UNLABELLED, ClassSpace, Image, LabelMap, Options, Sample
 from tasks.semantic.settings import Triple
 
 
@@ -25,18 +25,41 @@ class LoadedNetwork:
     outputs: int
 
 
+@dataclass(frozen=True)
+class Normalisation:
+    """What is done to RGB values in [0, 1] before they enter a network.
+
+    Attributes:
+        mean: Subtracted from each channel.
+        deviation: By which each channel is then divided.
+    """
+
+    mean: Triple
+    deviation: Triple
+
+
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+NO_NORMALISATION = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
 class NetworkSource(Protocol):
     """A network before it is loaded.
 
     Attributes:
         label: Short name for tables.
         digest: Digest of its weights and architecture.
+        space: Classes of its outputs, or None if they are not known before it is loaded.
+        normalisation: What it was trained with, unless the user says otherwise.
     """
 
     @property
     def label(self) -> str: ...  # noqa: D102
     @property
     def digest(self) -> str: ...  # noqa: D102
+    @property
+    def space(self) -> ClassSpace | None: ...  # noqa: D102
+    @property
+    def normalisation(self) -> Normalisation: ...  # noqa: D102
 
     def load(self, options: Options, /) -> LoadedNetwork:
         """Load it. Raises UserError when it cannot be had."""
@@ -48,13 +71,11 @@ class Preparation:
     """How an image becomes a network's input.
 
     Attributes:
-        mean: Per RGB channel, of values in [0, 1].
-        deviation: Per RGB channel.
+        normalisation: Of RGB values in [0, 1].
         multiple_of: Sides are padded with zeros to a multiple of this, after normalisation.
     """
 
-    mean: Triple
-    deviation: Triple
+    normalisation: Normalisation
     multiple_of: int
 
 
@@ -105,6 +126,6 @@ def _input(image: Image, preparation: Preparation) -> Any:  # noqa: ANN401  a te
     import torch
 
     pixels = torch.from_numpy(image.astype(np.float32)).permute(2, 0, 1) / 255.0
-    mean = torch.tensor(preparation.mean).view(3, 1, 1)
-    deviation = torch.tensor(preparation.deviation).view(3, 1, 1)
+    mean = torch.tensor(preparation.normalisation.mean).view(3, 1, 1)
+    deviation = torch.tensor(preparation.normalisation.deviation).view(3, 1, 1)
     return (pixels - mean) / deviation

@@ -13,18 +13,22 @@ class SemanticSettings(Settings):
     """Parameters of the semantic segmentation task.
 
     Attributes:
-        model: ``smp:FOLDER``, ``smp:OWNER/NAME`` (a hub name) or ``refinenet:FILE``.
-        mean: Mean of each RGB channel of values in [0, 1], subtracted from the input.
-        deviation: Standard deviation of each channel, by which the input is divided.
+        model: ``smp:FOLDER``, ``smp:OWNER/NAME`` (a hub name), ``refinenet:FILE`` or ``ultralytics:NAME``.
+        trust_checkpoint: Load an ultralytics ``.pt`` file that is not published; such files run code.
+        mean: Mean of each RGB channel of values in [0, 1], subtracted from the input; None for what the backend
+            is usually trained with (ImageNet's for smp and refinenet).
+        deviation: Standard deviation of each channel, by which the input is divided; None as for ``mean``.
         multiple_of: Images are padded with zeros, below and on the right, to a multiple of this.
-        outputs: What the model's outputs mean: ``dataset`` (the dataset's classes in order) or a known label
-            space such as ``cityscapes``; its classes are mapped to the dataset's.
+        outputs: What the model's outputs mean: ``dataset`` (the dataset's classes in order), a known label space
+            such as ``cityscapes``, whose classes are mapped to the dataset's, or ``auto``: what published weights
+            are known for, else ``dataset``.
         classes: Names of the dataset's classes to score; empty for all that the model can see.
     """
 
     model: str
-    mean: Triple = (0.485, 0.456, 0.406)
-    deviation: Triple = (0.229, 0.224, 0.225)
+    trust_checkpoint: bool = False
+    mean: Triple | None = None
+    deviation: Triple | None = None
     multiple_of: int = Field(default=32, ge=1, le=256)
-    outputs: str = "dataset"
+    outputs: str = "auto"
     classes: tuple[str, ...] = ()

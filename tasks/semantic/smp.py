@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.checkpoints import load_state, read_checkpoint
-from bench.contract import Options
+from bench.contract import ClassSpace, Options
 from bench.errors import MissingExtraError, UserError
 from bench.files import sha256_of
 from tasks.devices import torch_for
-from tasks.semantic.segmenter import LoadedNetwork
+from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation
+from tasks.semantic.settings import SemanticSettings
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
@@ -27,12 +28,16 @@ class SmpCheckpoint:
         digest: Digest of the folder's files; for a hub name, the name itself.
         folder: The local folder, or None for a hub name.
         hub: The hub name, ``OWNER/NAME`` or ``OWNER/NAME@REVISION``; empty for a local folder.
+        space: Unknown: the folder does not say what its outputs mean.
+        normalisation: ImageNet's.
     """
 
     label: str
     digest: str
     folder: Path | None = None
     hub: str = ""
+    space: ClassSpace | None = None
+    normalisation: Normalisation = IMAGENET
 
     def load(self, options: Options) -> LoadedNetwork:
         """Build the network and load its weights strictly.
@@ -48,7 +53,7 @@ class SmpCheckpoint:
         return LoadedNetwork(network.eval().to(options.device), network.segmentation_head[0].out_channels)
 
 
-def find_smp(text: str) -> SmpCheckpoint:
+def find_smp(text: str, settings: SemanticSettings) -> SmpCheckpoint:
     """Resolve a folder or a hub name.
 
     Raises:

@@ -28,7 +28,7 @@ from tasks.scored import choose_scored
 from tasks.semantic.backends import BACKENDS
 from tasks.semantic.confusion import Scores, confusion_matrix, scores_of
 from tasks.semantic.resampling import resampled_scores
-from tasks.semantic.segmenter import NetworkSource, Preparation, Segmenter
+from tasks.semantic.segmenter import NetworkSource, Normalisation, Preparation, Segmenter
 from tasks.semantic.settings import SemanticSettings
 from tasks.settings import fingerprint, read_settings, split_model
 
@@ -87,7 +87,7 @@ class SemanticTask:
         """
         if self.space is None:
             raise UserError("task 'semantic': the dataset has no label maps")
-        model = space_of_model(self.settings.outputs, self.space)
+        model = space_of_model(self.settings.outputs, self.checkpoint, self.space)
         loaded = self.checkpoint.load(options)
         if loaded.outputs != len(model.ids):
             raise UserError(
@@ -95,8 +95,12 @@ class SemanticTask:
                 f"{self.settings.outputs!r} has {len(model.ids)} classes; set the parameter 'outputs' to the label "
                 "space that the network was trained on"
             )
-        preparation = Preparation(self.settings.mean, self.settings.deviation, self.settings.multiple_of)
+        preparation = Preparation(self._normalisation(), self.settings.multiple_of)
         return Segmenter(loaded.network, preparation, outputs_of(model, self.space), options.device)
+
+    def _normalisation(self) -> Normalisation:
+        usual = self.checkpoint.normalisation
+        return Normalisation(self.settings.mean or usual.mean, self.settings.deviation or usual.deviation)
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
         """MPA, mIoU, pixel accuracy and frequency-weighted IoU, then every class's IoU."""
@@ -141,27 +145,32 @@ def build(parameters: Parameters, classes: Classes) -> SemanticTask:
     """
     settings = read_settings(SemanticSettings, parameters, "semantic")
     model = split_model(settings.model, tuple(BACKENDS), "semantic")
-    checkpoint = BACKENDS[model.backend](model.checkpoint)
-    space = None if classes.labels is None else space_of_model(settings.outputs, classes.labels)
+    checkpoint = BACKENDS[model.backend](model.checkpoint, settings)
+    space = None if classes.labels is None else space_of_model(settings.outputs, checkpoint, classes.labels)
     scored = choose_scored(classes.labels, space, settings.classes, "semantic")
     return SemanticTask(settings, checkpoint, classes.labels, scored)
 
 
-def space_of_model(outputs: str, dataset: ClassSpace) -> ClassSpace:
+def space_of_model(outputs: str, network: NetworkSource, dataset: ClassSpace) -> ClassSpace:
     """Classes of a network's outputs.
 
     Args:
-        outputs: ``dataset`` or the name of a known label space.
+        outputs: ``auto``, ``dataset`` or the name of a known label space.
+        network: The network, which may know its classes.
         dataset: The dataset's classes.
 
     Raises:
         UserError: No such label space.
     """
-    if outputs == "dataset":
+    if outputs == "auto" and network.space is not None:
+        return network.space
+    if outputs in ("auto", "dataset"):
         return ClassSpace("dataset", tuple(range(len(dataset.names))), dataset.names)
     known = known_spaces()
     if outputs not in known:
-        raise UserError(f"task 'semantic': parameter 'outputs': expected dataset, {', '.join(known)}, got {outputs!r}")
+        raise UserError(
+            f"task 'semantic': parameter 'outputs': expected auto, dataset, {', '.join(known)}, got {outputs!r}"
+        )
     return known[outputs]
 
 
