@@ -42,7 +42,7 @@ class TorchDerainer:
     ) -> None:
         self.traits = traits
         self._device = device_of(device)
-        self._network = network.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.network = network.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self._order = order
         self._range = value_range
 
@@ -86,7 +86,7 @@ class TorchDerainer:
         padded = pad_to_multiple(np.stack(rainy), self.traits.multiple_of)
         with torch.inference_mode(), exact_float32():
             x = to_tensor(padded, self._device, self._order, self._range)
-            y = self._network(x)[:, :, :height, :width]
+            y = self.network(x)[:, :, :height, :width]
             if not torch.isfinite(y).all():
                 raise ImageError("the network's output holds NaN or infinite values")
             return list(to_images(y, self._order, self._range, rounded=self.traits.quantisation == "round"))

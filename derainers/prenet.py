@@ -28,25 +28,31 @@ class PReNet(nn.Module):
 
     Args:
         stages: How often the same weights are applied.
+        memory: False is PRN: no ConvLSTM, nothing is remembered between the stages but the estimate.
+        shared: True is the recursive variant "_r": one residual branch, applied five times.
     """
 
-    def __init__(self, stages: int = STAGES) -> None:
+    def __init__(self, stages: int = STAGES, memory: bool = True, shared: bool = False) -> None:
         super().__init__()
-        self.stages = stages
+        self.memory, self.shared, self.stages = memory, shared, stages
         self.conv0 = nn.Sequential(conv3x3(6, CHANNELS), nn.ReLU())
-        self.conv_i = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
-        self.conv_f = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
-        self.conv_g = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Tanh())
-        self.conv_o = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
+        if memory:
+            self.conv_i = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
+            self.conv_f = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
+            self.conv_g = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Tanh())
+            self.conv_o = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
         self.res_conv1 = residual_branch()
-        self.res_conv2 = residual_branch()
-        self.res_conv3 = residual_branch()
-        self.res_conv4 = residual_branch()
-        self.res_conv5 = residual_branch()
+        if not shared:
+            self.res_conv2 = residual_branch()
+            self.res_conv3 = residual_branch()
+            self.res_conv4 = residual_branch()
+            self.res_conv5 = residual_branch()
         self.conv = nn.Sequential(conv3x3(CHANNELS, 3))
 
     def residual_branches(self) -> tuple[nn.Sequential, ...]:
         """The five residual branches in the order in which they are applied."""
+        if self.shared:
+            return (self.res_conv1,) * 5
         return (self.res_conv1, self.res_conv2, self.res_conv3, self.res_conv4, self.res_conv5)
 
     def forward(self, rainy: Tensor) -> Tensor:
@@ -58,11 +64,11 @@ class PReNet(nn.Module):
         hidden = cell = rainy.new_zeros(rainy.shape[0], CHANNELS, *rainy.shape[2:])
         estimate, found = rainy, []
         for _ in range(self.stages):
-            features = self.conv0(torch.cat([rainy, estimate], dim=1))
-            both = torch.cat([features, hidden], dim=1)
-            cell = self.conv_f(both) * cell + self.conv_i(both) * self.conv_g(both)
-            hidden = self.conv_o(both) * torch.tanh(cell)
-            x = hidden
+            x = self.conv0(torch.cat([rainy, estimate], dim=1))
+            if self.memory:
+                both = torch.cat([x, hidden], dim=1)
+                cell = self.conv_f(both) * cell + self.conv_i(both) * self.conv_g(both)
+                x = hidden = self.conv_o(both) * torch.tanh(cell)
             for branch in self.residual_branches():
                 x = torch.relu(branch(x) + x)
             estimate = self.conv(x) + rainy
@@ -80,19 +86,27 @@ def residual_branch() -> nn.Sequential:
     return nn.Sequential(conv3x3(CHANNELS, CHANNELS), nn.ReLU(), conv3x3(CHANNELS, CHANNELS), nn.ReLU())
 
 
-def restorer(name: str, options: Options, quantisation: Literal["trunc", "round"] = "trunc") -> TorchDerainer:
+def restorer(
+    name: str,
+    options: Options,
+    quantisation: Literal["trunc", "round"] = "trunc",
+    memory: bool = True,
+    shared: bool = False,
+) -> TorchDerainer:
     """A PReNet with published weights.
 
     Args:
-        name: Which weights: a PReNet row of ``weights.csv``.
+        name: Which weights: a row of ``weights.csv``.
         options: Device, threads, and where weights are.
         quantisation: ``trunc`` as in the official test code, or ``round`` (about 0.04 dB better on Rain100H).
+        memory: As in :class:`PReNet`; has to fit the weights.
+        shared: As in :class:`PReNet`; has to fit the weights.
 
     Raises:
         UserError: The weights cannot be had.
     """
     torch_device_ready(options)
-    network = PReNet()
+    network = PReNet(memory=memory, shared=shared)
     load_official(network, name, options)
     traits = Traits(tileable=True, quantisation=quantisation)
     return TorchDerainer(LeanPReNet(network), traits, options.device)
@@ -111,3 +125,23 @@ def prenet_rain100h(options: Options) -> TorchDerainer:
 def prenet_rain100l(options: Options) -> TorchDerainer:
     """PReNet trained on Rain100L: light streaks of one direction."""
     return restorer("prenet-rain100l", options)
+
+
+def prenet_r(options: Options) -> TorchDerainer:
+    """PReNet with one residual branch applied five times, trained on Rain1400."""
+    return restorer("prenet-r", options, shared=True)
+
+
+def prenet_r_rain100h(options: Options) -> TorchDerainer:
+    """PReNet with one residual branch applied five times, trained on Rain100H."""
+    return restorer("prenet-r-rain100h", options, shared=True)
+
+
+def prn_rain100h(options: Options) -> TorchDerainer:
+    """PRN, which is PReNet without memory, trained on Rain100H."""
+    return restorer("prn-rain100h", options, memory=False)
+
+
+def prn_r_rain100h(options: Options) -> TorchDerainer:
+    """PRN with one residual branch applied five times, trained on Rain100H: 21,123 parameters."""
+    return restorer("prn-r-rain100h", options, memory=False, shared=True)

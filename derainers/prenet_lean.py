@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -30,8 +31,8 @@ class LeanPReNet(nn.Module):
         super().__init__()
         self.stages = network.stages
         self.first = _convolution(network.conv0)
-        self.gates = _fused_gates(network)
-        self.first_gates = _gates_without_state(self.gates)
+        self.gates = _fused_gates(network) if network.memory else None
+        self.first_gates = _gates_without_state(self.gates) if self.gates is not None else None
         branches = network.residual_branches()
         self.inner = nn.ModuleList(_convolution(branch) for branch in branches)
         self.outer = nn.ModuleList(_convolution(branch, 2) for branch in branches)
@@ -41,32 +42,40 @@ class LeanPReNet(nn.Module):
         """Map (N, 3, H, W) in [0, 1] to the last stage's estimate of the clean image."""
         pair = torch.cat([rainy, rainy], dim=1).contiguous(memory_format=torch.channels_last)
         estimate = pair[:, 3:]
+        remember = self._remembering(pair)
+        for _ in range(self.stages):
+            torch.add(self.last(self._residual(remember(self.first(pair)))), rainy, out=estimate)
+        return estimate
+
+    def _remembering(self, pair: Tensor) -> Callable[[Tensor], Tensor]:
+        """The part between first convolution and residual branches, with the memory of one image inside."""
+        gates, first_gates = self.gates, self.first_gates
+        if gates is None or first_gates is None:
+            return functional.relu_
         state = self.first.out_channels
         both = _empty_like(pair, 2 * state)
         features, hidden = both[:, :state], both[:, state:]
         cell: Tensor | None = None
-        for _ in range(self.stages):
-            torch.clamp_min(self.first(pair), 0, out=features)
-            cell, gate = self._next_cell(both, features, cell)
+
+        def remember(x: Tensor) -> Tensor:
+            nonlocal cell
+            torch.clamp_min(x, 0, out=features)
+            if cell is None:
+                z = first_gates(features.contiguous(memory_format=torch.channels_last)).tanh_()
+                z[:, : 2 * state].mul_(0.5).add_(0.5)
+                write, gate, news = z.split(state, dim=1)
+                cell = write * news
+            else:
+                z = gates(both).tanh_()
+                z[:, : 3 * state].mul_(0.5).add_(0.5)
+                keep, write, gate, news = z.split(state, dim=1)
+                cell.mul_(keep).addcmul_(write, news)
             torch.mul(gate, torch.tanh(cell), out=hidden)
-            torch.add(self.last(self._residual(hidden)), rainy, out=estimate)
-        return estimate
+            return hidden.contiguous(memory_format=torch.channels_last)
 
-    def _next_cell(self, both: Tensor, features: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
-        """The cell after this stage, and the output gate."""
-        state = features.shape[1]
-        if cell is None:
-            z = self.first_gates(features.contiguous(memory_format=torch.channels_last)).tanh_()
-            z[:, : 2 * state].mul_(0.5).add_(0.5)
-            write, gate, news = z.split(state, dim=1)
-            return write * news, gate
-        z = self.gates(both).tanh_()
-        z[:, : 3 * state].mul_(0.5).add_(0.5)
-        keep, write, gate, news = z.split(state, dim=1)
-        return cell.mul_(keep).addcmul_(write, news), gate
+        return remember
 
-    def _residual(self, hidden: Tensor) -> Tensor:
-        x = hidden.contiguous(memory_format=torch.channels_last)
+    def _residual(self, x: Tensor) -> Tensor:
         for index, (inner, outer) in enumerate(zip(self.inner, self.outer, strict=True)):
             x = functional.relu_(outer(functional.relu_(inner(x)))).add_(x)
             if index == 0:  # only the hidden state, which the first branch reads, can be negative

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from bench.contract import Options
+from bench.contract import Options, Traits
 from bench.images import read_image
 
 torch = pytest.importorskip("torch")
@@ -23,13 +23,20 @@ def seeded():
     return PReNet().eval()
 
 
-def test_it_has_the_published_number_of_parameters(seeded):
-    assert sum(parameter.numel() for parameter in seeded.parameters()) == 168_963
+VARIANTS = {(True, False): 168_963, (True, True): 94_979, (False, False): 95_107, (False, True): 21_123}
+"""Has it a memory, does it share its residual branch, and its published number of parameters."""
+
+
+@pytest.mark.parametrize(("variant", "parameters"), VARIANTS.items())
+def test_it_has_the_published_number_of_parameters(variant, parameters):
+    assert sum(parameter.numel() for parameter in PReNet(6, *variant).parameters()) == parameters
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 32, 48), (2, 3, 33, 21), (3, 3, 1, 5)])
-def test_the_lean_network_computes_the_same_function(seeded, shape):
-    x = torch.rand(shape)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_lean_network_computes_the_same_function(variant, shape):
+    torch.manual_seed(5)
+    seeded, x = PReNet(6, *variant), torch.rand(shape)
     with torch.inference_mode():
         # Random weights give small outputs of order 0.1; larger biases make the gates and ReLUs work.
         for parameter in seeded.parameters():
@@ -39,7 +46,7 @@ def test_the_lean_network_computes_the_same_function(seeded, shape):
 
 
 def test_a_batch_gives_the_bytes_of_single_images_with_any_number_of_threads(seeded, image_of):
-    derainer = TorchDerainer(LeanPReNet(seeded), restorer_traits())
+    derainer = TorchDerainer(LeanPReNet(seeded), Traits(tileable=True, quantisation="trunc"))
     images = [image_of(61, 67, seed) for seed in range(5)]
     threads = torch.get_num_threads()
     results = []
@@ -65,12 +72,6 @@ def test_floats_too_do_not_depend_on_batch_and_threads(seeded):
             assert torch.equal(lean(x), alone)
     finally:
         torch.set_num_threads(threads)
-
-
-def restorer_traits():
-    from bench.contract import Traits
-
-    return Traits(tileable=True, quantisation="trunc")
 
 
 @pytest.mark.shared
