@@ -180,11 +180,14 @@ def _bloom(surface: Surface, view: View) -> Floats:
     strength = np.maximum(surface.glow[1::2, 1::2] - np.float32(0.55), 0)
     strength[view.faces[1::2, 1::2] == SKY] = 0
     bright: Floats = (surface.colour[:, 1::2, 1::2] * strength).astype(np.float32)
-    size = max(3, bright.shape[1] // 24)
-    for _ in range(2):
-        bright = scipy.ndimage.uniform_filter(bright, (0, size, size), mode="constant")
-    halos: Floats = bright * np.float32(2.5)
-    return halos
+    height, width = strength.shape
+    even = np.pad(bright, ((0, 0), (0, height % 2), (0, width % 2)))
+    coarse: Floats = (even[:, ::2, ::2] + even[:, 1::2, ::2]) + (even[:, ::2, 1::2] + even[:, 1::2, 1::2])
+    size = max(3, height // 48)
+    for _ in range(3):
+        coarse = scipy.ndimage.uniform_filter(coarse, (0, size, size), mode="constant")
+    halos: Floats = np.repeat(np.repeat(coarse * np.float32(1.1), 2, axis=1), 2, axis=2)
+    return halos[:, :height, :width]
 
 
 def develop(picture: Floats, light: Light, dice: Dice) -> Image:

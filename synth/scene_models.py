@@ -54,8 +54,11 @@ class Model:
             mirrored: Left and right exchanged.
         """
         right, ahead = turn
-        across, up, along = np.moveaxis(self.corners * (-scale if mirrored else scale, scale, scale), -1, 0)
-        return np.stack([x + across * ahead + along * right, up, z - across * right + along * ahead], axis=-1)
+        placed: FloatArray = self.corners * scale
+        across, along = placed[..., 0] * (-1 if mirrored else 1), placed[..., 2].copy()
+        placed[..., 0] = x + across * ahead + along * right
+        placed[..., 2] = z - across * right + along * ahead
+        return placed
 
 
 @dataclass
@@ -143,7 +146,7 @@ class Mesh:
     corners: list[FloatArray] = field(default_factory=list)
     colours: list[Floats] = field(default_factory=list)
     glows: list[Floats] = field(default_factory=list)
-    numbers: list[IntArray] = field(default_factory=list)
+    numbers: list[tuple[int, int, int, int]] = field(default_factory=list)
 
     def add(
         self,
@@ -171,11 +174,11 @@ class Mesh:
         self.corners.append(corners)
         self.colours.append(colours)
         self.glows.append(np.zeros(count, np.float32) if glows is None else glows)
-        self.numbers.append(np.tile(np.array([label, instance, surface, sunlit], np.int64), (count, 1)))
+        self.numbers.append((label, instance, surface, sunlit))
 
     def finished(self) -> Faces:
         """Everything added so far as arrays."""
-        numbers = np.concatenate(self.numbers)
+        numbers = np.repeat(np.array(self.numbers, np.int64), [len(corners) for corners in self.corners], axis=0)
         return Faces(
             np.concatenate(self.corners),
             np.concatenate(self.colours),
