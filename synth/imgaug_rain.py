@@ -6,6 +6,7 @@ Its bytes follow from the key and the versions of imgaug, OpenCV and NumPy; they
 from __future__ import annotations
 
 import hashlib
+import importlib
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 
@@ -50,8 +51,8 @@ class ImgaugRenderer:
     @property
     def fingerprint(self) -> str:
         """Arguments and the versions of the libraries that draw."""
-        libraries = " ".join(f"{name} {version(name)}" for name in ("imgaug", "numpy"))
-        return f"imgaug 1 {libraries} {key_of(asdict(self))}"
+        opencv = importlib.import_module("cv2").__version__
+        return f"imgaug {version('imgaug')} numpy {version('numpy')} opencv {opencv} {key_of(asdict(self))}"
 
     def __call__(self, image: Image, /, key: str, severity: float = 1.0, depth: FloatArray | None = None) -> Rain:
         """Rain on one image; see :class:`synth.rain.Renderer`.

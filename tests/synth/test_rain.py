@@ -1,6 +1,7 @@
 """The renderer: the same bytes everywhere, invertible layers, and rain that behaves like rain."""
 
 import hashlib
+import importlib
 import io
 import os
 import pickle
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from bench.errors import ImageError, UserError
@@ -78,9 +81,8 @@ def test_bytes_do_not_depend_on_the_processors_vector_units():
 
 
 def _dispatchable():
-    from numpy._core import _multiarray_umath
-
-    return set(_multiarray_umath.__cpu_dispatch__)
+    core = "numpy._core" if np.__version__ >= "2" else "numpy.core"
+    return set(importlib.import_module(f"{core}._multiarray_umath").__cpu_dispatch__)
 
 
 def _digest_of(task):
@@ -259,3 +261,36 @@ def test_jpeg_round_trip_is_what_pillow_makes():
     Image.fromarray(plain).save(file, "JPEG", quality=60, subsampling=2)
     assert np.array_equal(packed, np.asarray(Image.open(file)))
     assert not np.array_equal(packed, plain)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    severity=st.floats(0, 3),
+    changes=st.fixed_dictionaries(
+        {
+            "brightness": st.floats(0, 100),
+            "veil": st.floats(0, 100),
+            "width": st.floats(0.0001, 0.1),
+            "length": st.floats(0.001, 2),
+            "angle": st.floats(-45, 45),
+            "closeness_min": st.floats(0.02, 0.9),
+            "occlusion": st.floats(0, 1),
+            "light": st.sampled_from(["auto", "day", "dusk", "night"]),
+            "space": st.sampled_from(["srgb", "linear"]),
+            "lens_drops": st.floats(0, 20),
+        }
+    ),
+)
+def test_every_allowed_rain_is_drawn(size, severity, changes):
+    image = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    rain = render(image, preset("bdd350_y").with_changes(changes), "any", severity)
+    assert rain.rainy.shape == image.shape
+    assert rain.rainy.dtype == np.uint8
+    layers = rain.layers
+    assert 0 <= layers.opacity.min() <= layers.opacity.max() < 1
+    assert 0 <= layers.transmission.min() <= layers.transmission.max() <= 1
+    # Between the photograph and what is put over it: nothing wraps around.
+    if changes["occlusion"] == 1 and changes["lens_drops"] == 0:
+        top = max(image.max(), layers.light.max() * 255, layers.air.max() * 255) + 2
+        assert rain.rainy.max() <= top

@@ -4,11 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from synth.presets import preset
-from synth.rain_grid import blur, enlarge, grid_shape, shrink
-from synth.rain_random import draw, triangular, uniforms
+from synth.rain_random import draw
 from synth.rain_streaks import UNIT, opacity_table, scale_of, splat, streaks_of
 
 
@@ -77,34 +75,3 @@ def test_opacity_rises_to_its_bound():
     assert table[-1] < 0.8
     assert table[UNIT] == pytest.approx(0.8 * (1 - math.exp(-1 / 0.8)), abs=1e-4)
     assert not opacity_table(0.0, 0.8).any()
-
-
-def test_uniforms_are_uniform_and_a_prefix_of_more():
-    u = uniforms("key", "tag", 20000)
-    assert np.array_equal(u[:100], uniforms("key", "tag", 100))
-    assert np.abs(np.histogram(u, 20, (0, 1))[0] / 1000 - 1).max() < 0.12
-    assert abs(np.corrcoef(u, uniforms("key", "other", 20000))[0, 1]) < 0.03
-    t = triangular(u)
-    assert -1 <= t.min() < -0.97
-    assert 0.97 < t.max() < 1
-    assert t.var() == pytest.approx(1 / 6, rel=0.03)
-    # First number of PCG64 seeded with the first 16 bytes of SHA-256("key|tag"), recorded with NumPy 2.4.
-    assert u[0] == 0.12197950126542945
-
-
-def test_small_grids_match_scipy():
-    rng = np.random.default_rng(0)
-    grid = rng.integers(0, 65537, (30, 40, 3)) / 65536
-    expected = ndimage.gaussian_filter(grid, (2.5, 2.5, 0), mode="nearest", truncate=3.2)
-    np.testing.assert_allclose(blur(grid, 2.5), expected, atol=2e-3)
-    size = (480, 640)
-    assert grid_shape(size) == (30, 40)
-    large = enlarge(grid[..., 0], size)
-    expected = ndimage.zoom(grid[..., 0], 16, order=1, mode="nearest", grid_mode=True)
-    np.testing.assert_allclose(large, expected, atol=1e-4)
-
-
-def test_shrink_takes_means():
-    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
-    expected = image[::2, ::2].reshape(4, 8, 6, 8, 3).mean(axis=(1, 3)) / 255
-    np.testing.assert_allclose(shrink(image), expected, atol=1e-5)
