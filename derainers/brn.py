@@ -20,6 +20,8 @@ from derainers.table import weights_paths
 STAGES = 8
 RAIN_RESIDUALS = 3
 IMAGE_RESIDUALS = 5
+REACH = STAGES * (3 * 2 + 2 * (RAIN_RESIDUALS + IMAGE_RESIDUALS))
+"""3x3 convolutions between a pixel and the farthest that it depends on."""
 GATES = "fiog"  # forget, input, output, candidate: the order of the fused convolution
 
 State = tuple[Tensor, Tensor]
@@ -112,7 +114,7 @@ def restorer(name: str, options: Options) -> TorchDerainer:
     network = BRN()
     (path,) = weights_paths(name, options)
     load_state(network, state_from_official(read_checkpoint(path), str(path)), str(path))
-    return TorchDerainer(network, Traits(tileable=True, quantisation="trunc"), options.device)
+    return TorchDerainer(network, Traits(tileable=True, quantisation="trunc"), options.device, reach=REACH)
 
 
 def brn(options: Options) -> TorchDerainer:

@@ -30,6 +30,8 @@ class TorchDerainer:
         device: ``cpu``, ``cuda``, ...
         order: Channel order that the network was trained with.
         value_range: Values of black and white in the network's input and output.
+        reach: How many pixels away a pixel's result can still depend on others; 0 if on all. An image that does
+            not fit into memory is restored in parts that overlap by this much, which changes nothing.
     """
 
     def __init__(
@@ -39,8 +41,10 @@ class TorchDerainer:
         device: str = "cpu",
         order: Literal["rgb", "bgr"] = "rgb",
         value_range: ValueRange = (0.0, 1.0),
+        reach: int = 0,
     ) -> None:
         self.traits = traits
+        self._reach = reach
         self._device = device_of(device)
         self.network = network.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
         self._order = order
@@ -74,12 +78,26 @@ class TorchDerainer:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
         if len(rainy) == 1:
-            height, width = rainy[0].shape[:2]
+            return [self._restore_in_parts(rainy[0])]
+        half = len(rainy) // 2
+        return self._restore(rainy[:half]) + self._restore(rainy[half:])
+
+    def _restore_in_parts(self, rainy: Image) -> Image:
+        """Restore the two halves of the longer side, each with as much of the other as it depends on."""
+        height, width = rainy.shape[:2]
+        axis = 0 if height >= width else 1
+        middle = rainy.shape[axis] // 2
+        if not (self.traits.tileable and 0 < self._reach < middle):
             raise ImageError(
                 f"{width}x{height} pixels do not fit into the memory of {self._device}; use smaller images"
             )
-        half = len(rainy) // 2
-        return self._restore(rainy[:half]) + self._restore(rainy[half:])
+        first, second = (
+            np.split(rainy, [middle + self._reach], axis)[0],
+            np.split(rainy, [middle - self._reach], axis)[1],
+        )
+        done_first, done_second = self._restore([first])[0], self._restore([second])[0]
+        parts = (np.split(done_first, [middle], axis)[0], np.split(done_second, [self._reach], axis)[1])
+        return np.concatenate(parts, axis=axis)
 
     def _run(self, rainy: Sequence[Image]) -> list[Image]:
         height, width = rainy[0].shape[:2]

@@ -19,6 +19,8 @@ from derainers.table import load_official
 
 CHANNELS = 32
 STAGES = 6
+REACH = STAGES * (1 + 1 + 10 + 1)
+"""3x3 convolutions between a pixel and the farthest that it depends on: entry, gates, residuals, exit."""
 
 
 class PReNet(nn.Module):
@@ -109,7 +111,7 @@ def restorer(
     network = PReNet(memory=memory, shared=shared)
     load_official(network, name, options)
     traits = Traits(tileable=True, quantisation=quantisation)
-    return TorchDerainer(LeanPReNet(network), traits, options.device)
+    return TorchDerainer(LeanPReNet(network), traits, options.device, reach=REACH)
 
 
 def prenet(options: Options) -> TorchDerainer:

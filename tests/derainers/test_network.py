@@ -84,6 +84,30 @@ def test_one_image_that_does_not_fit_is_an_image_error(image_of):
         TorchDerainer(Recorder(most=0), Traits())(image_of(8, 9, 0))
 
 
+class Blur(torch.nn.Module):
+    """Mean of 5x5 pixels that fits into memory only up to a number of pixels."""
+
+    def __init__(self, most: int):
+        super().__init__()
+        self.most, self.sizes = most, []
+
+    def forward(self, x):
+        self.sizes.append(x.shape[2] * x.shape[3])
+        if self.sizes[-1] > self.most:
+            raise RuntimeError("CUDA out of memory: cannot allocate memory")
+        return torch.nn.functional.avg_pool2d(x, 5, 1, 2)
+
+
+def test_an_image_that_does_not_fit_is_restored_in_overlapping_parts_with_the_same_bytes(image_of):
+    image, traits = image_of(97, 64, 3), Traits(tileable=True, quantisation="round")
+    whole, cramped = Blur(most=10**9), Blur(most=2000)
+    expected = TorchDerainer(whole, traits, reach=2)(image)
+    assert np.array_equal(TorchDerainer(cramped, traits, reach=2)(image), expected)
+    assert len(cramped.sizes) > 4
+    with pytest.raises(ImageError, match="64x97 pixels do not fit"):
+        TorchDerainer(cramped, Traits(quantisation="round"), reach=2)(image)
+
+
 def test_other_failures_are_not_mistaken_for_lack_of_memory(image_of):
     with pytest.raises(RuntimeError, match="shape"):
         TorchDerainer(Recorder(most=0, failure=RuntimeError("shape mismatch")), Traits())(image_of(8, 9, 0))

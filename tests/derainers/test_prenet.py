@@ -12,7 +12,7 @@ from bench.images import read_image
 torch = pytest.importorskip("torch")
 
 from derainers.network import TorchDerainer  # noqa: E402
-from derainers.prenet import PReNet, prenet_rain100h, restorer  # noqa: E402
+from derainers.prenet import REACH, PReNet, prenet_rain100h, restorer  # noqa: E402
 from derainers.prenet_lean import LeanPReNet  # noqa: E402
 from derainers.table import load_official  # noqa: E402
 
@@ -122,3 +122,19 @@ def ssim(a, b):
 
 def luma(image):
     return 16 + image @ np.array([65.481, 128.553, 24.966]) / 255
+
+
+def test_parts_that_overlap_by_its_reach_give_the_bytes_of_the_whole(seeded, image_of, monkeypatch):
+    image = image_of(400, 40, 4)
+    derainer = TorchDerainer(LeanPReNet(seeded), Traits(tileable=True, quantisation="trunc"), reach=REACH)
+    whole, run, heights = derainer(image), derainer._run, []
+
+    def cramped(rainy):
+        heights.append(rainy[0].shape[0])
+        if heights[-1] > 300:
+            raise MemoryError
+        return run(rainy)
+
+    monkeypatch.setattr(derainer, "_run", cramped)
+    assert np.array_equal(derainer(image), whole)
+    assert heights == [400, 200 + REACH, 200 + REACH]
