@@ -187,8 +187,13 @@ def look(camera: Camera, corners: FloatArray) -> View:
     count = spans.stops - spans.starts
     place = np.arange(int(count.sum()))
     begin = spans.starts - np.cumsum(count) + count
-    steps = np.repeat(a * _INVERSE_DEPTH_STEPS, count) * place
-    steps += np.repeat((a * begin + b * spans.rows + c) * _INVERSE_DEPTH_STEPS, count)
+    # Faces that are not quite flat, seen almost edge on, would reach beyond their corners: hold both ends back.
+    inverse = 1 / corners[shown][..., 2]
+    low, high = inverse.min(axis=1)[spans.polygons], inverse.max(axis=1)[spans.polygons]
+    first = np.clip(a * spans.starts + b * spans.rows + c, low, high)
+    slope = (np.clip(a * (spans.stops - 1) + b * spans.rows + c, low, high) - first) / np.maximum(count - 1, 1)
+    steps = np.repeat(slope * _INVERSE_DEPTH_STEPS, count) * place
+    steps += np.repeat((first + slope * (begin - spans.starts)) * _INVERSE_DEPTH_STEPS, count)
     keys = steps.astype(np.int64)
     keys <<= _FACE_BITS
     keys += np.repeat(shown[spans.polygons] + 2, count)

@@ -65,7 +65,7 @@ def line_with_trees(stage: Stage, side: int) -> None:
     if wide < 2.6 or dice.happens(0.45):
         return
     z, step = dice.between(5, 14), dice.between(8, 16)
-    while z < 110:
+    while z < 85:
         if not road.crossed_at(z, 3):
             _plant(stage, beside(stage, side, -wide + 0.8, z), z)
         z += step
@@ -78,7 +78,7 @@ def light_the_street(stage: Stage) -> None:
     warm: Colour = dice.pick(((1.0, 0.78, 0.45), (1.0, 0.66, 0.30), (0.86, 0.92, 1.0)))
     side = dice.pick((-1, 1))
     alternate = dice.happens(0.5)
-    while z < 120:
+    while z < 95:
         x = beside(stage, side, 0.5 - (road.pavement[0] if side < 0 else road.pavement[1]), z)
         if not road.crossed_at(z, 1) and stage.free(x, z, 0.3):
             post, head = lamp_post(height, -side * 1.6)

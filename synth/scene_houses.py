@@ -95,7 +95,7 @@ def _one(colour: Colour) -> Floats:
 def plots_along(road: Road, dice: Dice, side: int) -> list[Plot]:
     """Cut one side of the road into plots, from the camera to the distance; the crossing road stays free."""
     plots, z = [], 1.2
-    while z < 150:
+    while z < 115:
         width = dice.between(9, 20)
         far = z + width
         if road.junction is not None:
