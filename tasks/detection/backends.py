@@ -7,10 +7,14 @@ from types import MappingProxyType
 
 from tasks.detection import darknet, torchvision, ultralytics
 from tasks.detection.detector import DetectorSource
+from tasks.detection.detectron2 import find_detectron2
 from tasks.detection.settings import DetectionSettings
+from tasks.recorded import NAME, Recorded
 
 BACKENDS: Mapping[str, Callable[[str, DetectionSettings], DetectorSource]] = MappingProxyType({
     "ultralytics": ultralytics.find_detector,
     "darknet": darknet.find_detector,
     "torchvision": torchvision.find_detector,
+    "detectron2": lambda text, settings: find_detectron2(text, settings.nms_overlap, masks=False),
+    NAME: lambda label, settings: Recorded(label, settings.nms_overlap),
 })  # fmt: skip

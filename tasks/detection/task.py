@@ -28,6 +28,7 @@ from tasks.detection.detector import LEAST_SCORE, MOST_BOXES, DetectionJudge, De
 from tasks.detection.protocols import RULES
 from tasks.detection.settings import DetectionSettings
 from tasks.detection.summary import Scoring, class_names, resample_objects, summarise_objects
+from tasks.recorded import scoring_parameters
 from tasks.scored import check_covered, choose_scored
 from tasks.settings import fingerprint, read_settings, split_model
 
@@ -78,6 +79,12 @@ class DetectionTask:
             **self.source.facts,
             classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
         )
+
+    @property
+    def scoring(self) -> Parameters:
+        """Parameters by which the same is scored without the model."""
+        names = {} if self.space is None else dict(zip(self.space.ids, self.space.names, strict=True))
+        return scoring_parameters(self.settings, self.model, names, self.scored)
 
     def judge(self, options: Options) -> Judge:
         """Load the detector.

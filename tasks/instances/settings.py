@@ -13,11 +13,11 @@ class InstanceSettings(Settings):
 
     Attributes:
         model: ``torchvision:ARCHITECTURE`` with its published weights, ``torchvision:ARCHITECTURE@FILE``,
-            ``ultralytics:FILE`` or ``ultralytics:NAME``.
+            ``detectron2:CONFIGURATION@FILE``, ``ultralytics:FILE`` or ``ultralytics:NAME``.
         trust_checkpoint: Load an ultralytics ``.pt`` file that is not published; such files run code.
         image_size: Side to which ultralytics letterboxes images.
         nms_overlap: Non-maximum suppression drops boxes that overlap a better one of their class by more;
-            None for the backend's usual value (torchvision 0.5, ultralytics 0.7).
+            None for the backend's usual value (torchvision and detectron2 0.5, ultralytics 0.7).
         score: Least score of an object in precision, recall and IoU.
         overlap: Least mask IoU of a match in precision and recall.
         classes: Names of the dataset's classes to score; empty for all that the model can see.

@@ -26,6 +26,7 @@ from tasks.detection.detector import DetectionJudge, DetectorSource
 from tasks.detection.summary import Scoring, resample_objects, summarise_objects
 from tasks.instances.backends import BACKENDS
 from tasks.instances.settings import InstanceSettings
+from tasks.recorded import scoring_parameters
 from tasks.rle import mask_overlaps
 from tasks.scored import check_covered, choose_scored
 from tasks.settings import fingerprint, read_settings, split_model
@@ -76,6 +77,12 @@ class InstanceTask:
             **self.source.facts,
             classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
         )
+
+    @property
+    def scoring(self) -> Parameters:
+        """Parameters by which the same is scored without the model."""
+        names = {} if self.space is None else dict(zip(self.space.ids, self.space.names, strict=True))
+        return scoring_parameters(self.settings, self.model, names, self.scored)
 
     def judge(self, options: Options) -> Judge:
         """Load the network.
