@@ -31,6 +31,7 @@ DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
         "rescan-rainheavy": "derainers.rescan:rescan_rainheavy",
         "mprnet": "derainers.mprnet:mprnet",
         "restormer": "derainers.restormer:restormer",
+        "didmdn": "derainers.didmdn:didmdn",
         "umrl": "derainers.umrl:umrl",
         "semi": "derainers.semi:semi",
         "spanet": "derainers.spanet:spanet",

@@ -1,4 +1,4 @@
-"""The two blocks of which UMRL (and DIDMDN, from which it comes) are made."""
+"""The blocks of which DIDMDN and its descendant UMRL are made, and how both are run."""
 
 from __future__ import annotations
 
@@ -49,6 +49,24 @@ class Transition(nn.Module):
         if self.resize == "down":
             return functional.avg_pool2d(y, 2)
         return functional.interpolate(y, scale_factor=2, mode="nearest") if self.resize == "up" else y
+
+
+class Stretched(nn.Module):
+    """Stretches every image to the network's whole range, as the official test code does.
+
+    This undoes the low contrast of the network's output, and changes colours where that was right.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, rainy: Tensor) -> Tensor:
+        """Map (1, 3, H, W) so that the darkest value is -1 and the brightest 1."""
+        y = self.network(rainy)
+        low, high = y.amin(dim=(1, 2, 3), keepdim=True), y.amax(dim=(1, 2, 3), keepdim=True)
+        stretched: Tensor = (y - low) / (high - low).clamp_min(1e-5) * 2 - 1
+        return stretched
 
 
 def normalise_with_the_image(network: nn.Module) -> nn.Module:

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+_UNPINNED = {
+    "mspfn": ("mspfn",),
+    "mprnet": ("mprnet",),
+    "restormer": ("restormer",),
+    "didmdn": ("didmdn-residual", "didmdn-density", "didmdn-derain"),
+}
+"""Derainers whose authors offer their files by web pages only, so that no digest is pinned: stems of the files."""
+
+
 @cache
 def weights_table() -> dict[str, tuple[WeightsFile, ...]]:
     """Derainer name to its files, from ``weights.csv``; a name without files is not in it."""
@@ -74,7 +83,9 @@ def find_imported(name: str, options: Options) -> Path | None:
     return None
 
 
-def load_imported(network: nn.Module, name: str, page: str, options: Options, part: str = "") -> None:
+def load_imported(
+    network: nn.Module, name: str, page: str, options: Options, part: str = "", unknown_allowed: bool = False
+) -> None:
     """Load a checkpoint of which no digest is known, because its authors offer it by a web page only.
 
     Args:
@@ -83,6 +94,7 @@ def load_imported(network: nn.Module, name: str, page: str, options: Options, pa
         page: Where a person gets it.
         options: Where to look for the file.
         part: Key of the checkpoint under which the tensors are, where they are not outermost.
+        unknown_allowed: True leaves out tensors that the network has no place for.
 
     Raises:
         UserError: There is no such file, it is hostile, or belongs to another network.
@@ -93,19 +105,33 @@ def load_imported(network: nn.Module, name: str, page: str, options: Options, pa
             f"the weights of {name} are not here. Get them from {page}, save them as {name}.pth "
             "and pass --weights-dir FOLDER"
         )
-    _load(network, path, part)
+    _load(network, path, part, unknown_allowed)
+
+
+def has_weights(name: str, options: Options) -> bool:
+    """Whether a derainer of ``weights_page_only`` could be built now."""
+    return all(find_imported(stem, options) for stem in _UNPINNED.get(name, ()))
+
+
+def weights_page_only(name: str) -> bool:
+    """Whether a person has to fetch this derainer's weights, which ``weights_of`` therefore does not list."""
+    return name in _UNPINNED
 
 
 def weights_key(name: str, options: Options) -> str:
-    """What identifies the weights that a derainer would load: digests of published or imported files."""
-    path = find_imported(name, options) if not weights_of(name) else None
-    return sha256_of(path) if path else weights_digest(weights_of(name))
+    """What identifies the weights that a derainer would load: digests of its published or imported files."""
+    paths = [find_imported(stem, options) for stem in _UNPINNED.get(name, ())]
+    return weights_digest(weights_of(name)) + "+".join(sha256_of(path) for path in paths if path)
 
 
-def _load(network: nn.Module, path: Path, part: str) -> None:
+def _load(network: nn.Module, path: Path, part: str, unknown_allowed: bool = False) -> None:
     from bench.checkpoints import load_state, read_checkpoint
 
     state = read_checkpoint(path)
     inner = state.get(part)
-    load_state(network, inner if isinstance(inner, dict) else state, str(path))
+    state = inner if isinstance(inner, dict) else state
+    if unknown_allowed:
+        known = network.state_dict()
+        state = {key: value for key, value in state.items() if key.removeprefix("module.") in known}
+    load_state(network, state, str(path))
     network.eval()

@@ -1,14 +1,36 @@
-"""Networks with the weights that ``derainbench train`` wrote."""
+"""Networks with the weights that ``derainbench train`` wrote: the user's own and those that come with DerainBench."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from bench.contract import Traits
-from derainers.network import TorchDerainer
+from bench.contract import Options, Traits
+from bench.errors import UserError
+from derainers.network import TorchDerainer, torch_device_ready
+from derainers.table import weights_paths
+from derainers.training.checkpoints import read_weights
+from derainers.training.networks import Trainee, network_of
 
-if TYPE_CHECKING:
-    from derainers.training.networks import Trainee
+
+def trained_file(file: str, options: Options) -> TorchDerainer:
+    """The derainer in a ``.safetensors`` file that names its network.
+
+    Raises:
+        UserError: The file is hostile or damaged, or was not written by ``derainbench train``.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    torch_device_ready(options)
+    try:
+        with safe_open(file, framework="pt") as opened:
+            name = (opened.metadata() or {}).get("network", "")
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file}: not a readable .safetensors file ({error})") from error
+    if not name:
+        raise UserError(f"{file}: does not say which network it belongs to; was it written by 'derainbench train'?")
+    trainee = network_of(name)
+    read_weights(Path(file), trainee)
+    return trained(trainee, options.device)
 
 
 def trained(trainee: Trainee, device: str = "cpu") -> TorchDerainer:
@@ -18,5 +40,16 @@ def trained(trainee: Trainee, device: str = "cpu") -> TorchDerainer:
         trainee: The network and the order and range of its values.
         device: ``cpu``, ``cuda``, ...
     """
+    network = trainee.fast(trainee.network) if trainee.fast else trainee.network
     traits = Traits(multiple_of=4, quantisation="round")
-    return TorchDerainer(trainee.network, traits, device, trainee.order, trainee.value_range)
+    return TorchDerainer(network, traits, device, trainee.order, trainee.value_range)
+
+
+def mspfn_light(options: Options) -> TorchDerainer:
+    """MSPFN* (M=5, N=1, width 32) with the weights that come with DerainBench."""
+    return _shipped("mspfn-light", options)
+
+
+def _shipped(name: str, options: Options) -> TorchDerainer:
+    (path,) = weights_paths(name, options)
+    return trained_file(str(path), options)

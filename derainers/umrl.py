@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.contract import Options, Traits
-from derainers.dense_blocks import DenseBlock, Resize, Transition, normalise_with_the_image
+from derainers.dense_blocks import DenseBlock, Resize, Stretched, Transition, normalise_with_the_image
 from derainers.network import TorchDerainer, steady_sigmoid, torch_device_ready
 from derainers.table import load_official
 
@@ -103,24 +103,6 @@ class Confidence(nn.Module):
         x = self.trans_block2(self.conv2(x))
         x = self.trans_block3(self.conv3(x))
         return steady_sigmoid(self.refine3(x))
-
-
-class Stretched(nn.Module):
-    """Stretches every image to the network's whole range, as the official test code does.
-
-    This undoes the low contrast of the network's output, and changes colours where that was right.
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, rainy: Tensor) -> Tensor:
-        """Map (1, 3, H, W) so that the darkest value is -1 and the brightest 1."""
-        y = self.network(rainy)
-        low, high = y.amin(dim=(1, 2, 3), keepdim=True), y.amax(dim=(1, 2, 3), keepdim=True)
-        stretched: Tensor = (y - low) / (high - low).clamp_min(1e-5) * 2 - 1
-        return stretched
 
 
 def _pair(

@@ -11,9 +11,13 @@ from derainers import DERAINERS
 
 torch = pytest.importorskip("torch")
 
-from derainers.check import check_derainer  # noqa: E402
+from derainers.check import check_derainer, trial_image  # noqa: E402
+from derainers.dense_blocks import normalise_with_the_image  # noqa: E402
+from derainers.didmdn import DIDMDN  # noqa: E402
+from derainers.didmdn_networks import DensityAwareDerain, RainDensity, RainResidual  # noqa: E402
 from derainers.mprnet import MPRNet  # noqa: E402
 from derainers.restormer import Restormer  # noqa: E402
+from derainers.table import has_weights, weights_key  # noqa: E402
 
 NETWORKS = {"mprnet": (MPRNet, "state_dict"), "restormer": (Restormer, "params")}
 
@@ -22,6 +26,8 @@ def seeded_state(network):
     """Weights as a function of their official names, with which the golden values were computed."""
     state = {}
     for name, tensor in network.state_dict().items():
+        if not tensor.is_floating_point() or "running" in name:
+            continue
         rng = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
         if tensor.ndim <= 1 or name.endswith("temperature"):
             value = 1 + 0.1 * rng.standard_normal(tensor.shape)
@@ -72,3 +78,50 @@ def test_without_weights_it_says_where_they_are(tmp_path, name, monkeypatch):
     monkeypatch.setattr("derainers.table.cache_dir", lambda: tmp_path)
     with pytest.raises(UserError, match=f"save them as {name}.pth"):
         DERAINERS.load(DERAINERS.find(name))(Options(offline=True))
+
+
+def uniform(seed, shape):
+    return torch.from_numpy(np.random.RandomState(seed).uniform(-1, 1, shape).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("network", "arguments", "pixel", "mean", "deviation"),
+    [
+        (RainResidual, (), [0.951251, 0.242718, 0.433735], 0.662098, 0.226558),
+        (DensityAwareDerain, (3,), [0.686812, 0.816420, 0.895862], 0.744530, 0.128656),
+    ],
+)
+def test_didmdn_gives_the_output_of_the_official_code(network, arguments, pixel, mean, deviation):
+    """Golden: the official networks (DID-MDN at 44bb9e8, made to run on a CPU) in training mode, weights seeded."""
+    network = normalise_with_the_image(network())
+    network.load_state_dict(seeded_state(network))
+    with torch.inference_mode():
+        y = network.eval()(uniform(7, (1, 3, 64, 96)), *arguments)
+    assert y[0, :, 10, 10].tolist() == pytest.approx(pixel, abs=2e-5)
+    assert [y.mean().item(), y.std().item()] == pytest.approx([mean, deviation], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_didmdn_classifies_as_the_official_code():
+    network = normalise_with_the_image(RainDensity())
+    network.load_state_dict(seeded_state(network))
+    with torch.inference_mode():
+        scores = network.eval()(uniform(8, (1, 3, 512, 512)))
+    assert scores[0].tolist() == pytest.approx([1.305500, 0.833839, 0.001420, 0.952337], abs=2e-5)
+
+
+@pytest.mark.slow
+def test_didmdn_is_built_of_three_files(tmp_path):
+    """The official files hold tensors that are never used."""
+    network = DIDMDN()
+    for part in ("residual", "density", "derain"):
+        state = {f"module.{key}": value for key, value in getattr(network, part).state_dict().items()}
+        torch.save(state | {"module.never_used": torch.zeros(3)}, tmp_path / f"didmdn-{part}.pth")
+    options = Options(weights_dirs=(tmp_path,), offline=True)
+    assert has_weights("didmdn", options)
+    assert len(weights_key("didmdn", options)) > 3 * 64
+    image = trial_image(50, 75)
+    derainer = DERAINERS.load(DERAINERS.find("didmdn"))(options)
+    assert derainer(image).shape == image.shape
+    with torch.inference_mode():
+        assert 1 <= derainer.network.network.density_of(uniform(1, (1, 3, 64, 64))) <= 4
