@@ -13,20 +13,25 @@ This module, :mod:`bench.data` and :mod:`bench.catalogue` wire the rooms togethe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bench.config import Suite, resolve_roots
-from bench.contract import Classes, Derainer, Judge, Options, Task
+from bench.contract import Classes, Derainer, Judge, Options, Record, Task
 from bench.data import BuilderLoader, recipe_of
 from bench.engines import engine_for
-from bench.errors import UserError
+from bench.errors import ImageError, UserError
 from bench.files import key_of
+from bench.keys import judged_key, restored_key
+from bench.plan import Row
 from bench.provenance import device_name, git_state, library_versions, machine
 from bench.registry import Entry
 from bench.runner import DatasetWork, DerainerWork, Outlook, Progress, Runner, RunResult, Silent, Workload
 from bench.store import RunStore
-from bench.tables import write_results
+from bench.summary import summarise_row
+from bench.tables import read_records, write_results
 from bench.uncertainty import write_intervals
+from bench.verification import RunCard, check_digests, compare_records, read_run_card, write_digests
 from bench.weights import locate_weights, weights_digest
 from bench.work import DatasetLoader, DerainerLoader, forget, kept_data
 from derainers import plugins
@@ -73,6 +78,7 @@ def run_suite(
     result = runner.run()
     write_results(out, result, [work.name for work in runner.work.derainers])
     write_intervals(out, result)
+    write_digests(out)
     return result
 
 
@@ -82,6 +88,25 @@ def foresee(
     """What :func:`run_suite` would do with the same arguments, without doing it."""
     runner = _runner(suite, out, roots or {}, options or Options(), 1, False, Silent(), fetch=False)
     return runner.outlook()
+
+
+def verify_run(out: Path) -> list[str]:
+    """Compare every file of a run with its digest, and every number with its evidence; needs no model.
+
+    Returns:
+        One line a fault; empty if the run can be believed.
+
+    Raises:
+        UserError: The folder holds no finished run.
+    """
+    store = RunStore(out)
+    faults = check_digests(out)
+    try:
+        card = read_run_card(store.read_card(), out)
+        faults += compare_records(read_records(out), _verified_records(store, card))
+    except (ImageError, UserError) as error:
+        faults.append(str(error))
+    return faults
 
 
 def find_derainer(spec: str) -> Entry:
@@ -220,14 +245,44 @@ def _task(name: str, suite: Suite, dataset: str, classes: Classes) -> tuple[Task
 def _card(suite: Suite, work: Workload, options: Options) -> dict[str, object]:
     return {
         "suite": suite.model_dump(mode="json"),
+        "datasets": {dataset.name: len(kept_data(dataset.builder).ids) for dataset in work.datasets},
         "derainers": {derainer.name: derainer.fingerprint for derainer in work.derainers},
         "tasks": {
-            f"{dataset.name}/{name}": {"model": task.model, "protocol": task.protocol, "fingerprint": task.fingerprint}
+            dataset.name: {name: _task_card(task, code) for name, (task, code) in dataset.tasks.items()}
             for dataset in work.datasets
-            for name, (task, _) in dataset.tasks.items()
         },
         "device": device_name(options.device),
         "machine": machine(),
         "libraries": library_versions(),
         "commit": git_state(),
     }
+
+
+def _task_card(task: Task, code_version: str) -> dict[str, object]:
+    return {
+        "model": task.model,
+        "protocol": task.protocol,
+        "scoring": dict(task.scoring),
+        "fingerprint": task.fingerprint,
+        "code": code_version,
+    }
+
+
+def _verified_records(store: RunStore, card: RunCard) -> list[Record]:
+    records: list[Record] = []
+    for name, tasks in card.tasks.items():
+        dataset = open_dataset(store.data_folder(name))
+        for task_name, noted in tasks.items():
+            build: Callable[..., Task] = TASKS.load(TASKS.find(task_name))
+            task = build(noted.scoring, dataset.classes)
+            for derainer, fingerprint in card.derainers.items():
+                row = Row(name, derainer, task_name)
+                keys = {
+                    id: judged_key(restored_key(fingerprint, dataset.digest(id)), noted.fingerprint, noted.code)
+                    for id in dataset.ids
+                }
+                ids = [id for id in dataset.ids if store.key(row, id) == keys[id]]
+                if ids:
+                    found, _ = summarise_row(store, row, task, dataset, ids, card.datasets[name])
+                    records += [replace(record, model=noted.model, protocol=noted.protocol) for record in found]
+    return records

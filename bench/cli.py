@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from bench.commands import about, benchmark, data, images
+from bench.commands import about, benchmark, data, images, training
 from bench.commands.console import INTERRUPTED, USER_ERROR, error_console
 from bench.errors import UserError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command(rich_help_panel="Benchmark")(benchmark.run)
 app.command(rich_help_panel="Benchmark")(benchmark.table)
 app.command(rich_help_panel="Benchmark")(benchmark.compare)
+app.command(rich_help_panel="Benchmark")(benchmark.verify)
 app.command(rich_help_panel="Data")(data.build)
 app.command(rich_help_panel="Data")(data.calibrate)
 app.command(rich_help_panel="Data")(data.sheet)
@@ -28,6 +29,7 @@ app.command(rich_help_panel="Data")(data.perf)
 app.command(rich_help_panel="Images")(images.derain)
 app.command(rich_help_panel="Images")(images.score)
 app.command("check-derainer", rich_help_panel="Images")(images.check_derainer)
+app.command(rich_help_panel="Training")(training.train)
 app.command("list", rich_help_panel="What there is")(about.list_)
 app.command(rich_help_panel="What there is")(about.doctor)
 

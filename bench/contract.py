@@ -291,6 +291,7 @@ class Task(Protocol):
         protocol: The scoring rules in one line, as shown in ``records.csv``.
         needs: Parts of a sample without which the task cannot run.
         fingerprint: Text that changes whenever the evidence could: model, weights digest, settings.
+        scoring: Parameters with which the factory makes a task that scores in the same way, without the model.
     """
 
     @property
@@ -303,6 +304,8 @@ class Task(Protocol):
     def needs(self) -> frozenset[Literal["clean", "boxes", "masks", "label_map"]]: ...
     @property
     def fingerprint(self) -> str: ...
+    @property
+    def scoring(self) -> Parameters: ...
 
     def judge(self, options: Options) -> Judge:
         """Load the model. Raises UserError when it cannot be had."""

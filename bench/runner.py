@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from bench.contract import Dataset, DatasetBuilder, Failure, FloatArray, Options, Record, Task
 from bench.engines import Engine
 from bench.errors import ImageError
-from bench.files import key_of
+from bench.keys import judged_key, restored_key
 from bench.plan import Plan, Row, plan
 from bench.store import RunStore
 from bench.summary import PerImage, resample_row, summarise_row
@@ -280,12 +280,12 @@ class Runner:
 
     def _restored_key(self, row: Row, dataset: Dataset, id: str) -> str:
         fingerprint = next(work.fingerprint for work in self.work.derainers if work.name == row.derainer)
-        return key_of("restored", fingerprint, dataset.digest(id))
+        return restored_key(fingerprint, dataset.digest(id))
 
     def _judged_key(self, row: Row, dataset: Dataset, id: str) -> str:
         tasks = next(work.tasks for work in self.work.datasets if work.name == row.dataset)
         task, code_version = tasks[row.task]
-        return key_of("judged", self._restored_key(row, dataset, id), task.fingerprint, code_version)
+        return judged_key(self._restored_key(row, dataset, id), task.fingerprint, code_version)
 
     def _is_restored(self, row: Row, datasets: Mapping[str, Dataset], id: str) -> bool:
         restored = Row(row.dataset, row.derainer)

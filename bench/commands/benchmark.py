@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from bench.commands.console import (
+    FAILED,
     Device,
     Offline,
     WeightsDirs,
@@ -162,3 +163,21 @@ def compare(
         shown = rows[["metric", first, second, "difference", "low", "high", "p_holm"]].round(3).astype(str)
         shown["images +/-"] = [f"{row.higher}/{row.lower}".strip("/") for row in rows.itertuples()]
         print_table(shown, f"{first} - {second} on {dataset}")
+
+
+def verify(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Can a run be believed? Every file against its digest, every number against its evidence, without any model.
+
+    Example:
+
+        derainbench verify run1
+    """
+    from bench import api
+
+    faults = api.verify_run(run)
+    for fault in faults:
+        out_console.print(fault, markup=False, highlight=False, soft_wrap=True)
+    if faults:
+        error_console.print(f"[red]{len(faults)} faults[/]")
+        raise typer.Exit(FAILED)
+    out_console.print("every file is as it was written, and every number follows from its evidence")

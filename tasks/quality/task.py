@@ -105,6 +105,11 @@ class QualityTask:
         files = {name: published_weights()[name][0].sha256 for name in wanted if name in NO_REFERENCE}
         return fingerprint(task=self.name, metrics=wanted, files=files)
 
+    @property
+    def scoring(self) -> Parameters:
+        """The metrics."""
+        return {"metrics": self.settings.metrics}
+
     def judge(self, options: Options) -> Judge:
         """Read what the metrics without reference need.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from tasks.recorded import NAME, Recorded
 from tasks.semantic.refinenet_files import find_refinenet
 from tasks.semantic.segmenter import NetworkSource
 from tasks.semantic.settings import SemanticSettings
@@ -15,4 +16,5 @@ BACKENDS: Mapping[str, Callable[[str, SemanticSettings], NetworkSource]] = Mappi
     "smp": find_smp,
     "refinenet": find_refinenet,
     "ultralytics": find_ultralytics,
+    NAME: lambda label, _: Recorded(label),
 })  # fmt: skip

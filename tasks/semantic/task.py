@@ -24,6 +24,7 @@ from bench.contract import (
 )
 from bench.errors import UserError
 from tasks.classes import known_spaces, map_classes
+from tasks.recorded import scoring_parameters
 from tasks.scored import choose_scored
 from tasks.semantic.backends import BACKENDS
 from tasks.semantic.confusion import Scores, confusion_matrix, scores_of
@@ -78,6 +79,12 @@ class SemanticTask:
             settings=self.settings.model_dump(exclude={"model", "classes"}),
             classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
         )
+
+    @property
+    def scoring(self) -> Parameters:
+        """Parameters by which the same is scored without the model."""
+        names = {} if self.space is None else dict(zip(self.space.ids, self.space.names, strict=True))
+        return scoring_parameters(self.settings, self.model, names, self.scored)
 
     def judge(self, options: Options) -> Judge:
         """Load the network.

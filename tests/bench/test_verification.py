@@ -1,0 +1,105 @@
+"""A run that was tampered with is found out, with neither models nor PyTorch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.api import run_suite, verify_run
+from bench.config import Suite
+from bench.errors import UserError
+
+
+@pytest.fixture
+def out(suite: Suite, photos: Path, tmp_path: Path) -> Path:
+    run_suite(suite.model_copy(update={"resamples": 50}), tmp_path / "out", roots={"photos": photos})
+    return tmp_path / "out"
+
+
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_an_untouched_run_passes_and_passes_again_when_it_is_moved(out: Path, tmp_path: Path) -> None:
+    assert verify_run(out) == []
+    out.rename(tmp_path / "elsewhere")
+    assert verify_run(tmp_path / "elsewhere") == []
+
+
+@pytest.mark.parametrize(
+    "name", ["evidence/photos/classical/quality/b.json", "records.csv", "per_image.csv", "card.json"]
+)
+def test_one_flipped_bit_is_found_and_its_file_named(name: str, out: Path) -> None:
+    content = bytearray((out / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (out / name).write_bytes(content)
+    assert any(fault.startswith(f"{name}: changed") for fault in verify_run(out))
+
+
+def test_numbers_are_compared_even_where_the_digests_were_forged(out: Path) -> None:
+    from bench.verification import write_digests
+
+    records = (out / "records.csv").read_text().splitlines()
+    line = next(line for line in records if ",classical,quality,,ssim_y," in line)
+    value = line.split(",")[5]
+    replace(out / "records.csv", value, "0.999000")
+    write_digests(out)
+    (fault,) = verify_run(out)
+    assert fault == f"photos classical quality ssim_y: records.csv says 0.999000, the evidence gives {value}"
+
+
+def test_missing_and_added_files_are_named(out: Path) -> None:
+    (out / "evidence/photos/rain/quality/a.json").unlink()
+    (out / "extra.txt").touch()
+    faults = verify_run(out)
+    assert "evidence/photos/rain/quality/a.json: absent" in faults
+    assert "extra.txt: not part of the run" in faults
+
+
+def test_a_damaged_card_is_a_fault_and_no_traceback(out: Path) -> None:
+    card = json.loads((out / "card.json").read_text())
+    del card["tasks"]["photos"]["quality"]["scoring"]
+    (out / "card.json").write_text(json.dumps(card))
+    assert any("tasks.photos.quality.scoring" in fault for fault in verify_run(out))
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"digests\.csv: no such file"):
+        verify_run(tmp_path)
+
+
+def test_no_model_library_is_needed(out: Path) -> None:
+    code = f"""
+import sys
+from importlib.abc import MetaPathFinder
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] in {{"torch", "torchvision", "ultralytics", "segmentation_models_pytorch"}}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+from pathlib import Path
+from bench.api import verify_run
+assert verify_run(Path({str(out)!r})) == []
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.shared
+def test_detections_and_label_maps_are_scored_again_without_their_models(
+    out: Path, shared: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("segmentation_models_pytorch")
+    from bench.config import load_suite, override
+
+    model = {"semantic": f"smp:{shared / 'models/semantic/camvid_fpn'}"}
+    suite = override(load_suite("camvid"), derainers=["rain", "clean"], models=model, count=2)
+    run_suite(suite, tmp_path / "camvid", roots={"camvid": shared / "data/camvid"})
+    assert verify_run(tmp_path / "camvid") == []
+    replace(tmp_path / "camvid/card.json", "recorded:camvid_fpn", "recorded:another")
+    assert verify_run(tmp_path / "camvid") == ["card.json: changed"]
