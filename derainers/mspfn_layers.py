@@ -8,6 +8,8 @@ from torch.nn import functional
 
 from derainers.network import steady_sigmoid
 
+AT_ONCE = 64  # hidden channels whose gates are in memory at the same time
+
 
 class Conv(nn.Module):
     """3x3 convolution without bias that keeps the size, and its PReLU.
@@ -90,11 +92,21 @@ class Memory(nn.Module):
 
     def __init__(self, channels_in: int, hidden: int) -> None:
         super().__init__()
+        self.hidden = hidden
         self.gates = nn.Conv2d(channels_in, 3 * hidden, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, in, H, W) to the hidden state (N, hidden, H, W)."""
-        write, candidate, output = self.gates(x).chunk(3, dim=1)
+        return torch.cat([self._some(x, first) for first in range(0, self.hidden, AT_ONCE)], dim=1)
+
+    def _some(self, x: Tensor, first: int) -> Tensor:
+        """A few hidden channels from their own gates: all gates of a large photograph would fill gigabytes."""
+        some = slice(first, min(first + AT_ONCE, self.hidden))
+        weight, bias = self.gates.weight, self.gates.bias
+        assert bias is not None  # noqa: S101  (made with one above)
+        kernels = weight.reshape(3, self.hidden, *weight.shape[1:])[:, some].flatten(0, 1)
+        z = functional.conv2d(x, kernels, bias.reshape(3, self.hidden)[:, some].flatten(), padding=1)
+        write, candidate, output = z.chunk(3, dim=1)
         return torch.tanh(steady_sigmoid(write) * torch.tanh(candidate)) * steady_sigmoid(output)
 
 
