@@ -6,10 +6,9 @@ With :mod:`bench.api`, :mod:`bench.data` and :mod:`bench.catalogue` it wires the
 from __future__ import annotations
 
 import difflib
-import platform
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,19 +16,29 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench import __version__
-from bench.contract import Image, Source
+from bench.api import quality_judge
+from bench.contract import Derainer, Photograph, Source
 from bench.errors import ImageError, UserError
-from derainers.training.crops import Pair, Stream
+from bench.files import sha256_of
+from bench.training_card import card_of, command_of, measured, place_of
+from derainers.trained import trained
+from derainers.training.checkpoints import Progress, read_weights, save_weights
+from derainers.training.crops import Pair
+from derainers.training.loop import Job, Machine, Report, train
+from derainers.training.networks import network_of
 from derainers.training.settings import Settings
 from synth import SOURCES
 from synth.build import open_renderer
 from synth.presets import preset
 from synth.rain import Renderer
 
-_KEPT_PHOTOGRAPHS = 1024  # decoded photographs kept in memory: about 0.5 MB each at 480x320
-HELD_OUT = 8
+__all__ = ["Machine", "Material", "Progress", "Report", "Training", "load_training", "train_derainer", "training_names"]
+
+HELD_OUT = 6
 """Photographs on which PSNR is measured while training."""
+HELD_OUT_RAIN = "coco350_y"
+"""Rain of the held-out photographs."""
+_KEPT_PHOTOGRAPHS = 1024  # decoded photographs kept in memory: about 0.5 MB each at 480x320
 
 
 class RainMixture(BaseModel):
@@ -57,9 +66,36 @@ class Training(Settings):
         pairs: Published sets of pairs, instead of photographs.
     """
 
-    name: str
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)
     rain: RainMixture = RainMixture()
     pairs: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> Settings:
+        """The part that the training loop knows."""
+        return Settings.model_validate(self.model_dump(include=set(Settings.model_fields)))
+
+
+@dataclass(frozen=True)
+class Material:
+    """Where the images of a training are.
+
+    Attributes:
+        photographs: Folders of clean photographs to rain on; one named twice counts twice.
+        pairs: Folders of published pairs by the set's name, instead of photographs.
+        held_out: Folder of clean photographs that are not trained on, or None.
+        tests: Folders of published pairs to measure the trained network on, by the set's name.
+    """
+
+    photographs: Sequence[Path] = ()
+    pairs: Mapping[str, Path] = field(default_factory=dict)
+    held_out: Path | None = None
+    tests: Mapping[str, Path] = field(default_factory=dict)
+
+    def described(self) -> list[dict[str, str]]:
+        """Sets and folders as the card states them."""
+        folders = [("photographs", folder) for folder in self.photographs] + list(self.pairs.items())
+        return [{"set": name, "folder": place_of(folder)} for name, folder in folders]
 
 
 @dataclass(frozen=True)
@@ -69,28 +105,32 @@ class Photographs:
     sources: tuple[Source, ...]
     ids: tuple[tuple[int, str], ...]
 
-    def load(self, number: int) -> Pair:
-        """Rainy (the clean one again, where there is none) and clean image of one number."""
+    def load(self, number: int) -> Photograph:
+        """Decode the photograph of this number.
+
+        Raises:
+            UserError: It is damaged.
+        """
         source, id = self.ids[number]
-        photograph = self.sources[source].load(id)
-        if photograph.clean is None:
-            raise ImageError(f"image {id!r}: there is no clean image to train on")
-        return photograph.clean if photograph.rainy is None else photograph.rainy, photograph.clean
+        try:
+            return self.sources[source].load(id)
+        except ImageError as error:
+            raise UserError(f"{error}. Mend it, or leave it out of the folder") from error
 
 
 @dataclass(frozen=True)
-class Rains:
-    """A stream of pairs: every photograph once an epoch, in an order and with rain that follow from the number.
+class PairStream:
+    """Every photograph once an epoch, in an order and under a rain that follow from the pair's number.
 
     Attributes:
-        load: Rainy and clean image of a photograph's number.
+        load: Photograph of a number.
         count: How many photographs there are.
-        renderers: Rains to choose from; none for photographs that bring their own.
+        renderers: Rains to choose from; none for published pairs.
         severities: Severities to choose from.
         seed: Of order and rain.
     """
 
-    load: Callable[[int], Pair]
+    load: Callable[[int], Photograph]
     count: int
     renderers: Sequence[Renderer]
     severities: Sequence[float]
@@ -100,18 +140,19 @@ class Rains:
         """The pair of this number; see :class:`derainers.training.crops.Stream`."""
         epoch, place = divmod(number, self.count)
         order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
-        rainy, clean = self.load(int(order[place]))
+        photograph = self.load(int(order[place]))
         if not self.renderers:
-            return rainy, clean
+            return _given_pair(photograph)
         random = np.random.default_rng([self.seed, epoch, place])
         renderer = self.renderers[int(random.integers(len(self.renderers)))]
         severity = self.severities[int(random.integers(len(self.severities)))]
-        return renderer(clean, key=f"train/{self.seed}/{number}", severity=severity).rainy, clean
+        return _rained_on(photograph, renderer, f"train/{self.seed}/{number}", severity)
 
 
 def training_names() -> list[str]:
     """Names of the built-in trainings."""
-    return sorted(item.name.removesuffix(".toml") for item in files("bench.trainings").iterdir() if ".toml" in item.name)
+    folder = files("bench.trainings")
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
 
 
 def load_training(name: str, changes: Mapping[str, object] | None = None) -> Training:
@@ -124,62 +165,157 @@ def load_training(name: str, changes: Mapping[str, object] | None = None) -> Tra
     Raises:
         UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
     """
-    if name.endswith(".toml"):
-        if not Path(name).is_file():
-            raise UserError(f"training {name}: no such file")
-        raw, origin = Path(name).read_bytes(), name
-    elif name in training_names():
-        raw, origin = files("bench.trainings").joinpath(f"{name}.toml").read_bytes(), f"built-in training {name}"
-    else:
-        near = difflib.get_close_matches(name, training_names(), n=3, cutoff=0.4)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(training_names())}"
-        raise UserError(f"unknown training {name!r}. {hint} A file of your own ends in .toml")
+    raw, origin = _text_of(name)
     try:
         content = tomllib.loads(raw.decode("utf-8"))
         return Training.model_validate({"name": Path(name).stem, **content, **(changes or {})})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{origin}: not valid TOML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'training'}: {fault['msg']}" for fault in error.errors())
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'training'}: {fault['msg']}" for fault in error.errors()
+        )
         raise UserError(f"{origin}: {faults}. See 'derainbench train --help' and the built-in trainings") from error
 
 
-def open_photographs(folders: Sequence[Path], pairs: Mapping[str, Path] | None = None) -> Photographs:
-    """The photographs of plain folders, and of published sets of pairs by name.
+def train_derainer(
+    training: Training,
+    material: Material,
+    out: Path,
+    machine: Machine | None = None,
+    start: Path | None = None,
+    report: Report | None = None,
+) -> dict[str, object]:
+    """Train a network, measure it and write its weights; go on where the same training was stopped.
+
+    Args:
+        training: What and how.
+        material: On which images.
+        out: Folder for checkpoint, log, weights and card.
+        machine: Where to train; one CPU if not given.
+        start: Weights to start from (a ``.safetensors`` file of the same network).
+        report: Told every step.
+
+    Returns:
+        The card, as written beside the weights.
 
     Raises:
-        UserError: A folder is absent or holds no images.
+        UserError: Something the user has to mend.
     """
+    import torch
+
+    machine = machine or Machine()
+    stream = open_stream(training, material)
+    watched = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
+    torch.manual_seed(training.seed)
+    trainee = network_of(training.network)
+    if start is not None:
+        read_weights(start, trainee)
+    data = {
+        "data": material.described(),
+        "pairs": stream.count,
+        "start": f"{start.name}, sha256 {sha256_of(start)}" if start else "",
+    }
+    identity = {"training": training.model_dump(mode="json"), **data}
+    job = Job(training.settings, trainee, stream, watched, out, identity)
+    progress = train(job, machine, report)
+    card = card_of(training.name, machine.accelerator, machine.devices, progress.seconds) | identity
+    card["command"] = command_of(training.name, material.photographs, material.pairs, material.held_out, material.tests)
+    card["parameters"] = sum(parameter.numel() for parameter in trainee.network.parameters())
+    card["log"] = [dict(row) for row in progress.log]
+    card["quality"] = _quality(trained(trainee, machine.accelerator), material)
+    return save_weights(out, training.name, trainee, card)
+
+
+def open_stream(training: Training, material: Material) -> PairStream:
+    """The pairs of a training.
+
+    Raises:
+        UserError: Photographs or sets are missing or too many, a preset is unknown, a severity is out of range.
+    """
+    _check(training, material)
+    photographs = _open_photographs(material.photographs, material.pairs)
+    rain = training.rain
+    rains = [_zoomed(name, zoom) for name in rain.presets for zoom in rain.zooms] if material.photographs else []
+    load = lru_cache(maxsize=_KEPT_PHOTOGRAPHS)(photographs.load)
+    return PairStream(load, len(photographs.ids), rains, rain.severities, training.seed)
+
+
+def held_out_pairs(folder: Path, count: int | None = None) -> list[Pair]:
+    """Photographs of a folder, evenly taken in order of name, under the benchmark's rain.
+
+    Raises:
+        UserError: There are none.
+    """
+    photographs = _open_photographs([folder])
+    total = len(photographs.ids)
+    wanted = min(count or total, total)
+    renderer = open_renderer(HELD_OUT_RAIN, {})
+    chosen = [photographs.load(place * total // wanted) for place in range(wanted)]
+    return [_rained_on(photograph, renderer, f"held out/{photograph.id}", 1.0) for photograph in chosen]
+
+
+def _quality(derainer: Derainer, material: Material) -> list[dict[str, object]]:
+    images = {name: _published_pairs(name, folder) for name, folder in material.tests.items()}
+    if material.held_out:
+        images[f"{place_of(material.held_out)} under {HELD_OUT_RAIN}"] = held_out_pairs(material.held_out)
+    judge = quality_judge()
+    return [measured(name, derainer, judge, pairs) for name, pairs in images.items()]
+
+
+def _text_of(name: str) -> tuple[bytes, str]:
+    if name.endswith(".toml"):
+        if not Path(name).is_file():
+            raise UserError(f"training {name}: no such file")
+        return Path(name).read_bytes(), name
+    known = training_names()
+    if name in known:
+        return files("bench.trainings").joinpath(f"{name}.toml").read_bytes(), f"built-in training {name}"
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
+    raise UserError(f"unknown training {name!r}. {hint} A file of your own ends in .toml")
+
+
+def _check(training: Training, material: Material) -> None:
+    if bool(material.photographs) == bool(material.pairs):
+        needs = f" (made for {', '.join(training.pairs)})" if training.pairs else ""
+        raise UserError(f"training {training.name}{needs}: give either --photographs DIR or --pairs SET=DIR")
+    if material.pairs and (lacking := [name for name in training.pairs if name not in material.pairs]):
+        raise UserError(f"training {training.name} is on {', '.join(training.pairs)}; give --pairs {lacking[0]}=DIR")
+    rain = training.rain
+    for what, values, most in (("severities", rain.severities, 10.0), ("zooms", rain.zooms, 4.0)):
+        if wrong := [value for value in values if not 0.1 <= value <= most]:
+            raise UserError(f"training {training.name}: rain.{what}: expected 0.1 to {most:g}, got {wrong[0]!r}")
+
+
+def _open_photographs(folders: Sequence[Path], pairs: Mapping[str, Path] | None = None) -> Photographs:
     sources = [SOURCES.load(SOURCES.find("folder"))(folder, {}) for folder in folders]
     sources += [SOURCES.load(SOURCES.find("pairs"))(folder, {"set": name}) for name, folder in (pairs or {}).items()]
     ids = tuple((place, id) for place, source in enumerate(sources) for id in source.ids)
     if not ids:
-        raise UserError("no photographs to train on; give folders with --photographs DIR or --pairs SET=DIR")
+        raise UserError(f"no photographs in {', '.join(map(str, [*folders, *(pairs or {}).values()]))}")
     return Photographs(tuple(sources), ids)
 
 
-def rainy_stream(training: Training, photographs: Photographs, rendered: bool) -> Rains:
-    """The pairs of a training.
+def _published_pairs(name: str, folder: Path) -> list[Pair]:
+    photographs = _open_photographs([], {name: folder})
+    return [_given_pair(photographs.load(number)) for number in range(len(photographs.ids))]
 
-    Args:
-        training: Rain and seed.
-        photographs: What it rains on.
-        rendered: False for published pairs, which have their rain.
 
-    Raises:
-        UserError: A preset is unknown or a severity out of range.
-    """
-    load = lru_cache(maxsize=_KEPT_PHOTOGRAPHS)(photographs.load)
-    rain = training.rain
-    renderers = [_zoomed(name, zoom) for name in rain.presets for zoom in rain.zooms] if rendered else []
-    if wrong := [severity for severity in rain.severities if not 0 < severity <= 10]:
-        raise UserError(f"rain.severities: expected numbers above 0, at most 10; got {wrong[0]!r}")
-    return Rains(load, len(photographs.ids), renderers, rain.severities, training.seed)
+def _given_pair(photograph: Photograph) -> Pair:
+    if photograph.rainy is None or photograph.clean is None:
+        raise UserError(f"image {photograph.id!r}: a pair to train or measure on needs a rainy and a clean image")
+    return photograph.rainy, photograph.clean
+
+
+def _rained_on(photograph: Photograph, renderer: Renderer, key: str, severity: float) -> Pair:
+    if photograph.clean is None:
+        raise UserError(f"image {photograph.id!r}: there is no clean image to rain on")
+    rain = renderer(photograph.clean, key=key, severity=severity, depth=photograph.depth)
+    return rain.rainy, photograph.clean
 
 
 def _zoomed(name: str, zoom: float) -> Renderer:
-    if not 0.25 <= zoom <= 4:
-        raise UserError(f"rain.zooms: expected numbers from 0.25 to 4, got {zoom!r}")
     p = preset(name)
     changes = {"length": p.length * zoom, "width": p.width * zoom, "density": p.density / zoom**2}
     return open_renderer(name, changes if zoom != 1 else {})

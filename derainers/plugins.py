@@ -3,6 +3,7 @@
 * ``folder:DIR``: finished images, paired with the rainy ones by stem.
 * ``command:TOOL {input} {output}``: any program that reads one PNG and writes one.
 * ``onnx:FILE`` and ``torchscript:FILE``: exported networks, RGB in [0, 1], (N, 3, H, W) to the same.
+* ``trained:FILE``: weights written by ``derainbench train``.
 
 Each may be preceded by the row's name: ``mine=folder:DIR``.
 """
@@ -26,12 +27,15 @@ from bench.images import list_images
 from bench.registry import Entry
 from derainers import DERAINERS
 
-_SPEC = re.compile(r"(?:(?P<name>[\w.+-]+)=)?(?P<kind>folder|command|onnx|torchscript):(?P<value>.+)", re.DOTALL)
+_SPEC = re.compile(
+    r"(?:(?P<name>[\w.+-]+)=)?(?P<kind>folder|command|onnx|torchscript|trained):(?P<value>.+)", re.DOTALL
+)
 _TARGETS = {
     "folder": "derainers.folder:FolderDerainer",
     "command": "derainers.command:CommandDerainer",
     "onnx": "derainers.exported:onnx_derainer",
     "torchscript": "derainers.exported:torchscript_derainer",
+    "trained": "derainers.trained:trained_file",
 }
 
 
@@ -40,7 +44,7 @@ class PluginEntry(Entry):
     """A derainer made of something on the user's disk.
 
     Attributes:
-        kind: ``folder``, ``command``, ``onnx`` or ``torchscript``.
+        kind: ``folder``, ``command``, ``onnx``, ``torchscript`` or ``trained``.
         value: What follows the colon; paths are absolute.
     """
 

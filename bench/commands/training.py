@@ -1,0 +1,90 @@
+"""Train a derainer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands.console import Device, error_console, out_console, pairs_of
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.training import Progress, Report
+
+
+def train(
+    name: Annotated[str, typer.Argument(help="mspfn-light, prenet-small, mspfn-unified, ... or path/to/mine.toml")],
+    photographs: Annotated[
+        list[Path], typer.Option(help="Folder of clean photographs to rain on; repeatable, twice counts twice.")
+    ] = [],  # noqa: B006
+    pairs: Annotated[list[str], typer.Option(help="SET=DIR: published pairs instead; repeatable.")] = [],  # noqa: B006
+    held_out: Annotated[Path | None, typer.Option(help="Folder of clean photographs to measure on.")] = None,
+    test: Annotated[list[str], typer.Option(help="SET=DIR: published pairs to measure on.")] = [],  # noqa: B006
+    out: Annotated[Path | None, typer.Option(help="Folder of checkpoint, log and weights; default NAME.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Weights to start from (.safetensors).")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Instead of the configuration's.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Likewise.")] = None,
+    crop: Annotated[int | None, typer.Option(min=16, help="Likewise.")] = None,
+    rate: Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")] = None,
+    precision: Annotated[str, typer.Option(help="32-true or bf16-mixed; likewise.")] = "",
+    device: Device = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,
+) -> None:
+    """Train a derainer on photographs that are rained on, or on published pairs.
+
+    Stopped and started again with the same command, it goes on from its last checkpoint.
+
+    Examples:
+
+        derainbench train mspfn-light --photographs bsds/train --photographs camvid/train --held-out bsds/val
+
+        derainbench train prenet --pairs rain1800=DIR --test rain100h=DIR
+    """
+    from bench import api
+    from bench import training as library
+
+    given = {"steps": steps, "batch": batch, "crop": crop, "learning_rate": rate, "precision": precision}
+    training = library.load_training(name, {key: value for key, value in given.items() if value not in ("", None)})
+    chosen = api.choose_device(device)
+    if ":" in chosen:
+        raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")
+    folder = out or Path(training.name)
+    with _bar(training.steps) as report:
+        material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
+        machine = library.Machine(chosen, devices, tensorboard)
+        card = library.train_derainer(training, material, folder, machine, start, report)
+    out_console.print(f"{card['file']} in {folder}", markup=False)
+
+
+def _folders(texts: list[str], option: str) -> dict[str, Path]:
+    return {name: Path(folder).expanduser() for name, folder in pairs_of(texts, option, "SET=DIR").items()}
+
+
+@contextmanager
+def _bar(steps: int) -> Iterator[Report]:
+    """A progress bar with the last loss and PSNR of the log."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("Train"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Bar(*columns, console=error_console) as bar:
+        task = bar.add_task("", total=steps)
+
+        def report(done: int, progress: Progress) -> None:
+            text = ""
+            if progress.log:
+                text = f"loss {progress.log[-1]['loss']:.4f}, PSNR {progress.log[-1]['psnr']:.2f} dB"
+            bar.update(task, completed=done, description=text)
+
+        yield report

@@ -1,0 +1,64 @@
+"""The card of trained weights: how they were made, and how well they do on images that were not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from bench.contract import Derainer, Image, Judge, Sample, Truth
+from bench.provenance import device_name, library_versions, machine
+
+
+def measured(name: str, derainer: Derainer, judge: Judge, pairs: Sequence[tuple[Image, Image]]) -> dict[str, object]:
+    """Mean quality of rainy and of restored images.
+
+    Args:
+        name: What the images are.
+        derainer: The trained network.
+        judge: The judge of the quality task.
+        pairs: Rainy and clean images.
+
+    Returns:
+        The name, the number of pairs, and the means for ``rainy`` and ``restored`` by metric (PSNR in dB, SSIM).
+    """
+    found: dict[str, object] = {"images": name, "count": len(pairs)}
+    for what in ("rainy", "restored"):
+        rows = []
+        for rainy, clean in pairs:
+            sample = Sample(name, rainy, clean, Truth((clean.shape[0], clean.shape[1])))
+            (row,) = judge([derainer(rainy) if what == "restored" else rainy], [sample])
+            rows.append(dict(row) if isinstance(row, Mapping) else {})
+        means = pd.DataFrame(rows).mean(numeric_only=True)
+        found[what] = {str(metric): round(float(value), 4) for metric, value in means.items() if "_" in str(metric)}
+    return found
+
+
+def card_of(name: str, accelerator: str, devices: int, seconds: float) -> dict[str, object]:
+    """What a reader must know of where and with what weights were trained."""
+    return {
+        "name": name,
+        "seconds": round(seconds),
+        "device": device_name(accelerator),
+        "devices": devices,
+        "machine": machine(),
+        "libraries": library_versions(),
+    }
+
+
+def command_of(
+    name: str, photographs: Sequence[Path], pairs: Mapping[str, Path], held_out: Path | None, tests: Mapping[str, Path]
+) -> str:
+    """The command that trains these weights, with folders named by the last two parts of their paths."""
+    words = ["derainbench", "train", name]
+    words += [word for folder in photographs for word in ("--photographs", place_of(folder))]
+    words += [word for title, folder in pairs.items() for word in ("--pairs", f"{title}={place_of(folder)}")]
+    words += ["--held-out", place_of(held_out)] if held_out else []
+    words += [word for title, folder in tests.items() for word in ("--test", f"{title}={place_of(folder)}")]
+    return " ".join(words)
+
+
+def place_of(folder: Path) -> str:
+    """The last two parts of a path: which photographs, not whose machine."""
+    return "/".join(folder.resolve().parts[-2:])

@@ -1,0 +1,72 @@
+"""Batches of crops, each a function of the seed and the step: no order, worker or resumption changes them."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+import numpy as np
+
+from bench.contract import Image
+from bench.errors import UserError
+from derainers.training.settings import Settings
+
+Pair: TypeAlias = tuple[Image, Image]
+"""A rainy image and the clean one, of one size (H, W, 3)."""
+
+
+class Stream(Protocol):
+    """An endless supply of pairs. The same number always gives the same pair."""
+
+    def __call__(self, number: int, /) -> Pair:
+        """Pair of this number, counted from 0."""
+        ...
+
+
+def batch_at(stream: Stream, settings: Settings, step: int, rank: int = 0, ranks: int = 1) -> Pair:
+    """The crops of one step that belong to one of several devices.
+
+    Args:
+        stream: Where pairs come from.
+        settings: Batch, crop, seed.
+        step: Counted from 0.
+        rank: Which device.
+        ranks: How many there are; the batch is a multiple of it.
+
+    Returns:
+        Rainy and clean crops, (N, crop, crop, 3) uint8 each.
+
+    Raises:
+        UserError: An image is smaller than a crop, or a pair's sizes differ.
+    """
+    share = settings.batch // ranks
+    rainy: list[Image] = []
+    clean: list[Image] = []
+    held: tuple[int, Pair] | None = None
+    for place in range(rank * share, (rank + 1) * share):
+        number = (step * settings.batch + place) // settings.crops_per_photograph
+        if held is None or held[0] != number:
+            held = number, stream(number)
+        random = np.random.default_rng([settings.seed, step, place])
+        for crops, crop in zip((rainy, clean), _crop(held[1], settings, random), strict=True):
+            crops.append(crop)
+    return np.stack(rainy), np.stack(clean)
+
+
+def _crop(pair: Pair, settings: Settings, random: np.random.Generator) -> Pair:
+    rainy, clean = pair
+    height, width = rainy.shape[:2]
+    side = settings.crop
+    if rainy.shape != clean.shape or min(height, width) < side:
+        raise UserError(
+            f"crops of {side}x{side} pixels need pairs of one size that is larger; found a rainy image of "
+            f"{width}x{height} and a clean one of {clean.shape[1]}x{clean.shape[0]}. Leave it out, or lower crop"
+        )
+    top, left = (int(random.integers(0, length - side + 1)) for length in (height, width))
+    mirrored = bool(random.integers(2))
+    quarters = int(random.integers(4)) if settings.augment == "all" else 0
+
+    def cut(image: Image) -> Image:
+        window = image[top : top + side, left : left + side]
+        return np.rot90(window[:, ::-1] if mirrored else window, quarters)
+
+    return cut(rainy), cut(clean)

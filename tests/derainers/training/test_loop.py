@@ -1,0 +1,122 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+pytest.importorskip("lightning_fabric")
+
+from bench.errors import MissingExtraError, UserError
+from derainers.training.loop import Job, Machine, train
+from derainers.training.settings import Settings
+from derainers.training.validation import psnr_of
+
+
+class StoppedError(Exception):
+    """Raised in the middle, as by Ctrl-C."""
+
+
+def job(settings, trainee, stream, folder, **changes) -> Job:
+    return Job(settings, trainee, stream, [stream(1000)], folder, {"photographs": "stripes"} | changes)
+
+
+def stop_after(step):
+    def report(done, progress):
+        if done == step:
+            raise StoppedError
+
+    return report
+
+
+def weights(trainee):
+    return {name: value.clone() for name, value in trainee.network.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", ["mspfn-light", "prenet-small"])
+def test_loss_falls_and_held_out_images_get_better(name, settings, stream, new_trainee, tmp_path):
+    longer = settings.model_copy(update={"network": name, "steps": 40, "every": 10, "learning_rate": 2e-3})
+    progress = train(job(longer, new_trainee(name), stream, tmp_path), Machine())
+    losses = [row["loss"] for row in progress.log]
+    assert [row["step"] for row in progress.log] == [10, 20, 30, 40]
+    assert losses[-1] < losses[0] - 0.05
+    assert progress.log[-1]["psnr"] > psnr_of(*stream(1000)) + 1
+    assert progress.seconds > 0
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(precision, settings, stream, new_trainee, tmp_path):
+    settings = settings.model_copy(update={"precision": precision})
+    whole = new_trainee("mspfn-light")
+    uninterrupted = train(job(settings, whole, stream, tmp_path / "whole"), Machine())
+    with pytest.raises(StoppedError):  # in step 5: step 4 has its checkpoint, step 5 is lost and done again
+        train(job(settings, new_trainee("mspfn-light"), stream, tmp_path / "parts"), Machine(), stop_after(5))
+    resumed = replace(new_trainee("mspfn-light"))
+    torch.nn.init.ones_(resumed.network.last.weight)  # whatever the network starts with, the checkpoint counts
+    steps = []
+    progress = train(job(settings, resumed, stream, tmp_path / "parts"), Machine(), lambda done, _: steps.append(done))
+    assert steps == [5, 6]
+    assert progress.log == uninterrupted.log
+    expected = weights(whole)
+    assert all(torch.equal(value, expected[name]) for name, value in weights(resumed).items())
+    assert (tmp_path / "whole/log.csv").read_bytes() == (tmp_path / "parts/log.csv").read_bytes()
+
+
+def test_a_finished_training_is_not_done_again(settings, stream, new_trainee, tmp_path):
+    first = new_trainee("mspfn-light")
+    train(job(settings, first, stream, tmp_path), Machine())
+    again = new_trainee("mspfn-light")
+
+    def no_more(number):
+        raise AssertionError("nothing is left to train on")
+
+    train(Job(settings, again, no_more, [], tmp_path, {"photographs": "stripes"}), Machine())
+    assert all(torch.equal(value, weights(first)[name]) for name, value in weights(again).items())
+
+
+def test_another_trainings_folder_is_refused(settings, stream, new_trainee, tmp_path):
+    short = settings.model_copy(update={"steps": 2})
+    train(job(short, new_trainee("mspfn-light"), stream, tmp_path), Machine())
+    with pytest.raises(UserError, match="other settings or photographs"):
+        train(job(settings, new_trainee("mspfn-light"), stream, tmp_path), Machine())
+    with pytest.raises(UserError, match="other settings or photographs"):
+        train(job(short, new_trainee("mspfn-light"), stream, tmp_path, photographs="others"), Machine())
+
+
+def test_a_diverging_training_stops_and_keeps_the_last_good_checkpoint(settings, stream, new_trainee, tmp_path):
+    wild = settings.model_copy(update={"clip": 0.0, "learning_rate": 1.0, "steps": 60, "warm_up": 0})
+    trainee = new_trainee("mspfn-light")
+
+    def loss(restored, clean):
+        return (restored - clean).exp().exp().mean()
+
+    with pytest.raises(UserError, match=r"the loss is .*lower learning_rate"):
+        train(job(wild, replace(trainee, loss=loss), stream, tmp_path), Machine())
+
+
+def test_a_batch_that_devices_cannot_share_is_refused(settings, stream, new_trainee, tmp_path):
+    with pytest.raises(UserError, match="3 devices"):
+        train(job(settings, new_trainee("mspfn-light"), stream, tmp_path), Machine(devices=3))
+
+
+def test_tensorboard_is_written_or_asked_for(settings, stream, new_trainee, tmp_path):
+    trainee = job(settings, new_trainee("mspfn-light"), stream, tmp_path)
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError:
+        with pytest.raises(MissingExtraError, match="TensorBoard"):
+            train(trainee, Machine(tensorboard=True))
+    else:
+        train(trainee, Machine(tensorboard=True))
+        assert list(tmp_path.rglob("events.out.tfevents*"))
+
+
+def test_the_log_is_a_table(settings, stream, new_trainee, tmp_path):
+    train(job(settings, new_trainee("mspfn-light"), stream, tmp_path), Machine())
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert lines[0] == "step,loss,rate,psnr"
+    assert [line.split(",")[0] for line in lines[1:]] == ["2", "4", "6"]
+
+
+def test_settings_survive_json():
+    made = Settings(network="prenet", steps=5)
+    assert Settings.model_validate(json.loads(made.model_dump_json())) == made

@@ -1,0 +1,48 @@
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from derainers.training.settings import Settings, rate_at
+
+
+def settings(**changes) -> Settings:
+    return Settings(**({"network": "mspfn", "steps": 100_000} | changes))
+
+
+def test_defaults_are_the_papers():
+    # Jiang et al., CVPR 2020, section 4.1: Adam, 2e-4, halved every 20,000 steps down to 1e-6, batches of 8
+    assert settings().batch == 8
+    assert [rate_at(settings(), step) for step in (0, 19_999, 20_000, 40_000)] == [2e-4, 2e-4, 1e-4, 5e-5]
+    assert rate_at(settings(steps=1_000_000), 900_000) == 1e-6
+
+
+def test_cosine_falls_from_the_highest_rate_to_the_floor_after_the_warm_up():
+    made = settings(schedule="cosine", steps=110, warm_up=10, learning_rate=1e-3, floor=1e-5)
+    rates = [rate_at(made, step) for step in range(110)]
+    assert rates[:11] == sorted(rates[:11])
+    assert rates[10] == pytest.approx(1e-3)
+    assert rates[60] == pytest.approx((1e-3 + 1e-5) / 2)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert 1e-5 < rates[-1] < 2e-5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network": "prenett"}, "prenett"),
+        ({"steps": 0}, "steps"),
+        ({"batch": 6, "crops_per_photograph": 4}, "multiple"),
+        ({"crop": 98}, "multiple of 4"),
+        ({"crop": 10**9}, "crop"),
+        ({"learning_rate": math.nan}, "learning_rate"),
+        ({"learning_rate": math.inf}, "learning_rate"),
+        ({"learning_rate": -1.0}, "learning_rate"),
+        ({"precision": "16-true"}, "precision"),
+        ({"seed": -1}, "seed"),
+        ({"pickle": "x"}, "pickle"),
+    ],
+)
+def test_wrong_settings_are_refused_by_name(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        settings(**changes)
