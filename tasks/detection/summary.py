@@ -83,7 +83,7 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
     """Score a dataset; images are looked at one by one and not kept.
 
     Raises:
-        UserError: An image without labelled objects.
+        UserError: An image without labelled objects, or with masks of another size.
     """
     tables, counts = CocoTables(scoring.class_ids, scoring.kind), _Counts()
     for id in sorted(evidence):
@@ -92,6 +92,7 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
             raise TypeError(f"{id}: expected detections, got {type(seen).__name__}")
         if truth.instances is None or (scoring.kind == "segm" and truth.instances.masks is None):
             raise UserError(f"{id}: has no labelled {'masks' if scoring.kind == 'segm' else 'boxes'} to score against")
+        _check_masks(id, seen, truth)
         tables.add(seen, truth.instances, truth.size)
         _count(counts, id, seen, truth.instances, scoring)
     images = len(counts.images)
@@ -143,6 +144,14 @@ def resample_objects(
         **tables.resample(weights),
     }
     return {scoring.prefix + name: 100 * values for name, values in found.items()}
+
+
+def _check_masks(id: str, seen: Detections, truth: Truth) -> None:
+    """Masks of another size than the image would be compared row by row with the wrong pixels."""
+    true_masks = () if truth.instances is None else truth.instances.masks or ()
+    for mask in (*(seen.masks or ()), *true_masks):
+        if tuple(mask["size"]) != truth.size:
+            raise UserError(f"{id}: a mask has (height, width) {tuple(mask['size'])}, the image {truth.size}")
 
 
 def label(seen: Detections, truth: Instances, overlaps: Overlaps) -> Labelled:

@@ -102,6 +102,16 @@ def test_scores_are_of_masks_not_of_boxes() -> None:
     assert (values["mask_tp@0.25/0.60"], values["mask_fp@0.25/0.60"]) == (1, 0)
 
 
+def test_masks_of_another_size_are_refused_by_name() -> None:
+    task = build({"model": "torchvision:" + NAME}, Classes(instances=SPACE))
+    boxes = np.array([[20, 5, 30, 15]], dtype=float)
+    mask = (encode(square(20)),)
+    truth = Truth((40, 60), Instances(boxes, np.array([5]), np.zeros(1, bool), np.array([100.0]), mask))
+    seen = Detections(boxes, np.array([0.9]), np.array([5]), (encode(square(20)[:, :50]),))
+    with pytest.raises(UserError, match=r"night-7: a mask has \(height, width\) \(40, 50\), the image \(40, 60\)"):
+        task.summarise({"night-7": seen}, {"night-7": truth})
+
+
 def test_a_hundred_large_masks_hold_no_gigabytes() -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("torchvision")
