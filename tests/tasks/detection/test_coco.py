@@ -70,7 +70,7 @@ NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR1", "AR10
 
 def test_averages_equal_those_that_pycocotools_prints(tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
-    for _ in range(60):
+    for _ in range(300):
         cases = [random_case(rng) for _ in range(int(rng.integers(2, 6)))]
         if not any(len(d.boxes) for d, _ in cases) or not any(len(t.boxes) for _, t in cases):
             continue
