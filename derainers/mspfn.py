@@ -46,6 +46,23 @@ FULL = Design()
 LIGHT = Design(modules=5, channels=32, memory=(32, 32, 32), strides=2)
 """MSPFN*: published in one sentence only. A reconstruction, within 1 % of the paper's 1.65 M parameters."""
 
+COUNTED_MEMORY = (32, 64, 128)
+"""The ConvLSTM widths with which the paper's table of designs was evidently counted; the released code has twice."""
+
+DESIGNS = {
+    "mspfn": FULL,
+    "mspfn-light": LIGHT,
+    "mspfn-m30n1": Design(modules=30, memory=COUNTED_MEMORY),
+    "mspfn-m17n2": Design(modules=17, attention=(2, 2, 2), memory=COUNTED_MEMORY),
+    "mspfn-m13n2": Design(modules=13, attention=(2, 2, 2), memory=COUNTED_MEMORY),
+    "mspfn-m10n3": Design(modules=10, attention=(3, 3, 3), memory=COUNTED_MEMORY),
+    "mspfn-m8n5": Design(modules=8, attention=(5, 5, 5), memory=COUNTED_MEMORY),
+    "mspfn-m6n3": Design(modules=6, attention=(3, 3, 3), memory=COUNTED_MEMORY),
+    "mspfn-without-cfm": Design(coarse_fusion=False),
+    "mspfn-without-ffm": Design(modules=0),
+}
+"""Members of the family by name: the released network, the light one, and the paper's designs and ablations."""
+
 
 class MSPFN(nn.Module):
     """Estimates the rain at three scales and subtracts it.

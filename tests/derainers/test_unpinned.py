@@ -125,3 +125,30 @@ def test_didmdn_is_built_of_three_files(tmp_path):
     assert derainer(image).shape == image.shape
     with torch.inference_mode():
         assert 1 <= derainer.network.network.density_of(uniform(1, (1, 3, 64, 64))) <= 4
+
+
+class Payload:
+    """Runs a command when it is unpickled."""
+
+    def __reduce__(self):
+        import os
+
+        return os.system, ("echo payload ran > payload-ran",)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda state: {"state_dict": state, "more": Payload()}, "refused"),
+        (lambda state: {"state_dict": dict(list(state.items())[1:])}, "lacks 1 of the 316 tensors of MPRNet"),
+        (lambda state: {"state_dict": state | {"tail.weight": torch.zeros(3, 56, 1, 1)}}, r"'tail\.weight' has shape"),
+        (lambda state: {"state_dict": state | {"tail.weight": torch.full((3, 56, 3, 3), torch.nan)}}, "NaN"),
+        (lambda state: {"state_dict": state | {"stranger": torch.zeros(1)}}, "first 'stranger'"),
+    ],
+)
+def test_hostile_and_damaged_checkpoints_are_refused_by_name(tmp_path, monkeypatch, spoil, reason):
+    monkeypatch.chdir(tmp_path)
+    torch.save(spoil(MPRNet().state_dict()), tmp_path / "mprnet.pth")
+    with pytest.raises(UserError, match=reason):
+        DERAINERS.load(DERAINERS.find("mprnet"))(Options(weights_dirs=(tmp_path,), offline=True))
+    assert not (tmp_path / "payload-ran").exists()
