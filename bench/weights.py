@@ -5,7 +5,8 @@ A table of weights is a CSV file beside the code that uses it, one row a file:
 ``name,file,url,page,bytes,sha256,licence,paper,trained_on``
 
 ``name`` groups the files of one model. ``url`` is a direct HTTPS address; where there is only a web page
-(a cloud drive), ``url`` is empty and ``page`` says where a person gets the file.
+(a cloud drive), ``url`` is empty and ``page`` says where a person gets the file. Files that come with the package
+lie in the folder ``weights_shipped`` beside the table, each with a card of the same name.
 """
 
 from __future__ import annotations
@@ -21,15 +22,24 @@ from bench.contract import Options
 from bench.errors import UserError
 from bench.files import atomic, sha256_of
 
+_COLUMNS = ("name", "file", "url", "page", "bytes", "sha256", "licence", "paper", "trained_on")
+
 WEIGHTS_VARIABLE = "DERAINBENCH_WEIGHTS"
 """Environment variable with further folders of weights, separated as in ``PATH``."""
+
+SHIPPED = "weights_shipped"
+"""Folder beside a table with those of its files that come with the package."""
 
 State = Literal["present", "downloadable", "absent"]
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """One row of a table of weights."""
+    """One row of a table of weights.
+
+    Attributes:
+        shipped: Where the file is if it came with the package; None for a row of no table.
+    """
 
     name: str
     file: str
@@ -40,6 +50,7 @@ class WeightsFile:
     licence: str
     paper: str
     trained_on: str
+    shipped: Path | None = None
 
 
 def read_weights_table(path: Path) -> dict[str, tuple[WeightsFile, ...]]:
@@ -51,7 +62,7 @@ def read_weights_table(path: Path) -> dict[str, tuple[WeightsFile, ...]]:
     table: dict[str, tuple[WeightsFile, ...]] = {}
     with path.open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            text = {field: row[field].strip() for field in WeightsFile.__dataclass_fields__}
+            text = {name: row[name].strip() for name in _COLUMNS}
             if len(text["sha256"]) != 64 or (text["url"] and not text["url"].startswith("https://")):
                 raise UserError(f"{path}: row {text['name']!r} needs a sha256 of 64 digits and an https:// address")
             entry = WeightsFile(
@@ -64,6 +75,7 @@ def read_weights_table(path: Path) -> dict[str, tuple[WeightsFile, ...]]:
                 licence=text["licence"],
                 paper=text["paper"],
                 trained_on=text["trained_on"],
+                shipped=path.parent / SHIPPED / text["file"],
             )
             table[entry.name] = (*table.get(entry.name, ()), entry)
     return table
@@ -77,7 +89,9 @@ def cache_dir() -> Path:
 
 
 def find_weights(entry: WeightsFile, weights_dirs: Iterable[Path] = ()) -> Path | None:
-    """Look for a file of the right digest in the given folders, ``DERAINBENCH_WEIGHTS`` and the cache."""
+    """Look for a file of the right digest: shipped, in the given folders, ``DERAINBENCH_WEIGHTS`` and the cache."""
+    if entry.shipped is not None and entry.shipped.is_file() and sha256_of(entry.shipped) == entry.sha256:
+        return entry.shipped
     for folder in _search_path(weights_dirs):
         for path in _files_below(folder):
             if path.stat().st_size == entry.bytes and sha256_of(path) == entry.sha256:

@@ -210,3 +210,16 @@ def test_the_tables_of_the_project_are_sound() -> None:
 def test_a_diagnosis_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"")
     assert diagnose(tmp_path / "x", weights()).startswith(str(tmp_path / "x"))
+
+
+def test_files_that_come_with_the_package_are_found_without_folder_or_network(tmp_path: Path) -> None:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    table = tmp_path / "weights.csv"
+    table.write_text(f"{HEADER}net,net.safetensors,,the package,{len(CONTENT)},{digest},Apache-2.0,A paper,Rain\n")
+    shipped = tmp_path / "weights_shipped/net.safetensors"
+    shipped.parent.mkdir()
+    shipped.write_bytes(CONTENT)
+    (entry,) = read_weights_table(table)["net"]
+    assert locate_weights(entry, Options(offline=True)) == shipped
+    shipped.write_bytes(CONTENT[:-1] + b"?")
+    assert find_weights(entry) is None
