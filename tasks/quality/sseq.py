@@ -87,14 +87,20 @@ def read_sseq(path: Path) -> SseqModel:
         raise UserError(f"{path}: not the models of SSEQ ({type(error).__name__}: {error})") from error
 
 
-def sseq(image: Image, model: SseqModel) -> float:
+def sseq(image: Image, model: SseqModel) -> float | None:
     """Score an image from 0 (best) to 100 (worst).
 
     Args:
         image: (H, W, 3) uint8 RGB.
         model: The trained models.
+
+    Returns:
+        The score; None for an image so flat that its entropies have no skewness.
     """
-    features = 2 * (sseq_features(image) - model.low) / (model.high - model.low) - 1
+    raw = sseq_features(image)
+    if not np.isfinite(raw).all():
+        return None
+    features = 2 * (raw - model.low) / (model.high - model.low) - 1
     qualities = [_decide(machine, features) for machine in model.regressions]
     return float(_probabilities(model, features) @ np.array(qualities) * 50 + 50)
 
@@ -143,10 +149,10 @@ def _middle_mean(values: FloatArray) -> float:
 
 
 def _skewness(values: FloatArray) -> float:
-    """Third standardised moment; zero where all values are equal."""
+    """Third standardised moment; NaN where all values are equal, as MATLAB has it."""
     deviations = values - values.mean()
     variance = float((deviations**2).mean())
-    return float((deviations**3).mean()) / variance**1.5 if variance > 0 else 0.0
+    return float((deviations**3).mean()) / variance**1.5 if variance > 0 else float("nan")
 
 
 def _machine(model: Any) -> Machine:  # noqa: ANN401  a record of a MATLAB file

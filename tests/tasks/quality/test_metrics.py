@@ -116,6 +116,11 @@ def test_sseq_of_the_release_images(shared: Path, name: str) -> None:
     assert found == pytest.approx(SSEQ[name], abs=0.05)
 
 
+@pytest.mark.shared
+def test_a_flat_image_has_no_sseq(shared: Path) -> None:
+    assert sseq(np.full((64, 64, 3), 120, dtype=np.uint8), read_sseq(shared / "models/sseq/model.mat")) is None
+
+
 def test_coupled_probabilities_are_near_the_optimum() -> None:
     rng = np.random.default_rng(3)
     for _ in range(20):
