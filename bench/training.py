@@ -216,7 +216,9 @@ def train_derainer(
         "pairs": stream.count,
         "start": f"{start.name}, sha256 {sha256_of(start)}" if start else "",
     }
-    identity = {"training": training.model_dump(mode="json"), **data}
+    presets = training.rain.presets if material.photographs else ()
+    rains = {name: open_renderer(name, {}).fingerprint for name in presets}
+    identity = {"training": training.model_dump(mode="json"), "rains": rains, **data}
     job = Job(training.settings, trainee, stream, watched, out, identity)
     progress = train(job, machine, report)
     card = card_of(training.name, machine.accelerator, machine.devices, progress.seconds) | identity
@@ -252,7 +254,7 @@ def held_out_pairs(folder: Path, count: int | None = None) -> list[Pair]:
     wanted = min(count or total, total)
     renderer = open_renderer(HELD_OUT_RAIN, {})
     chosen = [photographs.load(place * total // wanted) for place in range(wanted)]
-    return [_rained_on(photograph, renderer, f"held out/{photograph.id}", 1.0) for photograph in chosen]
+    return [_rained_on(photograph, renderer, f"held out/0/{photograph.id}", 1.0) for photograph in chosen]
 
 
 def _quality(derainer: Derainer, material: Material) -> list[dict[str, object]]:

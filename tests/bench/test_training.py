@@ -189,6 +189,8 @@ def test_the_card_says_everything_but_whose_machine(tiny, photographs, pairs, tm
     )
     assert [row["step"] for row in card["log"]] == [2, 3]
     assert card["training"]["rain"]["zooms"] == [1.0, 1.4]
+    assert set(card["rains"]) == {"coco350_y", "bdd150_y"}
+    assert all("veil" in text for text in card["rains"].values())
     measured = {row["images"]: row for row in card["quality"]}
     assert measured["any"]["rainy"]["psnr_rgb"] == pytest.approx(20 * np.log10(255 / 50), abs=1e-3)
     assert measured[f"{place} under coco350_y"]["count"] == 3
