@@ -5,75 +5,46 @@ With :mod:`bench.api`, :mod:`bench.data` and :mod:`bench.catalogue` it wires the
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.api import quality_judge
 from bench.contract import Derainer, Photograph, Source
 from bench.errors import ImageError, UserError
 from bench.files import sha256_of
 from bench.training_card import card_of, command_of, measured, place_of
+from bench.training_config import RainMixture, Training, changes_of, load_training, training_names
 from derainers.trained import trained
 from derainers.training.checkpoints import Progress, read_weights, save_weights
 from derainers.training.crops import Pair
 from derainers.training.loop import Job, Machine, Report, train
 from derainers.training.networks import network_of
-from derainers.training.settings import Settings
 from synth import SOURCES
 from synth.build import open_renderer
 from synth.presets import preset
 from synth.rain import Renderer
 
-__all__ = ["Machine", "Material", "Progress", "Report", "Training", "load_training", "train_derainer", "training_names"]
+__all__ = [
+    "Machine",
+    "Material",
+    "Progress",
+    "RainMixture",
+    "Report",
+    "Training",
+    "load_training",
+    "train_derainer",
+    "training_names",
+]
 
 HELD_OUT = 6
 """Photographs on which PSNR is measured while training."""
 HELD_OUT_RAIN = "coco350_y"
 """Rain of the held-out photographs."""
 _KEPT_PHOTOGRAPHS = 1024  # decoded photographs kept in memory: about 0.5 MB each at 480x320
-
-
-class RainMixture(BaseModel):
-    """Which rains are mixed, each as often as it is named.
-
-    Attributes:
-        presets: Names of rains.
-        severities: Their severities; 1 is the preset as calibrated.
-        zooms: Rain as in the crop of a photograph that many times as large: longer, wider and fewer streaks.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    presets: tuple[str, ...] = Field(default=("coco350_y",), min_length=1)
-    severities: tuple[float, ...] = Field(default=(1.0,), min_length=1)
-    zooms: tuple[float, ...] = Field(default=(1.0,), min_length=1)
-
-
-class Training(Settings):
-    """Settings of a training and where its pairs come from.
-
-    Attributes:
-        name: Of the weights; the name or stem of the configuration.
-        rain: Rain for photographs.
-        pairs: Published sets of pairs, instead of photographs.
-    """
-
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)
-    rain: RainMixture = RainMixture()
-    pairs: tuple[str, ...] = ()
-
-    @property
-    def settings(self) -> Settings:
-        """The part that the training loop knows."""
-        return Settings.model_validate(self.model_dump(include=set(Settings.model_fields)))
 
 
 @dataclass(frozen=True)
@@ -91,6 +62,15 @@ class Material:
     pairs: Mapping[str, Path] = field(default_factory=dict)
     held_out: Path | None = None
     tests: Mapping[str, Path] = field(default_factory=dict)
+
+    def options(self) -> list[tuple[str, str, Path]]:
+        """Option, set and folder of all of them, as on the command line."""
+        return [
+            *(("--photographs", "", folder) for folder in self.photographs),
+            *(("--pairs", name, folder) for name, folder in self.pairs.items()),
+            *([("--held-out", "", self.held_out)] if self.held_out else []),
+            *(("--test", name, folder) for name, folder in self.tests.items()),
+        ]
 
     def described(self) -> list[dict[str, str]]:
         """Sets and folders as the card states them."""
@@ -149,35 +129,6 @@ class PairStream:
         return _rained_on(photograph, renderer, f"train/{self.seed}/{number}", severity)
 
 
-def training_names() -> list[str]:
-    """Names of the built-in trainings."""
-    folder = files("bench.trainings")
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
-
-
-def load_training(name: str, changes: Mapping[str, object] | None = None) -> Training:
-    """Read a built-in training by name, or a TOML file by path.
-
-    Args:
-        name: Which.
-        changes: Settings that replace those of the file.
-
-    Raises:
-        UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
-    """
-    raw, origin = _text_of(name)
-    try:
-        content = tomllib.loads(raw.decode("utf-8"))
-        return Training.model_validate({"name": Path(name).stem, **content, **(changes or {})})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{origin}: not valid TOML: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'training'}: {fault['msg']}" for fault in error.errors()
-        )
-        raise UserError(f"{origin}: {faults}. See 'derainbench train --help' and the built-in trainings") from error
-
-
 def train_derainer(
     training: Training,
     material: Material,
@@ -222,7 +173,9 @@ def train_derainer(
     job = Job(training.settings, trainee, stream, watched, out, identity)
     progress = train(job, machine, report)
     card = card_of(training.name, machine.accelerator, machine.devices, progress.seconds) | identity
-    card["command"] = command_of(training.name, material.photographs, material.pairs, material.held_out, material.tests)
+    card["command"] = command_of(
+        training.name, material.options(), changes_of(training) | ({"start": start.name} if start else {})
+    )
     card["parameters"] = sum(parameter.numel() for parameter in trainee.network.parameters())
     card["log"] = [dict(row) for row in progress.log]
     card["quality"] = _quality(trained(trainee, machine.accelerator), material)
@@ -263,19 +216,6 @@ def _quality(derainer: Derainer, material: Material) -> list[dict[str, object]]:
         images[f"{place_of(material.held_out)} under {HELD_OUT_RAIN}"] = held_out_pairs(material.held_out)
     judge = quality_judge()
     return [measured(name, derainer, judge, pairs) for name, pairs in images.items()]
-
-
-def _text_of(name: str) -> tuple[bytes, str]:
-    if name.endswith(".toml"):
-        if not Path(name).is_file():
-            raise UserError(f"training {name}: no such file")
-        return Path(name).read_bytes(), name
-    known = training_names()
-    if name in known:
-        return files("bench.trainings").joinpath(f"{name}.toml").read_bytes(), f"built-in training {name}"
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
-    raise UserError(f"unknown training {name!r}. {hint} A file of your own ends in .toml")
 
 
 def _check(training: Training, material: Material) -> None:

@@ -47,15 +47,18 @@ def card_of(name: str, accelerator: str, devices: int, seconds: float) -> dict[s
     }
 
 
-def command_of(
-    name: str, photographs: Sequence[Path], pairs: Mapping[str, Path], held_out: Path | None, tests: Mapping[str, Path]
-) -> str:
-    """The command that trains these weights, with folders named by the last two parts of their paths."""
+def command_of(name: str, folders: Sequence[tuple[str, str, Path]], changes: Mapping[str, object]) -> str:
+    """The command that trains these weights, with folders named by the last two parts of their paths.
+
+    Args:
+        name: The training.
+        folders: Option, set of pairs (empty for photographs) and folder.
+        changes: Option (without dashes) and value of what differs from the training's configuration.
+    """
     words = ["derainbench", "train", name]
-    words += [word for folder in photographs for word in ("--photographs", place_of(folder))]
-    words += [word for title, folder in pairs.items() for word in ("--pairs", f"{title}={place_of(folder)}")]
-    words += ["--held-out", place_of(held_out)] if held_out else []
-    words += [word for title, folder in tests.items() for word in ("--test", f"{title}={place_of(folder)}")]
+    for option, title, folder in folders:
+        words += [option, f"{title}={place_of(folder)}" if title else place_of(folder)]
+    words += [f"--{option} {value}" for option, value in changes.items()]
     return " ".join(words)
 
 

@@ -30,6 +30,7 @@ def train(
     batch: Annotated[int | None, typer.Option(min=1, help="Likewise.")] = None,
     crop: Annotated[int | None, typer.Option(min=16, help="Likewise.")] = None,
     rate: Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Likewise.")] = None,
     precision: Annotated[str, typer.Option(help="32-true or bf16-mixed; likewise.")] = "",
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
@@ -48,7 +49,7 @@ def train(
     from bench import api
     from bench import training as library
 
-    given = {"steps": steps, "batch": batch, "crop": crop, "learning_rate": rate, "precision": precision}
+    given = {"steps": steps, "batch": batch, "crop": crop, "learning_rate": rate, "seed": seed, "precision": precision}
     training = library.load_training(name, {key: value for key, value in given.items() if value not in ("", None)})
     chosen = api.choose_device(device)
     if ":" in chosen:

@@ -196,6 +196,15 @@ def test_the_card_says_everything_but_whose_machine(tiny, photographs, pairs, tm
     assert measured[f"{place} under coco350_y"]["count"] == 3
 
 
+def test_the_card_gives_the_options_that_replaced_settings(pairs, tmp_path):
+    training = load_training("prenet", {"steps": 1, "batch": 1, "crop": 16, "learning_rate": 1e-4, "pairs": ()})
+    card = train_derainer(training, Material(pairs={"any": pairs}), tmp_path / "out")
+    place = f"{tmp_path.name}/pairs"
+    assert card["command"] == (
+        f"derainbench train prenet --pairs any={place} --steps 1 --batch 1 --crop 16 --rate 0.0001"
+    )
+
+
 def test_start_from_weights(tiny, pairs, tmp_path):
     material = Material(pairs={"any": pairs})
     train_derainer(load_training(str(tiny)), material, tmp_path / "first")

@@ -1,0 +1,103 @@
+"""Trainings as TOML: the loop's settings, and which rain or which published pairs. Built-in ones by name."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench.errors import UserError
+from derainers.training.settings import Settings
+
+CHANGEABLE = {key: key for key in ("steps", "batch", "crop", "seed", "precision")} | {"rate": "learning_rate"}
+"""Options of the command line that replace a setting, and the setting's name."""
+
+
+class RainMixture(BaseModel):
+    """Which rains are mixed, each as often as it is named.
+
+    Attributes:
+        presets: Names of rains.
+        severities: Their severities; 1 is the preset as calibrated.
+        zooms: Rain as in the crop of a photograph that many times as large: longer, wider and fewer streaks.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    presets: tuple[str, ...] = Field(default=("coco350_y",), min_length=1)
+    severities: tuple[float, ...] = Field(default=(1.0,), min_length=1)
+    zooms: tuple[float, ...] = Field(default=(1.0,), min_length=1)
+
+
+class Training(Settings):
+    """Settings of a training and where its pairs come from.
+
+    Attributes:
+        name: Of the weights; the name or stem of the configuration.
+        rain: Rain for photographs.
+        pairs: Published sets of pairs, instead of photographs.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)
+    rain: RainMixture = RainMixture()
+    pairs: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> Settings:
+        """The part that the training loop knows."""
+        return Settings.model_validate(self.model_dump(include=set(Settings.model_fields)))
+
+
+def training_names() -> list[str]:
+    """Names of the built-in trainings."""
+    folder = files("bench.trainings")
+    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+
+
+def load_training(name: str, changes: Mapping[str, object] | None = None) -> Training:
+    """Read a built-in training by name, or a TOML file by path.
+
+    Args:
+        name: Which.
+        changes: Settings that replace those of the file.
+
+    Raises:
+        UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
+    """
+    raw, origin = _text_of(name)
+    try:
+        content = tomllib.loads(raw.decode("utf-8"))
+        return Training.model_validate({"name": Path(name).stem, **content, **(changes or {})})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{origin}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'training'}: {fault['msg']}" for fault in error.errors()
+        )
+        raise UserError(f"{origin}: {faults}. See 'derainbench train --help' and the built-in trainings") from error
+
+
+def changes_of(training: Training) -> dict[str, object]:
+    """What was replaced in a built-in training, by the command line's options without dashes."""
+    if training.name not in training_names():
+        return {}
+    base = load_training(training.name)
+    pairs = ((option, getattr(training, key), getattr(base, key)) for option, key in CHANGEABLE.items())
+    return {option: value for option, value, usual in pairs if value != usual}
+
+
+def _text_of(name: str) -> tuple[bytes, str]:
+    if name.endswith(".toml"):
+        if not Path(name).is_file():
+            raise UserError(f"training {name}: no such file")
+        return Path(name).read_bytes(), name
+    known = training_names()
+    if name in known:
+        return files("bench.trainings").joinpath(f"{name}.toml").read_bytes(), f"built-in training {name}"
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
+    raise UserError(f"unknown training {name!r}. {hint} A file of your own ends in .toml")
