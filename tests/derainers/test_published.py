@@ -145,6 +145,7 @@ def test_umrl_gives_the_official_output(options, rainy):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("id", "stretched", "plain"),
     [("1", 28.178, 29.381), ("2", 26.426, 26.861), ("3", 22.497, 21.905), ("4", 27.755, 26.803)],
