@@ -5,6 +5,7 @@ With :mod:`bench.api`, :mod:`bench.data` and :mod:`bench.catalogue` it wires the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -144,7 +145,7 @@ def train_derainer(
         material: On which images.
         out: Folder for checkpoint, log, weights and card.
         machine: Where to train; one CPU if not given.
-        start: Weights to start from (a ``.safetensors`` file of the same network).
+        start: Weights to start from of the same network; their card becomes part of the new one.
         report: Told every step.
 
     Returns:
@@ -172,12 +173,14 @@ def train_derainer(
     identity = {"training": training.model_dump(mode="json"), "rains": rains, **data}
     job = Job(training.settings, trainee, stream, watched, out, identity)
     progress = train(job, machine, report)
-    card = card_of(training.name, machine.accelerator, machine.devices, progress.seconds) | identity
+    card = card_of(training.name, progress.step, progress.seconds, machine.accelerator, machine.devices) | identity
     card["command"] = command_of(
         training.name, material.options(), changes_of(training) | ({"start": start.name} if start else {})
     )
     card["parameters"] = sum(parameter.numel() for parameter in trainee.network.parameters())
     card["log"] = [dict(row) for row in progress.log]
+    if start is not None and (before := start.with_suffix(".json")).is_file():
+        card["started_from"] = json.loads(before.read_text(encoding="utf-8"))
     card["quality"] = _quality(trained(trainee, machine.accelerator), material)
     return save_weights(out, training.name, trainee, card)
 

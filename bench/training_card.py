@@ -35,10 +35,11 @@ def measured(name: str, derainer: Derainer, judge: Judge, pairs: Sequence[tuple[
     return found
 
 
-def card_of(name: str, accelerator: str, devices: int, seconds: float) -> dict[str, object]:
+def card_of(name: str, steps: int, seconds: float, accelerator: str, devices: int) -> dict[str, object]:
     """What a reader must know of where and with what weights were trained."""
     return {
         "name": name,
+        "steps": steps,
         "seconds": round(seconds),
         "device": device_name(accelerator),
         "devices": devices,

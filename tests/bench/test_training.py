@@ -1,6 +1,9 @@
 """Training as a whole: photographs and published pairs in, weights and card out."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +12,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("lightning_fabric")
 
+import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from bench.cli import app
@@ -188,6 +193,7 @@ def test_the_card_says_everything_but_whose_machine(tiny, photographs, pairs, tm
         f"derainbench train tiny --photographs {place} --held-out {place} --test any={tmp_path.name}/pairs"
     )
     assert [row["step"] for row in card["log"]] == [2, 3]
+    assert card["steps"] == 3
     assert card["training"]["rain"]["zooms"] == [1.0, 1.4]
     assert set(card["rains"]) == {"coco350_y", "bdd150_y"}
     assert all("veil" in text for text in card["rains"].values())
@@ -212,6 +218,7 @@ def test_start_from_weights(tiny, pairs, tmp_path):
     once = load_training(str(tiny), {"steps": 1, "learning_rate": 1e-12, "floor": 0.0})
     card = train_derainer(once, material, tmp_path / "second", start=start)
     assert card["start"].startswith("tiny.safetensors, sha256 ")
+    assert card["started_from"]["steps"] == 3
     clean = np.full((20, 24, 3), 90, np.uint8)
     before, after = (
         trained_file(str(tmp_path / run / "tiny.safetensors"), Options())(clean) for run in ("first", "second")
@@ -226,3 +233,28 @@ def test_the_command(tiny, photographs, tmp_path):
     assert (tmp_path / "out/tiny.safetensors").is_file()
     assert isinstance(CliRunner().invoke(app, [*words, "--precision", "8-bit"]).exception, UserError)
     assert isinstance(CliRunner().invoke(app, ["train", "mspfn-lite"]).exception, UserError)
+
+
+@pytest.mark.slow
+def test_two_devices_train_what_one_trains(tiny, photographs, tmp_path):
+    # As a user starts it: Lightning Fabric starts the second process with this one's command line.
+    words = [
+        sys.executable,
+        "-m",
+        "bench.cli",
+        "train",
+        str(tiny),
+        "--photographs",
+        str(photographs),
+        "--device",
+        "cpu",
+    ]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    states = []
+    for devices in ("1", "2"):
+        out = tmp_path / devices
+        command = [*words, "--devices", devices, "--out", str(out)]
+        subprocess.run(command, cwd=tmp_path, env=environment, check=True, timeout=300)
+        states.append(load_file(out / "tiny.safetensors"))
+    # The mean of two halves' gradients is that of the whole but for rounding, here to half precision.
+    assert all(torch.allclose(states[0][key].float(), states[1][key].float(), atol=2e-4) for key in states[0])
