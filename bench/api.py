@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.config import Suite, resolve_roots
-from bench.contract import Classes, Derainer, Judge, Options, Record, Task
+from bench.contract import Classes, Dataset, Derainer, Judge, Options, Record, Task
 from bench.data import BuilderLoader, recipe_of
 from bench.engines import engine_for
 from bench.errors import ImageError, UserError
@@ -28,10 +28,10 @@ from bench.provenance import device_name, git_state, library_versions, machine
 from bench.registry import Entry
 from bench.runner import DatasetWork, DerainerWork, Outlook, Progress, Runner, RunResult, Silent, Workload
 from bench.store import RunStore
-from bench.summary import summarise_row
+from bench.summary import CLEAN, summarise_row
 from bench.tables import read_records, write_results
 from bench.uncertainty import write_intervals
-from bench.verification import RunCard, check_digests, compare_records, read_run_card, write_digests
+from bench.verification import RunCard, TaskCard, check_digests, compare_records, read_run_card, write_digests
 from bench.weights import locate_weights, weights_digest
 from bench.work import DatasetLoader, DerainerLoader, forget, kept_data
 from derainers import plugins
@@ -275,14 +275,20 @@ def _verified_records(store: RunStore, card: RunCard) -> list[Record]:
         for task_name, noted in tasks.items():
             build: Callable[..., Task] = TASKS.load(TASKS.find(task_name))
             task = build(noted.scoring, dataset.classes)
-            for derainer, fingerprint in card.derainers.items():
-                row = Row(name, derainer, task_name)
-                keys = {
-                    id: judged_key(restored_key(fingerprint, dataset.digest(id)), noted.fingerprint, noted.code)
-                    for id in dataset.ids
-                }
-                ids = [id for id in dataset.ids if store.key(row, id) == keys[id]]
+            rows = {Row(name, derainer, task_name): text for derainer, text in card.derainers.items()}
+            judged = {row: _judged_ids(store, row, text, noted, dataset) for row, text in rows.items()}
+            clean_ids = judged.get(Row(name, CLEAN, task_name), [])
+            for row, ids in judged.items():
                 if ids:
-                    found, _ = summarise_row(store, row, task, dataset, ids, card.datasets[name])
+                    found, _ = summarise_row(store, row, task, dataset, ids, card.datasets[name], clean_ids)
                     records += [replace(record, model=noted.model, protocol=noted.protocol) for record in found]
     return records
+
+
+def _judged_ids(store: RunStore, row: Row, fingerprint: str, noted: TaskCard, dataset: Dataset) -> list[str]:
+    """Images whose evidence is that of the run."""
+    keys = {
+        id: judged_key(restored_key(fingerprint, dataset.digest(id)), noted.fingerprint, noted.code)
+        for id in dataset.ids
+    }
+    return [id for id in dataset.ids if store.key(row, id) == keys[id]]

@@ -217,12 +217,15 @@ class Options:
         weights_dirs: Folders searched for weights by digest, before the cache and the network.
         offline: True forbids every download.
         threads: CPU threads of one process; 0 leaves the libraries' default.
+        allow_random_weights: True runs a derainer whose weights only a person can get, or that nobody ever
+            trained, untrained where they are not here.
     """
 
     device: str = "cpu"
     weights_dirs: tuple[Path, ...] = ()
     offline: bool = False
     threads: int = 0
+    allow_random_weights: bool = False
 
 
 @dataclass(frozen=True)
@@ -337,6 +340,21 @@ class Resampling(Protocol):
         Returns:
             Metric name (of ``summarise``) to (R,) values in the same unit; NaN where a resample leaves it undefined.
         """
+        ...
+
+
+@runtime_checkable
+class SelfReference(Protocol):
+    """A task that can also take its model's own answers on the clean images for the truth.
+
+    This tells what rain does to the model apart from the model's own errors. The runner asks it where a run has
+    a row ``clean``.
+    """
+
+    def summarise_against_clean(
+        self, evidence: Mapping[str, Evidence], clean: Mapping[str, Evidence], truths: Mapping[str, Truth]
+    ) -> Sequence[Measure]:
+        """Score evidence against evidence; all maps have the same keys, and only the truths' sizes are used."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from bench.contract import Dataset, DatasetBuilder, Failure, FloatArray, Options, Record, Task
@@ -13,7 +13,7 @@ from bench.errors import ImageError
 from bench.keys import judged_key, restored_key
 from bench.plan import Plan, Row, plan
 from bench.store import RunStore
-from bench.summary import PerImage, resample_row, summarise_row
+from bench.summary import CLEAN, PerImage, resample_row, summarise_row
 from bench.work import (
     DatasetLoader,
     DerainerLoader,
@@ -234,13 +234,15 @@ class Runner:
         self, datasets: Mapping[str, Dataset], expected: Mapping[str, Sequence[str]], result: RunResult
     ) -> None:
         works = {work.name: work for work in self.work.datasets}
-        for row in self._task_rows(datasets):
+        rows = self._task_rows(datasets)
+        judged = {row: [id for id in datasets[row.dataset].ids if self._is_judged(row, datasets, id)] for row in rows}
+        for row, ids in judged.items():
             dataset, task = datasets[row.dataset], works[row.dataset].tasks[row.task][0]
-            ids = [id for id in dataset.ids if self._is_judged(row, datasets, id)]
             if not ids:
                 continue
+            clean_ids, count = judged.get(replace(row, derainer=CLEAN), []), len(expected[row.dataset])
             try:
-                records, per_image = summarise_row(self.store, row, task, dataset, ids, len(expected[row.dataset]))
+                records, per_image = summarise_row(self.store, row, task, dataset, ids, count, clean_ids)
                 self.store.write_detections(row, {id: dataset.image_id(id) for id in ids})
             except ImageError as error:
                 result.failures.append(Failure(row.dataset, row.derainer, row.task, "", "summarise", str(error)))

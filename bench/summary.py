@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
-from bench.contract import Dataset, FloatArray, ImageMeasure, Record, Resampling, Task
+from bench.contract import Dataset, FloatArray, ImageMeasure, Measure, Record, Resampling, SelfReference, Task
 from bench.plan import Row
 from bench.statistics import draw_weights
 from bench.store import LazyMapping, RunStore
+
+CLEAN = "clean"
+"""The row of the clean images themselves."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,13 @@ class PerImage:
 
 
 def summarise_row(
-    store: RunStore, row: Row, task: Task, dataset: Dataset, ids: Sequence[str], expected: int
+    store: RunStore,
+    row: Row,
+    task: Task,
+    dataset: Dataset,
+    ids: Sequence[str],
+    expected: int,
+    clean_ids: Sequence[str] = (),
 ) -> tuple[list[Record], list[PerImage]]:
     """All numbers of one derainer and one task, from evidence and labels alone.
 
@@ -36,12 +45,15 @@ def summarise_row(
         dataset: Gives the labels.
         ids: Images with evidence, in the dataset's order.
         expected: How many images the dataset should have.
+        clean_ids: Images with evidence in the row ``clean``; empty if the run has none.
 
     Raises:
         ImageError: Evidence is absent or damaged.
     """
     evidence = LazyMapping(ids, partial(store.read_evidence, row))
     summary = task.summarise(evidence, LazyMapping(ids, dataset.truth))
+    present = set(clean_ids)
+    both = [id for id in ids if id in present]
     records = [
         Record(
             dataset=row.dataset,
@@ -55,7 +67,7 @@ def summarise_row(
             expected=expected,
             protocol=task.protocol,
         )
-        for measure in summary.measures
+        for measure in (*summary.measures, *_against_clean(store, row, task, dataset, both))
     ]
     return records, [
         PerImage(row.dataset, row.derainer, row.task, task.model, measure) for measure in summary.per_image
@@ -95,3 +107,11 @@ def resample_row(
     weights = draw_weights(len(expected), resamples, zlib.crc32(row.dataset.encode()))[:, columns]
     evidence = LazyMapping(ids, partial(store.read_evidence, row))
     return task.resample(evidence, LazyMapping(ids, dataset.truth), weights)
+
+
+def _against_clean(store: RunStore, row: Row, task: Task, dataset: Dataset, ids: Sequence[str]) -> Sequence[Measure]:
+    if not ids or not isinstance(task, SelfReference):
+        return ()
+    evidence = LazyMapping(ids, partial(store.read_evidence, row))
+    clean = LazyMapping(ids, partial(store.read_evidence, replace(row, derainer=CLEAN)))
+    return task.summarise_against_clean(evidence, clean, LazyMapping(ids, dataset.truth))

@@ -7,6 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.contract import BoolArray, Detections, Instances, Rle
+from tasks.detection.boxes import box_areas
+from tasks.rle import areas_of
+
+PSEUDO_SCORE = 0.25
+"""Least score at which a detection in the clean image is taken for a true object."""
+PSEUDO_TEXT = f"pseudo_gt: the model's answers on the clean image, score >= {PSEUDO_SCORE:.2f}, are the truth"
+"""The same in a protocol's line."""
 
 
 def keep_truths(truth: Instances, keep: BoolArray) -> Instances:
@@ -32,7 +39,7 @@ def scorable(truth: Instances, class_ids: Sequence[int]) -> tuple[Instances, int
     return keep_truths(truth, known & solid), int((known & ~solid).sum())
 
 
-def pseudo_truth(seen: Detections, score: float = 0.25) -> Instances:
+def pseudo_truth(seen: Detections, score: float = PSEUDO_SCORE) -> Instances:
     """What a detector saw in the clean image, taken for the truth (protocol ``pseudo_gt``).
 
     Args:
@@ -40,9 +47,10 @@ def pseudo_truth(seen: Detections, score: float = 0.25) -> Instances:
         score: Least score of an object that is taken for true.
     """
     kept = keep_detections(seen, seen.scores >= score)
-    sides = kept.boxes[:, 2:] - kept.boxes[:, :2]
-    crowd = np.zeros(len(kept.scores), dtype=bool)
-    return Instances(kept.boxes, kept.class_ids, crowd, np.prod(sides, axis=1), kept.masks)
+    # Where nothing was detected, nothing says whether masks were looked for; no masks are right either way.
+    masks = kept.masks if len(kept.scores) else ()
+    areas = box_areas(kept.boxes) if not masks else areas_of(masks)
+    return Instances(kept.boxes, kept.class_ids, np.zeros(len(kept.scores), dtype=bool), areas, masks)
 
 
 def _pick(items: Sequence[Rle], keep: BoolArray) -> tuple[Rle, ...]:

@@ -22,7 +22,7 @@ from bench.contract import (
 from bench.errors import UserError
 from tasks.detection.coco import CocoTables, Kind
 from tasks.detection.matching import Labelled, Tally, add_up, match, tally, tally_by_class
-from tasks.detection.objects import keep_detections, scorable
+from tasks.detection.objects import keep_detections, pseudo_truth, scorable
 from tasks.detection.protocols import RULES
 from tasks.resampling import ratio
 
@@ -108,6 +108,35 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
         tuple(replace(measure, metric=scoring.prefix + measure.metric) for measure in measures),
         tuple(replace(measure, metric=scoring.prefix + measure.metric) for measure in per_image),
     )
+
+
+def measure_against_clean(
+    evidence: Mapping[str, Evidence], clean: Mapping[str, Evidence], truths: Mapping[str, Truth], scoring: Scoring
+) -> list[Measure]:
+    """Score detections against the same model's detections in the clean images (protocol ``pseudo_gt``).
+
+    Args:
+        evidence: Detections in the restored images.
+        clean: Detections in the clean images; those of at least ``PSEUDO_SCORE`` are taken for true objects.
+        truths: Only the images' sizes are used.
+        scoring: Thresholds and classes.
+    """
+    assumed: dict[str, Truth] = {}
+    for id in evidence:
+        seen = clean[id]
+        if not isinstance(seen, Detections):
+            raise TypeError(f"{id}: expected detections, got {type(seen).__name__}")
+        assumed[id] = Truth(truths[id].size, pseudo_truth(seen))
+    main_only = replace(scoring, sweep=(), rules=(), names={})
+    names = {scoring.prefix + old: scoring.prefix + new for old, new in _pseudo_names(scoring).items()}
+    measures = summarise_objects(evidence, assumed, main_only).measures
+    return [replace(measure, metric=names[measure.metric]) for measure in measures if measure.metric in names]
+
+
+def _pseudo_names(scoring: Scoring) -> dict[str, str]:
+    main = {"precision": scoring.tag, "recall": scoring.tag, "iou_gt": _two_digits(scoring.score)}
+    found = {f"{name}@{tag}": f"{name.removesuffix('_gt')}:pseudo_gt" for name, tag in main.items()}
+    return found | {name: f"{name}:pseudo_gt" for name in ("AP", "AP50", "AP75")}
 
 
 def resample_objects(

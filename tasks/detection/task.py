@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ from bench.contract import (
     Instances,
     IntArray,
     Judge,
+    Measure,
     Options,
     Parameters,
     Summary,
@@ -25,9 +26,10 @@ from tasks.classes import map_classes
 from tasks.detection.backends import BACKENDS
 from tasks.detection.boxes import box_overlaps
 from tasks.detection.detector import LEAST_SCORE, MOST_BOXES, DetectionJudge, DetectorSource
+from tasks.detection.objects import PSEUDO_TEXT
 from tasks.detection.protocols import RULES
 from tasks.detection.settings import DetectionSettings
-from tasks.detection.summary import Scoring, class_names, resample_objects, summarise_objects
+from tasks.detection.summary import Scoring, class_names, measure_against_clean, resample_objects, summarise_objects
 from tasks.recorded import scoring_parameters
 from tasks.scored import check_covered, choose_scored
 from tasks.settings import fingerprint, read_settings, split_model
@@ -63,7 +65,9 @@ class DetectionTask:
             f"greedy one-to-one per class, score >= {at.score:.2f}, IoU >= {at.overlap:.2f}, crowd ignored, "
             f"pooled over images and {len(self.scored)} classes; iou_gt: best IoU of each true box, 0 if missed; "
             f"AP, AR: pycocotools bbox; dump score >= {LEAST_SCORE}, NMS {self.source.facts['nms_overlap']}, "
-            f"{MOST_BOXES} boxes" + "".join(f"; {name}: {RULES[name].text}" for name in at.protocols)
+            f"{MOST_BOXES} boxes"
+            + "".join(f"; {name}: {RULES[name].text}" for name in at.protocols)
+            + f"; {PSEUDO_TEXT}"
         )
 
     @property
@@ -108,6 +112,12 @@ class DetectionTask:
     ) -> Mapping[str, FloatArray]:
         """Precision, recall, IoU and COCO's averages of every resample."""
         return resample_objects(evidence, truths, self._scoring(), weights)
+
+    def summarise_against_clean(
+        self, evidence: Mapping[str, Evidence], clean: Mapping[str, Evidence], truths: Mapping[str, Truth]
+    ) -> Sequence[Measure]:
+        """Main metrics with the model's answers on the clean images taken for the truth."""
+        return measure_against_clean(evidence, clean, truths, self._scoring())
 
     def _scoring(self) -> Scoring:
         return Scoring(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
 
 from bench.contract import (
     Classes,
@@ -15,6 +17,7 @@ from bench.contract import (
     Instances,
     IntArray,
     Judge,
+    Measure,
     Options,
     Parameters,
     Summary,
@@ -23,7 +26,8 @@ from bench.contract import (
 from bench.errors import UserError
 from tasks.classes import map_classes
 from tasks.detection.detector import DetectionJudge, DetectorSource
-from tasks.detection.summary import Scoring, resample_objects, summarise_objects
+from tasks.detection.objects import PSEUDO_TEXT
+from tasks.detection.summary import Scoring, measure_against_clean, resample_objects, summarise_objects
 from tasks.instances.backends import BACKENDS
 from tasks.instances.settings import InstanceSettings
 from tasks.recorded import scoring_parameters
@@ -61,7 +65,7 @@ class InstanceTask:
         return (
             f"masks at probability 0.5; greedy one-to-one per class, score >= {at.score:.2f}, mask IoU >= "
             f"{at.overlap:.2f}, crowd ignored, pooled over images and {len(self.scored)} classes; iou_gt: best mask "
-            "IoU of each true object, 0 if missed; AP, AR: pycocotools segm"
+            f"IoU of each true object, 0 if missed; AP, AR: pycocotools segm; {PSEUDO_TEXT}"
         )
 
     @property
@@ -107,6 +111,12 @@ class InstanceTask:
         """Precision, recall, mask IoU and COCO's averages of every resample."""
         return resample_objects(evidence, truths, self._scoring(), weights)
 
+    def summarise_against_clean(
+        self, evidence: Mapping[str, Evidence], clean: Mapping[str, Evidence], truths: Mapping[str, Truth]
+    ) -> Sequence[Measure]:
+        """Main metrics with the model's answers on the clean images taken for the truth."""
+        return measure_against_clean(evidence, clean, truths, self._scoring())
+
     def _scoring(self) -> Scoring:
         return Scoring("segm", overlaps_of_masks, self.scored, self.settings.score, self.settings.overlap)
 
@@ -126,6 +136,8 @@ def build(parameters: Parameters, classes: Classes) -> InstanceTask:
 
 def overlaps_of_masks(seen: Detections, truth: Instances) -> FloatArray:
     """Overlaps of an image's detected with its true masks."""
+    if not len(seen.scores) or not len(truth.class_ids):
+        return np.zeros((len(seen.scores), len(truth.class_ids)))  # nothing detected is stored without masks
     if seen.masks is None or truth.masks is None:
         raise ValueError("mask scores need masks on both sides")
     return mask_overlaps(seen.masks, truth.masks, truth.crowd)

@@ -10,7 +10,7 @@ from tasks.detection.boxes import box_areas, box_overlaps
 from tasks.detection.matching import Tally
 from tasks.detection.objects import pseudo_truth
 from tasks.detection.protocols import RULES, darknet_map, darknet_recall, literal_conf
-from tasks.detection.summary import Scoring, summarise_objects
+from tasks.detection.summary import Scoring, measure_against_clean, summarise_objects
 from tasks.detection.suppression import suppress
 
 corner = st.integers(0, 12)
@@ -145,3 +145,26 @@ def test_a_detector_agrees_with_itself_on_the_clean_image() -> None:
     assert true.areas.tolist() == [100, 100]
     values = {m.metric: m.value for m in summarise_objects({"a": seen}, {"a": Truth((60, 60), true)}, SCORING).measures}
     assert (values["precision@0.25/0.60"], values["recall@0.25/0.60"], values["iou_gt@0.25"]) == (100, 100, 100)
+
+
+def test_a_row_is_scored_against_the_same_detector_on_the_clean_image() -> None:
+    rows = [((0, 0, 10, 10), 0, 0.9), ((20, 0, 30, 10), 1, 0.3), ((40, 0, 50, 10), 0, 0.12)]
+    clean, _ = arrays(rows, [])
+    rainy, _ = arrays([((0, 0, 10, 8), 0, 0.5), ((40, 0, 50, 10), 0, 0.4)], [])
+    truths = {"a": Truth((60, 60))}  # no labels: they play no part
+    itself = measure_against_clean({"a": clean}, {"a": clean}, truths, SCORING)
+    names = [f"{name}:pseudo_gt" for name in ("precision", "recall", "iou", "AP", "AP50", "AP75")]
+    assert [(m.metric, m.images) for m in itself] == [(name, 1) for name in names]
+    assert [m.value for m in itself] == pytest.approx([100] * 6)
+    values = {m.metric: m.value for m in measure_against_clean({"a": rainy}, {"a": clean}, truths, SCORING)}
+    assert values["precision:pseudo_gt"] == 50  # the second box scores 0.12 on the clean image: not an object
+    assert values["recall:pseudo_gt"] == 50
+    assert values["iou:pseudo_gt"] == pytest.approx(40)
+    assert values["AP50:pseudo_gt"] == pytest.approx(50)
+
+
+def test_nothing_seen_on_the_clean_image_leaves_recall_undefined() -> None:
+    nothing, _ = arrays([], [])
+    seen, _ = arrays([((0, 0, 10, 10), 0, 0.9)], [])
+    found = measure_against_clean({"a": seen}, {"a": nothing}, {"a": Truth((60, 60))}, SCORING)
+    assert [(m.metric, m.value) for m in found] == [("precision:pseudo_gt", 0.0)]

@@ -102,6 +102,24 @@ def test_scores_are_of_masks_not_of_boxes() -> None:
     assert (values["mask_tp@0.25/0.60"], values["mask_fp@0.25/0.60"]) == (1, 0)
 
 
+def test_masks_are_scored_against_those_on_the_clean_image_also_where_there_are_none() -> None:
+    task = build({"model": "torchvision:" + NAME}, Classes(instances=SPACE))
+    frame = square(20)
+    frame[7:13, 22:28] = False
+    box = np.array([[20, 5, 30, 15]], dtype=float)
+    whole, holed = (Detections(box, np.array([0.9]), np.array([5]), (encode(mask),)) for mask in (square(20), frame))
+    # What is stored without objects is read back without masks.
+    nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
+    truths = {id: Truth((40, 60)) for id in "ab"}
+    found = task.summarise_against_clean({"a": holed, "b": nothing}, {"a": whole, "b": nothing}, truths)
+    values = {measure.metric: measure.value for measure in found}
+    assert values["mask_iou:pseudo_gt"] == pytest.approx(64)
+    assert values["mask_AP:pseudo_gt"] == pytest.approx(30)
+    assert values["mask_precision:pseudo_gt"] == 100
+    missed = task.summarise_against_clean({"a": nothing, "b": whole}, {"a": whole, "b": nothing}, truths)
+    assert {m.metric: m.value for m in missed}["mask_recall:pseudo_gt"] == 0
+
+
 def test_masks_of_another_size_are_refused_by_name() -> None:
     task = build({"model": "torchvision:" + NAME}, Classes(instances=SPACE))
     boxes = np.array([[20, 5, 30, 15]], dtype=float)
