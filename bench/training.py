@@ -6,6 +6,7 @@ With :mod:`bench.api`, :mod:`bench.data` and :mod:`bench.catalogue` it wires the
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -178,7 +179,7 @@ def train_derainer(
         training.name, material.options(), changes_of(training) | ({"start": start.name} if start else {})
     )
     card["parameters"] = sum(parameter.numel() for parameter in trainee.network.parameters())
-    card["log"] = [dict(row) for row in progress.log]
+    card["log"] = [{key: value for key, value in row.items() if math.isfinite(value)} for row in progress.log]
     if start is not None and (before := start.with_suffix(".json")).is_file():
         card["started_from"] = json.loads(before.read_text(encoding="utf-8"))
     card["quality"] = _quality(trained(trainee, machine.accelerator), material)

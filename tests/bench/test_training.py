@@ -206,6 +206,7 @@ def test_the_card_gives_the_options_that_replaced_settings(pairs, tmp_path):
     training = load_training("prenet", {"steps": 1, "batch": 1, "crop": 16, "learning_rate": 1e-4, "pairs": ()})
     card = train_derainer(training, Material(pairs={"any": pairs}), tmp_path / "out")
     place = f"{tmp_path.name}/pairs"
+    assert "NaN" not in (tmp_path / "out/prenet.json").read_text()  # without held-out photographs there is no PSNR
     assert card["command"] == (
         f"derainbench train prenet --pairs any={place} --steps 1 --batch 1 --crop 16 --rate 0.0001"
     )
