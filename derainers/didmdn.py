@@ -15,7 +15,6 @@ from derainers.didmdn_networks import DensityAwareDerain, RainDensity, RainResid
 from derainers.network import TorchDerainer, torch_device_ready
 from derainers.table import load_imported
 
-PAGE = "https://github.com/hezhangsprinter/DID-MDN"
 SIDE = 512
 
 
@@ -52,6 +51,6 @@ def didmdn(options: Options) -> TorchDerainer:
     network = DIDMDN()
     normalise_with_the_image(network)
     for part, own in (("residual", network.residual), ("density", network.density), ("derain", network.derain)):
-        load_imported(own, f"didmdn-{part}", PAGE, options, unknown_allowed=True)
+        load_imported(own, "didmdn", options, f"didmdn-{part}", unknown_allowed=True)
     traits = Traits(batchable=False, multiple_of=32, quantisation="trunc")
     return TorchDerainer(Stretched(network), traits, options.device, value_range=(-1.0, 1.0))

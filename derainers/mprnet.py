@@ -250,5 +250,5 @@ def mprnet(options: Options) -> TorchDerainer:
     """
     torch_device_ready(options)
     network = MPRNet()
-    load_imported(network, "mprnet", "https://github.com/swz30/MPRNet (model_deraining.pth)", options, "state_dict")
+    load_imported(network, "mprnet", options, part="state_dict")
     return TorchDerainer(network, Traits(batchable=False, multiple_of=8, quantisation="round"), options.device)

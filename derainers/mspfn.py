@@ -31,6 +31,7 @@ class Design:
         narrow: Channels at the cells' input and before the last convolution.
         strides: Strided stages in each U-shaped block.
         coarse_fusion: False takes the first features as they are.
+        pyramid: False leaves out the half and the quarter resolution (:mod:`derainers.mspfn_single`).
     """
 
     modules: int = 17
@@ -40,6 +41,7 @@ class Design:
     narrow: int = 32
     strides: int = 1
     coarse_fusion: bool = True
+    pyramid: bool = True
 
 
 FULL = Design()
@@ -58,6 +60,7 @@ DESIGNS = {
     "mspfn-m10n3": Design(modules=10, attention=(3, 3, 3), memory=COUNTED_MEMORY),
     "mspfn-m8n5": Design(modules=8, attention=(5, 5, 5), memory=COUNTED_MEMORY),
     "mspfn-m6n3": Design(modules=6, attention=(3, 3, 3), memory=COUNTED_MEMORY),
+    "mspfn-single-scale": Design(pyramid=False),
     "mspfn-without-cfm": Design(coarse_fusion=False),
     "mspfn-without-ffm": Design(modules=0),
 }

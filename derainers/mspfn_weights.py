@@ -14,13 +14,13 @@ from bench.contract import Options, Traits
 from bench.errors import UserError
 from bench.files import atomic, sha256_of
 from bench.weights import cache_dir
-from derainers.mspfn import FULL, MSPFN, Design
+from derainers.mspfn import DESIGNS, FULL, MSPFN, Design
+from derainers.mspfn_single import SingleScale, member_of
 from derainers.mspfn_tensorflow import state_from_tensorflow
 from derainers.network import TorchDerainer, torch_device_ready
-from derainers.table import find_imported, imported_file
+from derainers.table import absent, find_imported, imported_file, randomise
 from derainers.tensorbundle import read_tensorbundle
 
-PAGE = "https://github.com/kuijiang0802/MSPFN"
 _DATA_SUFFIX = ".data-00000-of-00001"
 
 
@@ -51,36 +51,42 @@ def import_mspfn(checkpoint: Path, folder: Path | None = None) -> Path:
     return target
 
 
-def mspfn(options: Options) -> TorchDerainer:
-    """MSPFN (M=17, N=1) with the official weights, which have to be imported once.
+def member(name: str, options: Options) -> TorchDerainer:
+    """A member of the family by its name, with the weights in ``<name>.safetensors``.
 
     Raises:
-        UserError: They were not imported; the message says how.
+        UserError: They are not here (the message says how to get them) or belong to another network.
     """
-    path = find_imported("mspfn", options)
-    if path is None:
-        raise UserError(
-            f"the weights of mspfn are not here. Get the authors' TensorFlow checkpoint from the links on {PAGE} "
-            "and import it: derainbench weights import mspfn CHECKPOINT"
-        )
-    return restorer(path, options)
+    torch_device_ready(options)
+    path = find_imported(name, options)
+    if path is not None:
+        return restorer(path, options, DESIGNS[name])
+    if not options.allow_random_weights:
+        raise absent(name)
+    network = member_of(DESIGNS[name])
+    randomise(network)
+    return _derainer(network, options)
 
 
-def restorer(path: Path, options: Options) -> TorchDerainer:
-    """Any member of the family from a ``.safetensors`` file with its design inside.
+def restorer(path: Path, options: Options, design: Design = FULL) -> TorchDerainer:
+    """Any member of the family from a file of weights.
+
+    Args:
+        path: ``.safetensors``, mostly with its design inside.
+        options: Device and threads.
+        design: What it is where the file does not say.
 
     Raises:
         UserError: The file is unreadable or belongs to another network.
     """
     torch_device_ready(options)
-    network = MSPFN(read_design(path))
+    network = member_of(read_design(path, design))
     load_state(network, read_checkpoint(path), str(path))
-    traits = Traits(multiple_of=4, quantisation="trunc")
-    return TorchDerainer(network, traits, options.device, order="bgr", value_range=(-1.0, 1.0))
+    return _derainer(network, options)
 
 
-def read_design(path: Path) -> Design:
-    """The design in a file's metadata; MSPFN (M=17, N=1) if there is none.
+def read_design(path: Path, default: Design = FULL) -> Design:
+    """The design in a file's metadata.
 
     Raises:
         UserError: It cannot be read.
@@ -90,13 +96,18 @@ def read_design(path: Path) -> Design:
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("design")
-        return TypeAdapter(Design).validate_json(text) if text else FULL
+        return TypeAdapter(Design).validate_json(text) if text else default
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise UserError(f"{path}: not a file of MSPFN weights ({error})") from error
+
+
+def _derainer(network: MSPFN | SingleScale, options: Options) -> TorchDerainer:
+    traits = Traits(multiple_of=4, quantisation="trunc")
+    return TorchDerainer(network, traits, options.device, order="bgr", value_range=(-1.0, 1.0))
 
 
 def parameters_of(design: Design, in_full: bool = False) -> int:
     """Number of trained values of a design."""
     with torch.device("meta"):
-        network = MSPFN(design, in_full)
+        network = member_of(design, in_full)
     return sum(parameter.numel() for parameter in network.parameters())

@@ -189,6 +189,5 @@ def restormer(options: Options) -> TorchDerainer:
     """
     torch_device_ready(options)
     network = Restormer()
-    page = "https://github.com/swz30/Restormer/releases (deraining.pth)"
-    load_imported(network, "restormer", page, options, "params")
+    load_imported(network, "restormer", options, part="params")
     return TorchDerainer(network, Traits(batchable=False, multiple_of=8, quantisation="round"), options.device)

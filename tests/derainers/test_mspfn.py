@@ -13,9 +13,11 @@ torch = pytest.importorskip("torch")
 
 from derainers.check import check_derainer  # noqa: E402
 from derainers.mspfn import DESIGNS, FULL, LIGHT, MSPFN, Design  # noqa: E402
+from derainers.mspfn_family import mspfn  # noqa: E402
 from derainers.mspfn_layers import FullMemory, Memory  # noqa: E402
+from derainers.mspfn_single import member_of  # noqa: E402
 from derainers.mspfn_tensorflow import state_from_tensorflow, variables_of  # noqa: E402
-from derainers.mspfn_weights import import_mspfn, mspfn, parameters_of  # noqa: E402
+from derainers.mspfn_weights import import_mspfn, parameters_of  # noqa: E402
 
 SMALL = Design(modules=2, attention=(1, 2, 1))
 REFERENCE = Path(__file__).with_name("data") / "mspfn_m17n1.npz"
@@ -102,10 +104,12 @@ def test_the_papers_designs_have_the_sizes_counted_for_them(name, modules, units
     assert parameters_of(DESIGNS[f"mspfn-{name}"], in_full=True) == expected
 
 
-@pytest.mark.parametrize("name", ["mspfn-light", "mspfn-m6n3", "mspfn-without-cfm", "mspfn-without-ffm"])
+@pytest.mark.parametrize(
+    "name", ["mspfn-light", "mspfn-m6n3", "mspfn-single-scale", "mspfn-without-cfm", "mspfn-without-ffm"]
+)
 def test_every_design_runs_at_even_and_odd_coarse_sizes(name):
     torch.manual_seed(1)
-    network = MSPFN(DESIGNS[name]).eval()
+    network = member_of(DESIGNS[name]).eval()
     with torch.inference_mode():
         for height, width in ((16, 24), (20, 12)):
             x = torch.rand(1, 3, height, width)

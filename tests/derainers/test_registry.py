@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from derainers import DERAINERS
-from derainers.table import weights_of, weights_table
+from derainers.table import unpinned_table, weights_of, weights_table
 
 
 @pytest.mark.parametrize("name", DERAINERS.entries())
@@ -16,7 +16,8 @@ def test_every_name_leads_to_a_documented_factory(name):
 
 
 def test_every_row_of_weights_belongs_to_a_name():
-    assert set(weights_table()) <= set(DERAINERS.entries())
+    assert set(weights_table()) | set(unpinned_table()) <= set(DERAINERS.entries())
+    assert not set(weights_table()) & set(unpinned_table())
 
 
 def test_weights_of_a_derainer_without_weights_are_none():

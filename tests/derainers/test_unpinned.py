@@ -17,7 +17,13 @@ from derainers.didmdn import DIDMDN  # noqa: E402
 from derainers.didmdn_networks import DensityAwareDerain, RainDensity, RainResidual  # noqa: E402
 from derainers.mprnet import MPRNet  # noqa: E402
 from derainers.restormer import Restormer  # noqa: E402
-from derainers.table import has_weights, weights_key  # noqa: E402
+from derainers.table import (  # noqa: E402
+    has_weights,
+    require_weights,
+    unpinned_table,
+    weights_key,
+    weights_page_only,
+)
 
 NETWORKS = {"mprnet": (MPRNet, "state_dict"), "restormer": (Restormer, "params")}
 
@@ -78,6 +84,40 @@ def test_without_weights_it_says_where_they_are(tmp_path, name, monkeypatch):
     monkeypatch.setattr("derainers.table.cache_dir", lambda: tmp_path)
     with pytest.raises(UserError, match=f"save them as {name}.pth"):
         DERAINERS.load(DERAINERS.find(name))(Options(offline=True))
+
+
+def test_a_derainer_without_weights_runs_only_where_random_ones_are_allowed(tmp_path, monkeypatch):
+    monkeypatch.setattr("derainers.table.cache_dir", lambda: tmp_path)
+    monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
+    build = DERAINERS.load(DERAINERS.find("mspfn-m6n3"))
+    with pytest.raises(UserError, match=r"nobody publishes weights of mspfn-m6n3.*--allow-random-weights"):
+        build(Options(offline=True))
+    options = Options(offline=True, allow_random_weights=True)
+    image = trial_image(20, 24)
+    first, second = build(options)(image), build(options)(image)
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, image)
+    require_weights("mspfn-m6n3", options)
+    assert not has_weights("mspfn-m6n3", options)
+    for name in unpinned_table():
+        if weights_page_only(name):
+            with pytest.raises(UserError, match=name):
+                require_weights(name, Options(offline=True))
+
+
+def test_saved_weights_of_a_design_are_found_by_its_name(tmp_path):
+    from safetensors.torch import save_file
+
+    from derainers.mspfn import DESIGNS
+    from derainers.mspfn_single import member_of
+
+    options = Options(weights_dirs=(tmp_path,), offline=True)
+    before = weights_key("mspfn-single-scale", options)
+    save_file(member_of(DESIGNS["mspfn-single-scale"]).state_dict(), tmp_path / "mspfn-single-scale.safetensors")
+    assert weights_key("mspfn-single-scale", options) != before
+    assert has_weights("mspfn-single-scale", options)
+    image = trial_image(20, 24)
+    assert DERAINERS.load(DERAINERS.find("mspfn-single-scale"))(options)(image).shape == image.shape
 
 
 def uniform(seed, shape):
