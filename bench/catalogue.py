@@ -18,6 +18,7 @@ from derainers import DERAINERS
 from derainers.table import weights_of, weights_table
 from synth import SOURCES
 from tasks import TASKS
+from tasks.detection.detectron2 import INSTALL
 
 Factory = TypeVar("Factory")
 Kind = Literal["derainers", "tasks", "datasets", "suites", "metrics"]
@@ -26,7 +27,6 @@ _EXTRAS = {
     "torch": "torch", "torchvision": "torch", "segmentation_models_pytorch": "torch", "ultralytics": "yolo",
     "onnxruntime": "onnx", "ai_edge_litert": "tflite", "imgaug": "imgaug", "ray": "ray",
 }  # fmt: skip
-_DETECTRON2 = "pip install --no-build-isolation 'git+https://github.com/facebookresearch/detectron2'"
 
 
 def catalogue(kind: Kind, weights_dirs: Sequence[Path] = ()) -> pd.DataFrame:
@@ -57,7 +57,7 @@ def health(weights_dirs: Sequence[Path] = ()) -> dict[str, pd.DataFrame]:
         {
             "library": "detectron2",
             "state": "present" if importlib.util.find_spec("detectron2") else "absent",
-            "install": _DETECTRON2,
+            "install": INSTALL,
         }
     )
     weights = [
