@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from bench.contract import Classes, ClassSpace, Detections, Instances, Options, Sample, Truth
-from bench.errors import UserError
+from bench.errors import ImageError, UserError
 from bench.files import sha256_of
 from bench.images import read_image
 from tasks.classes import known_spaces
+from tasks.detection.detector import tidy
 from tasks.detection.task import DetectionTask, build
-from tasks.detection.ultralytics import peek_names
+from tasks.detection.ultralytics import import_yolo, peek_names
 
 COCO = Classes(instances=known_spaces()["coco"])
 
@@ -149,3 +150,25 @@ def test_a_hostile_or_empty_file_has_no_names(tmp_path: Path) -> None:
     assert peek_names(file) is None
     (tmp_path / "model.onnx").write_bytes(b"")
     assert peek_names(tmp_path / "model.onnx") is None
+
+
+def test_a_damaged_image_stays_our_own_error_after_the_import(tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics")
+    import_yolo()
+    (tmp_path / "cut.png").write_bytes(b"\x89PN")
+    with pytest.raises(ImageError, match=r"cut\.png"):
+        read_image(tmp_path / "cut.png")
+
+
+def test_boxes_that_are_no_numbers_or_lie_outside_are_no_evidence() -> None:
+    inside, partly = [10.0, 10, 20, 20], [90.0, 10, 130, 20]
+    bad = [[np.nan, 0, 5, 5], [0, 0, np.inf, 5], [200, 10, 220, 20], [30, 30, 30, 40], [40, 40, 35, 50]]
+    boxes = np.array([inside, *bad, partly])
+    raw = Detections(boxes, np.linspace(0.9, 0.3, len(boxes)), np.zeros(len(boxes), np.int64))
+    found = tidy(raw, {0: 7}, (60, 100))
+    assert found.boxes.tolist() == [inside, [90, 10, 100, 20]]
+    assert found.class_ids.tolist() == [7, 7]
+    no_score = Detections(np.array([inside]), np.array([np.nan]), np.zeros(1, np.int64))
+    assert len(tidy(no_score, {0: 7}, (60, 100)).scores) == 0
+    unknown = Detections(np.array([inside]), np.array([0.9]), np.array([55]))
+    assert len(tidy(unknown, {0: 7}, (60, 100)).scores) == 0
