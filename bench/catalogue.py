@@ -11,11 +11,13 @@ from typing import Literal, TypeVar
 import pandas as pd
 
 from bench.config import load_suite, suite_names
+from bench.contract import Options
 from bench.provenance import library_versions, machine
 from bench.registry import Registry
 from bench.weights import weights_state
 from derainers import DERAINERS
-from derainers.table import weights_of, weights_table
+from derainers.facts import facts_table
+from derainers.table import has_weights, unpinned_table, weights_of, weights_page_only, weights_table
 from synth import SOURCES
 from tasks import TASKS
 from tasks.detection.detectron2 import INSTALL
@@ -64,6 +66,10 @@ def health(weights_dirs: Sequence[Path] = ()) -> dict[str, pd.DataFrame]:
         {"derainer": name, "file": file.file, "state": weights_state(file, weights_dirs), "from": file.url or file.page}
         for name, entries in weights_table().items()
         for file in entries
+    ] + [
+        {"derainer": name, "file": " ".join(row.files), "state": _weights(name, weights_dirs), "from": row.how}
+        for name, row in unpinned_table().items()
+        if row.how
     ]
     return {
         "machine": pd.DataFrame([{"fact": name, "value": str(value)} for name, value in facts.items()]),
@@ -74,21 +80,37 @@ def health(weights_dirs: Sequence[Path] = ()) -> dict[str, pd.DataFrame]:
 
 
 def _derainers(weights_dirs: Sequence[Path]) -> pd.DataFrame:
-    rows: list[dict[str, str]] = []
-    for name, entry in DERAINERS.entries().items():
-        files = weights_of(name) if entry.origin == "built-in" else ()
-        states = [weights_state(file, weights_dirs) for file in files]
-        rows.append(
-            {
-                "name": name,
-                "weights": ", ".join(dict.fromkeys(states)) or "needs none",
-                "trained on": files[0].trained_on if files else "",
-                "paper": files[0].paper if files else "",
-                "licence": files[0].licence if files else "",
-                "origin": entry.origin,
-            }
-        )
-    return pd.DataFrame(rows)
+    rows = [
+        _derainer(name, weights_dirs) if entry.origin == "built-in" else {"name": name, "licence": entry.origin}
+        for name, entry in DERAINERS.entries().items()
+    ]
+    return pd.DataFrame(rows).fillna("")
+
+
+def _derainer(name: str, weights_dirs: Sequence[Path]) -> dict[str, str]:
+    """One built-in derainer; its operations are for one image of 640x480 (:mod:`derainers.facts`)."""
+    published = next(iter(weights_of(name)), unpinned_table().get(name))
+    parameters, flops = facts_table().get(name, (0, 0))
+    return {
+        "name": name,
+        "paper": published.paper if published else "",
+        "trained on": published.trained_on if published else "",
+        "params (M)": f"{parameters / 1e6:.3f}" if parameters else "",
+        "GFLOP": f"{flops / 1e9:.0f}" if flops else "",
+        "weights": _weights(name, weights_dirs),
+        "licence": published.licence if published else "",
+    }
+
+
+def _weights(name: str, weights_dirs: Sequence[Path]) -> str:
+    """``present``, ``download``, ``by hand``, ``train it`` where nobody publishes any, or ``none`` needed."""
+    if weights_page_only(name):
+        if has_weights(name, Options(weights_dirs=tuple(weights_dirs))):
+            return "present"
+        return "by hand" if unpinned_table()[name].how else "train it"
+    states = dict.fromkeys(weights_state(file, weights_dirs) for file in weights_of(name))
+    words = {"present": "present", "downloadable": "download", "absent": "by hand"}
+    return ", ".join(words[state] for state in states) or "none"
 
 
 def _registered(registry: Registry[Factory]) -> pd.DataFrame:

@@ -17,6 +17,9 @@ def list_(
 ) -> None:
     """Show what can be named in a run.
 
+    Of derainers: paper, training data, millions of parameters, 10^9 operations for an image of 640x480, whether the
+    weights are present, can be downloaded, have to be got by hand or trained, and their licence.
+
     Examples:
 
         derainbench list derainers

@@ -78,7 +78,8 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
     for index, column in enumerate(frame.columns):
         # Broken before its protocol and its unit, a metric's name is as narrow as its numbers.
         heading = escape(str(column)).replace("@", "\n@").replace(" (", "\n(")
-        shown.add_column(heading, justify="right" if index else "left", overflow="fold", no_wrap=not index)
+        numbers = index > 0 and frame[column].astype(str).str.match(r"[-+.\d]").any()
+        shown.add_column(heading, justify="right" if numbers else "left", overflow="fold", no_wrap=not index)
     for row in frame.itertuples(index=False):
         shown.add_row(*(escape(str(cell)) for cell in row))
     out_console.print(shown)

@@ -243,7 +243,7 @@ def test_score_prints_a_row_an_image_and_means(call: Call, photos: Path, tmp_pat
 @pytest.mark.parametrize(
     ("what", "names"),
     [
-        ("derainers", ["rain", "clean", "prenet", "built-in"]),
+        ("derainers", ["rain", "prenet", "0.169", "593", "download", "by hand", "train it", "Ren et al., CVPR 2019"]),
         ("tasks", ["quality", "detection", "semantic", "instances"]),
         ("datasets", ["coco", "folder", "bdd"]),
         ("suites", ["streets", "coco350", "camvid"]),

@@ -1,0 +1,36 @@
+"""The table of sizes is what counting gives."""
+
+import csv
+
+import pytest
+
+from derainers import DERAINERS
+from derainers.facts import FACTS, SAME_NETWORK, count, facts_table
+from derainers.table import unpinned_table, weights_table
+
+torch = pytest.importorskip("torch")
+
+
+@pytest.mark.parametrize("name", ["ddn", "prenet-small", "mspfn-light", "mspfn-single-scale", "umrl", "didmdn"])
+def test_a_count_gives_the_row_of_the_table(name):
+    assert count(name) == facts_table()[name]
+
+
+def test_operations_are_those_of_the_layers():
+    """DDN: 26 convolutions 3x3 over 640x480 pixels, of which 24 are 16 to 16 and two have three channels."""
+    assert facts_table()["ddn"][1] == 2 * 9 * (24 * 16 * 16 + 2 * 16 * 3) * 640 * 480
+
+
+def test_published_numbers_of_parameters():
+    published = {"prenet": 168_963, "prenet-r": 94_979, "prn-rain100h": 95_107, "prn-r-rain100h": 21_123}
+    published |= {"mspfn": 15_823_424, "rescan": 149_823, "umrl": 984_356, "semi": 57_369, "derainnet": 754_691}
+    assert {name: facts_table()[name][0] for name in published} == published
+
+
+def test_every_network_that_can_be_named_has_a_row():
+    with FACTS.open(newline="") as file:
+        rows = [row["name"] for row in csv.DictReader(file)]
+    assert rows == sorted(set(rows))
+    assert set(SAME_NETWORK) < set(rows)
+    networks = {*weights_table(), *unpinned_table()} - {"classical"}
+    assert networks & set(DERAINERS.entries()) <= set(rows)
