@@ -29,14 +29,13 @@ from bench.registry import Entry
 from bench.runner import DatasetWork, DerainerWork, Outlook, Progress, Runner, RunResult, Silent, Workload
 from bench.store import RunStore
 from bench.summary import CLEAN, summarise_row
-from bench.tables import read_records, write_results
+from bench.tables import mark_untrained, read_records, write_results
 from bench.uncertainty import write_intervals
 from bench.verification import RunCard, TaskCard, check_digests, compare_records, read_run_card, write_digests
-from bench.weights import locate_weights, weights_digest
 from bench.work import DatasetLoader, DerainerLoader, forget, kept_data
 from derainers import plugins
 from derainers.check import Finding, check_derainer
-from derainers.table import weights_of
+from derainers.table import has_weights, require_weights, weights_key
 from synth.dataset import open_dataset
 from tasks import TASKS
 
@@ -74,8 +73,10 @@ def run_suite(
     """
     options = options or Options()
     runner = _runner(suite, out, roots or {}, options, workers, rebuild, progress or Silent(), fetch=True)
-    runner.store.write_card(_card(suite, runner.work, options))
+    untrained = untrained_rows(suite, options)
+    runner.store.write_card({**_card(suite, runner.work, options), "untrained": untrained})
     result = runner.run()
+    result.records = mark_untrained(result.records, untrained)
     write_results(out, result, [work.name for work in runner.work.derainers])
     write_intervals(out, result)
     write_digests(out)
@@ -103,7 +104,8 @@ def verify_run(out: Path) -> list[str]:
     faults = check_digests(out)
     try:
         card = read_run_card(store.read_card(), out)
-        faults += compare_records(read_records(out), _verified_records(store, card))
+        computed = mark_untrained(_verified_records(store, card), card.untrained)
+        faults += compare_records(read_records(out), computed)
     except (ImageError, UserError) as error:
         faults.append(str(error))
     return faults
@@ -125,6 +127,41 @@ def row_names(suite: Suite) -> list[str]:
         UserError: A derainer is unknown, or two rows have one name.
     """
     return [name for name, _, _ in _rows(suite.derainers)]
+
+
+def untrained_rows(suite: Suite, options: Options) -> list[str]:
+    """Names of the rows that :func:`run_suite` would run with random weights.
+
+    Raises:
+        UserError: A derainer is unknown.
+    """
+    return [name for name, entry, _ in _rows(suite.derainers) if is_untrained(entry, options)]
+
+
+def is_untrained(entry: Entry, options: Options) -> bool:
+    """Whether a derainer would be built with random weights, because it has no others and the options allow it."""
+    return options.allow_random_weights and entry.origin == "built-in" and not has_weights(entry.name, options)
+
+
+def import_weights(name: str, checkpoint: Path, folder: Path | None = None) -> Path:
+    """Convert a checkpoint of a foreign format, once.
+
+    Args:
+        name: ``mspfn``: its authors' TensorFlow checkpoint.
+        checkpoint: The ``.index`` file, the data file, or their common stem.
+        folder: Where to write; None is the cache, in which the derainer finds it.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        UserError: The checkpoint is absent, damaged, or that of another network.
+    """
+    if name != "mspfn":
+        raise UserError(f"weights of {name!r} need no import; known: mspfn. See 'derainbench doctor'")
+    from derainers.mspfn_weights import import_mspfn
+
+    return import_mspfn(checkpoint, folder)
 
 
 def build_derainer(entry: Entry, options: Options) -> Derainer:
@@ -210,13 +247,15 @@ def _rows(specs: Sequence[str]) -> list[tuple[str, Entry, bool]]:
 def _derainer_work(name: str, entry: Entry, on_clean: bool, options: Options, fetch: bool) -> DerainerWork:
     if entry.origin == "file":
         entry.load()  # a wrong name is said now, not after an hour of rain
-    files = weights_of(entry.name) if entry.origin == "built-in" else ()
-    for file in files if fetch else ():
-        locate_weights(file, options)
+    weights = ""
+    if entry.origin == "built-in":
+        if fetch:
+            require_weights(entry.name, options)
+        weights = weights_key(entry.name, options)
     attribute = entry.target.rpartition(":")[2]
     # Where the code lies does not matter; what it is, which weights it loads and on what it computes do.
     device = options.device.split(":")[0]
-    fingerprint = key_of(attribute, entry.code_version(), weights_digest(files), device, on_clean)
+    fingerprint = key_of(attribute, entry.code_version(), weights, device, on_clean)
     return DerainerWork(name, DerainerLoader(entry, options), fingerprint, on_clean)
 
 

@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.markup import escape
 
-from bench.commands import about, benchmark, data, images, training
+from bench.commands import about, benchmark, data, images, training, weights
 from bench.commands.console import INTERRUPTED, USER_ERROR, error_console
 from bench.errors import UserError
 
@@ -30,6 +30,7 @@ app.command(rich_help_panel="Images")(images.derain)
 app.command(rich_help_panel="Images")(images.score)
 app.command("check-derainer", rich_help_panel="Images")(images.check_derainer)
 app.command(rich_help_panel="Training")(training.train)
+app.add_typer(weights.app, name="weights", rich_help_panel="What there is")
 app.command("list", rich_help_panel="What there is")(about.list_)
 app.command(rich_help_panel="What there is")(about.doctor)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,9 @@ HEADLINES = (
     "psnr_y", "ssim_y", "precision", "recall", "iou_gt", "AP", "AP50", "mask_AP", "mask_AP50", "mPA", "mIoU",
 )  # fmt: skip
 """Metrics of the short table, by their name before ``@``, in the order of the paper's Table 6."""
+
+UNTRAINED = "untrained weights; "
+"""A record's protocol begins so if the derainer ran with random weights; no table shows it unless asked to."""
 
 _DIGITS = {"dB": 2, "%": 2}
 _RECORD_COLUMNS = [field.name for field in fields(Record)]
@@ -83,8 +86,25 @@ def long(records: Sequence[Record]) -> pd.DataFrame:
     return _frame(map(asdict, records), _RECORD_COLUMNS)
 
 
+def mark_untrained(records: Sequence[Record], derainers: Sequence[str]) -> list[Record]:
+    """Say in the protocol of these derainers' records that their weights are random."""
+    return [
+        replace(record, protocol=UNTRAINED + record.protocol) if record.derainer in derainers else record
+        for record in records
+    ]
+
+
+def untrained_in(records: Sequence[Record]) -> list[str]:
+    """Names of the rows whose weights are random."""
+    return list(dict.fromkeys(record.derainer for record in records if record.protocol.startswith(UNTRAINED)))
+
+
 def wide(
-    records: Sequence[Record], dataset: str, derainers: Sequence[str] = (), every_metric: bool = False
+    records: Sequence[Record],
+    dataset: str,
+    derainers: Sequence[str] = (),
+    every_metric: bool = False,
+    untrained: bool = False,
 ) -> pd.DataFrame:
     """One row a derainer, one column a metric, for one dataset; every cell is text.
 
@@ -93,9 +113,16 @@ def wide(
         dataset: Which one.
         derainers: Order of the rows; those without records get empty cells. Empty: as in the records.
         every_metric: False keeps the headline metrics. Per-class metrics stay in ``records.csv`` either way.
+        untrained: True shows rows with random weights, too.
     """
-    chosen = [record for record in records if record.dataset == dataset and "[" not in record.metric]
-    rows = derainers or list(dict.fromkeys(record.derainer for record in chosen))
+    hidden = () if untrained else untrained_in(records)
+    chosen = [
+        record
+        for record in records
+        if record.dataset == dataset and "[" not in record.metric and record.derainer not in hidden
+    ]
+    rows = [name for name in derainers if name not in hidden]
+    rows = rows or list(dict.fromkeys(record.derainer for record in chosen))
     if not every_metric:
         chosen = sorted((record for record in chosen if _base(record) in HEADLINES), key=_headline)
     counts = _counts(chosen)

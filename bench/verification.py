@@ -36,11 +36,13 @@ class RunCard(BaseModel):
         datasets: Name to the number of images expected.
         derainers: Row to its fingerprint.
         tasks: Dataset to task to its card.
+        untrained: Rows that were made with random weights.
     """
 
     datasets: Mapping[str, int]
     derainers: Mapping[str, str]
     tasks: Mapping[str, Mapping[str, TaskCard]]
+    untrained: Sequence[str] = ()
 
 
 def read_run_card(content: Mapping[str, object], root: Path) -> RunCard:

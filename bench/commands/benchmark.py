@@ -10,6 +10,7 @@ import typer
 
 from bench.commands.console import (
     FAILED,
+    AllowRandomWeights,
     Device,
     Offline,
     WeightsDirs,
@@ -38,6 +39,7 @@ def run(
     workers: Annotated[int, typer.Option(min=1, help="Local processes.", rich_help_panel="Models")] = 1,
     weights_dir: WeightsDirs = [],  # noqa: B006
     offline: Offline = False,
+    allow_random_weights: AllowRandomWeights = False,
     out: Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Do everything again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
@@ -75,7 +77,7 @@ def run(
         **{name: Path(place) for name, place in pairs_of(data, "--data", "NAME=DIR").items()},
     }
     roots = {name: place for name, place in given.items() if place is not None}
-    options = options_of(device, weights_dir, offline)
+    options = options_of(device, weights_dir, offline, allow_random_weights)
     folder = out or Path("results/runs") / chosen.name
     if dry_run:
         outlook = api.foresee(chosen, folder, roots=roots, options=options)
@@ -94,6 +96,10 @@ def run(
     for dataset in chosen.datasets:
         if any(record.dataset == dataset for record in result.records):
             print_table(tables.wide(result.records, dataset, names), f"{chosen.title or chosen.name} - {dataset}")
+    if untrained := tables.untrained_in(result.records):
+        out_console.print(
+            f"Untrained, so not shown: {', '.join(untrained)} (derainbench table --untrained)", markup=False
+        )
     if chosen.note:
         out_console.print(chosen.note, style="dim", markup=False)
     out_console.print(f"Tables, records and evidence: {folder}", markup=False, soft_wrap=True)
@@ -106,6 +112,7 @@ def table(
     layout: Annotated[Literal["wide", "long"], typer.Option(help="Wide: one row a derainer.")] = "wide",
     dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
     all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
+    untrained: Annotated[bool, typer.Option("--untrained", help="Also rows with random weights.")] = False,
     into: Annotated[Path | None, typer.Option(help="Markdown file whose '<!-- table: DATASET -->' it follows.")] = None,
 ) -> None:
     """Print the tables of a finished run.
@@ -130,7 +137,11 @@ def table(
     if layout == "long":
         frames = [("records", tables.long(records))]
     else:
-        frames = [(d, tables.wide(records, d, every_metric=all_metrics)) for d in datasets if dataset in ("", d)]
+        frames = [
+            (d, tables.wide(records, d, every_metric=all_metrics, untrained=untrained))
+            for d in datasets
+            if dataset in ("", d)
+        ]
     for title, frame in frames:
         if into:
             tables.paste(into, title, frame)

@@ -32,10 +32,18 @@ WeightsDirs = Annotated[
     ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never download anything.", rich_help_panel="Models")]
+AllowRandomWeights = Annotated[
+    bool,
+    typer.Option(
+        "--allow-random-weights",
+        help="Run derainers whose weights nobody can download untrained; tables leave them out.",
+        rich_help_panel="Models",
+    ),
+]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes.")]
 
 
-def options_of(device: str, weights_dirs: list[Path], offline: bool) -> Options:
+def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weights: bool = False) -> Options:
     """Options of the models, checked.
 
     Raises:
@@ -45,7 +53,7 @@ def options_of(device: str, weights_dirs: list[Path], offline: bool) -> Options:
 
     if absent := next((folder for folder in weights_dirs if not folder.is_dir()), None):
         raise UserError(f"--weights-dir {absent}: no such folder")
-    return Options(api.choose_device(device), tuple(weights_dirs), offline)
+    return Options(api.choose_device(device), tuple(weights_dirs), offline, allow_random_weights=random_weights)
 
 
 def listed(texts: list[str]) -> list[str]:

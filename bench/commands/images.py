@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from bench.commands.console import (
     FAILED,
+    AllowRandomWeights,
     Device,
     Offline,
     WeightsDirs,
@@ -28,6 +29,7 @@ def derain(
     device: Device = "auto",
     weights_dir: WeightsDirs = [],  # noqa: B006
     offline: Offline = False,
+    allow_random_weights: AllowRandomWeights = False,
 ) -> None:
     """Remove the rain from images; each becomes a PNG of the same name.
 
@@ -43,7 +45,10 @@ def derain(
 
     pairs = plan_derain(input, output)
     entry = api.find_derainer(name)
-    derainer = api.build_derainer(entry, options_of(device, weights_dir, offline))
+    options = options_of(device, weights_dir, offline, allow_random_weights)
+    derainer = api.build_derainer(entry, options)
+    if api.is_untrained(entry, options):
+        error_console.print(f"{entry.name} is untrained: its weights are random", style="yellow", markup=False)
     with Bars(error_console) as bars:
         bars.begin("restore", len(pairs), 0)
         failures = derain_files(entry.name, derainer, pairs, bars.advance)

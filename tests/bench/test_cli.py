@@ -256,6 +256,44 @@ def test_list_names_what_can_be_run(what: str, names: list[str], call: Call) -> 
     assert all(name in done.out for name in names)
 
 
+def test_an_untrained_derainer_runs_if_allowed_and_stays_out_of_the_tables(call: Call, tmp_path: Path) -> None:
+    command = ["run", "suite.toml", "--derainers", "rain,mspfn-m6n3,clean", "--out", "out", "--device", "cpu"]
+    refused = call(*command)
+    assert refused.status == 2
+    assert "nobody publishes weights of mspfn-m6n3" in refused.error
+    assert not (tmp_path / "out" / "data" / "photos" / "rainy").exists(), "said before anything is rendered"
+    done = call(*command, "--allow-random-weights")
+    assert done.status == 0, done.error
+    assert "Untrained, so not shown: mspfn-m6n3" in done.out
+    records = csv.DictReader(io.StringIO((tmp_path / "out/records.csv").read_text()))
+    marks = {(row["derainer"], row["protocol"].startswith("untrained weights; ")) for row in records}
+    assert marks == {("rain", False), ("mspfn-m6n3", True), ("clean", False)}
+    assert "mspfn-m6n3" not in (tmp_path / "out/tables/photos.csv").read_text()
+    assert "mspfn-m6n3" not in call("table", "out", "--format", "csv").out
+    assert "mspfn-m6n3" in call("table", "out", "--format", "csv", "--untrained").out
+    assert call("verify", "out").status == 0
+    one = call("derain", "mspfn-m6n3", "photos/images/a.jpg", "a.png", "--allow-random-weights", "--device", "cpu")
+    assert one.status == 0
+    assert "mspfn-m6n3 is untrained" in one.error
+
+
+def test_replaced_weights_restore_again(call: Call, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from derainers.mspfn import DESIGNS, MSPFN
+
+    command = ["run", "suite.toml", "--derainers", "mspfn-without-ffm", "--out", "out", "--device", "cpu"]
+    (tmp_path / "weights").mkdir()
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        file = tmp_path / "weights/mspfn-without-ffm.safetensors"
+        save_file(MSPFN(DESIGNS["mspfn-without-ffm"]).state_dict(), file)
+        assert "derain: 5 images to do" in call(*command, "--dry-run", "--weights-dir", "weights").out or seed == 0
+        assert call(*command, "--weights-dir", "weights").status == 0
+    assert "derain: 0 images to do" in call(*command, "--dry-run", "--weights-dir", "weights").out
+
+
 def test_doctor_tells_versions_extras_and_weights(call: Call) -> None:
     done = call("doctor")
     assert done.status == 0, done.error

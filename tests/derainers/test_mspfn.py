@@ -150,6 +150,24 @@ def test_an_official_checkpoint_is_imported_exactly_and_restores(tmp_path, write
     assert [finding for finding in check_derainer(derainer) if not finding.passed] == []
 
 
+def test_the_command_imports_where_the_derainer_finds_it(tmp_path, monkeypatch, write_tensorbundle):
+    from typer.testing import CliRunner
+
+    from bench.cli import app
+
+    for module in ("table", "mspfn_weights"):
+        monkeypatch.setattr(f"derainers.{module}.cache_dir", lambda: tmp_path / "cache")
+    write_tensorbundle(tmp_path / "epoch44", official_variables(SMALL))
+    done = CliRunner().invoke(app, ["weights", "import", "mspfn", str(tmp_path / "epoch44.index")])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "cache/mspfn.safetensors").is_file()
+    image = np.zeros((8, 12, 3), np.uint8)
+    assert mspfn(Options(offline=True))(image).shape == image.shape
+    assert isinstance(
+        CliRunner().invoke(app, ["weights", "import", "mspfn", str(tmp_path / "epoch45")]).exception, UserError
+    )
+
+
 def test_missing_and_foreign_variables_are_named(tmp_path, write_tensorbundle):
     variables = official_variables(SMALL)
     lacking = {name: value for name, value in variables.items() if not name.endswith("up2_1/alpha")}
