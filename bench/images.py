@@ -19,6 +19,9 @@ MOST_PIXELS = 64_000_000
 """Larger images are refused unread: a few bytes of PNG can claim a billion pixels."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
+# Taken now: ultralytics puts a function in its place that, at a damaged image, asks for another library.
+_open = Pillow.open
+
 # What is decoded, whatever a file is called: Pillow has decoders that start programs (EPS).
 _EXIF_ORIENTATION = 0x0112
 _KEY = "derainbench-key"
@@ -115,7 +118,7 @@ def write_png(path: Path, pixels: Image | LabelMap, key: str = "", level: int = 
 def png_key(path: Path) -> str:
     """The key inside a PNG written by :func:`write_png`; empty if there is no such file or key."""
     try:
-        with Pillow.open(path, formats=["PNG"]) as picture:
+        with _open(path, formats=["PNG"]) as picture:
             return str(picture.info.get(_KEY, ""))
     except (OSError, SyntaxError, ValueError):
         return ""
@@ -144,7 +147,7 @@ def _opened(path: Path) -> Pillow.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
-            picture = Pillow.open(path, formats=_FORMATS)
+            picture = _open(path, formats=_FORMATS)
     except (UnidentifiedImageError, OSError, ValueError, Pillow.DecompressionBombError) as error:
         raise ImageError(f"{path}: not a readable image ({error})") from error
     if picture.width * picture.height > MOST_PIXELS:

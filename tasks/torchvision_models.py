@@ -1,9 +1,10 @@
-"""torchvision's detectors: which there are, where their weights lie, and how they are built."""
+"""torchvision's models: which there are, where their weights lie, and how they are built."""
 
 from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,13 +30,13 @@ class TorchvisionModel:
         name: torchvision's name of it.
         file: Name of the published file; the digits before its suffix begin its SHA-256.
         weights: Name of the published weights in torchvision's enumeration.
-        masks: True if it segments instances.
+        finds: What it answers: ``boxes``, ``masks`` (with boxes), ``labels`` of pixels, or ``features``.
     """
 
     name: str
     file: str
     weights: str
-    masks: bool
+    finds: str
 
     @property
     def prefix(self) -> str:
@@ -68,14 +69,19 @@ class TorchvisionCheckpoint:
         return self.digest.startswith(self.model.prefix)
 
 
-def find_torchvision(text: str, masks: bool, task: str) -> TorchvisionCheckpoint:
+def find_torchvision(text: str, finds: tuple[str, ...], task: str) -> TorchvisionCheckpoint:
     """Resolve ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
 
+    Args:
+        text: What the user wrote.
+        finds: Kinds of answers that suit the task.
+        task: For messages.
+
     Raises:
-        UserError: No such architecture or file, or one without masks where masks are wanted.
+        UserError: No such architecture or file, or one for another task.
     """
     name, at, file = text.partition("@")
-    suitable = {model.name: model for model in torchvision_models().values() if model.masks or not masks}
+    suitable = {model.name: model for model in torchvision_models().values() if model.finds in finds}
     if name not in suitable:
         raise UserError(f"task {task!r}: torchvision has no {name!r} for it; known: {', '.join(suitable)}")
     if not at:
@@ -91,7 +97,7 @@ def torchvision_models() -> dict[str, TorchvisionModel]:
     """The architectures of ``torchvision.csv`` by name."""
     with _TABLE.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
-        models = [TorchvisionModel(r["name"], r["file"], r["weights"], r["masks"] == "yes") for r in rows]
+        models = [TorchvisionModel(r["name"], r["file"], r["weights"], r["finds"]) for r in rows]
     return {model.name: model for model in models}
 
 
@@ -120,17 +126,26 @@ def load_torchvision(
         from torchvision.models import get_model
     except ImportError as error:
         raise MissingExtraError("torchvision", "torch", "detection by torchvision") from error
-    state = _state(checkpoint, options)
+    state = torchvision_state(checkpoint, options)
     outputs = _outputs_of(state, checkpoint)
     space = _space(outputs, dataset, checkpoint)
     network = get_model(checkpoint.model.name, weights=None, weights_backbone=None, num_classes=outputs)
     if checkpoint.published and checkpoint.model.name.endswith("resnet50_fpn"):
         _match_published_normalisation(network)
-    counters = {name: value for name, value in network.state_dict().items() if name.endswith("num_batches_tracked")}
-    known = network.state_dict().keys()
-    state = {name: v for name, v in state.items() if name in known or not name.endswith("num_batches_tracked")}
-    load_state(network, {**counters, **state}, checkpoint.label)
+    load_counted(network, state, checkpoint.label)
     return network.eval().to(options.device), space
+
+
+def load_counted(network: Any, state: Mapping[str, object], label: str) -> None:  # noqa: ANN401  torch is late
+    """Load a state dict strictly but for the counters of normalisation layers, which old files lack.
+
+    Raises:
+        UserError: It belongs to another network.
+    """
+    own = network.state_dict()
+    counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
+    known = {name: value for name, value in state.items() if name in own or not name.endswith("num_batches_tracked")}
+    load_state(network, {**counters, **known}, label)
 
 
 def _match_published_normalisation(network: Any) -> None:  # noqa: ANN401  a torch module; torch is late
@@ -142,7 +157,12 @@ def _match_published_normalisation(network: Any) -> None:  # noqa: ANN401  a tor
             module.eps = 0.0
 
 
-def _state(checkpoint: TorchvisionCheckpoint, options: Options) -> dict[str, object]:
+def torchvision_state(checkpoint: TorchvisionCheckpoint, options: Options) -> dict[str, object]:
+    """Read a checkpoint's state dict, downloading the published one if need be and allowed.
+
+    Raises:
+        UserError: It cannot be had, or is no file of tensors.
+    """
     path = checkpoint.file or _published_file(checkpoint.model, options)
     if path is not None:
         return read_checkpoint(path)

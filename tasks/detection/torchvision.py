@@ -102,4 +102,6 @@ def find_detector(text: str, settings: DetectionSettings) -> TorchvisionSource:
     Raises:
         UserError: No such architecture or file.
     """
-    return TorchvisionSource(find_torchvision(text, masks=False, task="detection"), settings.nms_overlap or _NMS)
+    return TorchvisionSource(
+        find_torchvision(text, finds=("boxes", "masks"), task="detection"), settings.nms_overlap or _NMS
+    )

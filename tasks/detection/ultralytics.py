@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image as Pillow
 
 from bench.contract import ClassSpace, Detections, Image, Options
 from bench.errors import MissingExtraError, UserError
@@ -241,15 +240,11 @@ def import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
     # It would otherwise install packages by itself and report each use to its makers.
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
     os.environ.setdefault("YOLO_VERBOSE", "false")
-    opener = Pillow.open
     try:
         from ultralytics.models import YOLO
         from ultralytics.utils.events import events
     except ImportError as error:
         raise MissingExtraError("ultralytics", "yolo", "detection by ultralytics") from error
-    finally:
-        # ultralytics replaces Pillow's function by one that, at a damaged image, asks for another library.
-        Pillow.open = opener
     events.enabled = False
     return YOLO
 

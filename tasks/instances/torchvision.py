@@ -99,7 +99,7 @@ def find_segmenter(text: str, settings: InstanceSettings) -> TorchvisionSource:
     Raises:
         UserError: No such architecture or file.
     """
-    return TorchvisionSource(find_torchvision(text, masks=True, task="instances"), settings.nms_overlap or _NMS)
+    return TorchvisionSource(find_torchvision(text, finds=("masks",), task="instances"), settings.nms_overlap or _NMS)
 
 
 def _detections(found: Any, resized: tuple[int, int], size: tuple[int, ...]) -> Detections:  # noqa: ANN401

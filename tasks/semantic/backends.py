@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from tasks.recorded import NAME, Recorded
+from tasks.semantic import torchvision
 from tasks.semantic.refinenet_files import find_refinenet
 from tasks.semantic.segmenter import NetworkSource
 from tasks.semantic.settings import SemanticSettings
@@ -15,6 +16,7 @@ from tasks.semantic.ultralytics import find_ultralytics
 BACKENDS: Mapping[str, Callable[[str, SemanticSettings], NetworkSource]] = MappingProxyType({
     "smp": find_smp,
     "refinenet": find_refinenet,
+    "torchvision": torchvision.find_network,
     "ultralytics": find_ultralytics,
     NAME: lambda label, _: Recorded(label),
 })  # fmt: skip

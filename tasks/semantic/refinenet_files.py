@@ -10,7 +10,7 @@ from bench.contract import ClassSpace, Options
 from bench.errors import UserError
 from bench.files import sha256_of
 from tasks.devices import torch_for
-from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation
+from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation, tensors_of
 from tasks.semantic.settings import SemanticSettings
 
 _SUFFIXES = (".pth", ".pt", ".tar", ".safetensors")
@@ -43,7 +43,7 @@ class RefineNetFile:
         torch = torch_for(options, "semantic segmentation by RefineNet")
         from tasks.semantic.refinenet import RefineNet
 
-        state = {name.removeprefix("module."): value for name, value in _tensors(read_checkpoint(self.file)).items()}
+        state = {name.removeprefix("module."): value for name, value in tensors_of(read_checkpoint(self.file)).items()}
         blocks = {name.split(".")[1] for name in state if name.startswith("layer3.")}
         depths = {6: 50, 23: 101, 36: 152}
         bias = state.get("clf_conv.bias")
@@ -70,12 +70,3 @@ def find_refinenet(text: str, settings: SemanticSettings) -> RefineNetFile:
             f"task 'semantic': expected refinenet:FILE with a state dict (.pth, .safetensors), got {text!r}"
         )
     return RefineNetFile(path.name.split(".")[0], sha256_of(path), path)
-
-
-def _tensors(content: dict[str, object]) -> dict[str, object]:
-    """The state dict itself, also where it lies inside a training checkpoint."""
-    for name in ("state_dict", "segmenter", "model"):
-        inner = content.get(name)
-        if isinstance(inner, dict):
-            return inner
-    return content

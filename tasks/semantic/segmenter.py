@@ -129,3 +129,12 @@ def _input(image: Image, preparation: Preparation) -> Any:  # noqa: ANN401  a te
     mean = torch.tensor(preparation.normalisation.mean).view(3, 1, 1)
     deviation = torch.tensor(preparation.normalisation.deviation).view(3, 1, 1)
     return (pixels - mean) / deviation
+
+
+def tensors_of(content: dict[str, object]) -> dict[str, object]:
+    """The state dict itself, also where it lies inside a training checkpoint."""
+    for name in ("state_dict", "segmenter", "model"):
+        inner = content.get(name)
+        if isinstance(inner, dict):
+            return inner
+    return content

@@ -13,10 +13,12 @@ class SemanticSettings(Settings):
     """Parameters of the semantic segmentation task.
 
     Attributes:
-        model: ``smp:FOLDER``, ``smp:OWNER/NAME`` (a hub name), ``refinenet:FILE`` or ``ultralytics:NAME``.
+        model: ``smp:FOLDER``, ``smp:OWNER/NAME`` (a hub name), ``smp:ARCHITECTURE/ENCODER@FILE`` (a state dict),
+            ``torchvision:ARCHITECTURE``, ``torchvision:ARCHITECTURE@FILE``, ``refinenet:FILE`` or
+            ``ultralytics:NAME``.
         trust_checkpoint: Load an ultralytics ``.pt`` file that is not published; such files run code.
         mean: Mean of each RGB channel of values in [0, 1], subtracted from the input; None for what the backend
-            is usually trained with (ImageNet's for smp and refinenet).
+            is usually trained with (ImageNet's for smp, torchvision and refinenet).
         deviation: Standard deviation of each channel, by which the input is divided; None as for ``mean``.
         multiple_of: Images are padded with zeros, below and on the right, to a multiple of this.
         outputs: What the model's outputs mean: ``dataset`` (the dataset's classes in order), a known label space

@@ -1,4 +1,4 @@
-"""Networks of segmentation-models-pytorch, from a ``save_pretrained`` folder or a hub name."""
+"""Networks of segmentation-models-pytorch: a ``save_pretrained`` folder, a hub name, or a state dict."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from bench.contract import ClassSpace, Options
 from bench.errors import MissingExtraError, UserError
 from bench.files import sha256_of
 from tasks.devices import torch_for
-from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation
+from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation, tensors_of
 from tasks.semantic.settings import SemanticSettings
 
+_STATE_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".safetensors")
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
@@ -53,12 +54,58 @@ class SmpCheckpoint:
         return LoadedNetwork(network.eval().to(options.device), network.segmentation_head[0].out_channels)
 
 
-def find_smp(text: str, settings: SemanticSettings) -> SmpCheckpoint:
-    """Resolve a folder or a hub name.
+@dataclass(frozen=True)
+class SmpStateDict:
+    """A state dict alone, whose network the user names.
+
+    Attributes:
+        architecture: smp's name of it, such as ``fpn``.
+        encoder: smp's name of it, such as ``resnet18``.
+        file: The state dict.
+        digest: Architecture, encoder and digest of the file.
+        space: Unknown: the file does not say what its outputs mean.
+        normalisation: ImageNet's.
+    """
+
+    architecture: str
+    encoder: str
+    file: Path
+    digest: str
+    space: ClassSpace | None = None
+    normalisation: Normalisation = IMAGENET
+
+    @property
+    def label(self) -> str:
+        """Short name for tables."""
+        return f"{self.architecture}/{self.encoder}@{self.file.stem}"
+
+    def load(self, options: Options) -> LoadedNetwork:
+        """Build the network, with as many classes as the file has, and load its weights strictly.
+
+        Raises:
+            MissingExtraError: segmentation-models-pytorch is not installed.
+            UserError: No such architecture or encoder, or the file belongs to another network.
+        """
+        torch = torch_for(options, "semantic segmentation")
+        state = {name.removeprefix("model."): value for name, value in tensors_of(read_checkpoint(self.file)).items()}
+        bias = state.get("segmentation_head.0.bias")
+        if not isinstance(bias, torch.Tensor):
+            raise UserError(f"{self.file}: has no segmentation_head.0.bias, so it is no state dict of an smp network")
+        settings = {"encoder_name": self.encoder, "encoder_weights": None, "classes": len(bias)}
+        network = _create(self.architecture, settings, self.label)
+        load_state(network, state, str(self.file))
+        return LoadedNetwork(network.eval().to(options.device), len(bias))
+
+
+def find_smp(text: str, settings: SemanticSettings) -> SmpCheckpoint | SmpStateDict:
+    """Resolve a folder, a hub name, or ``ARCHITECTURE/ENCODER@FILE``.
 
     Raises:
-        UserError: Neither a complete folder nor of the form of a hub name.
+        UserError: None of them, or a folder or file that is not complete.
     """
+    network, _, file = text.partition("@")
+    if Path(file).suffix in _STATE_SUFFIXES:
+        return _find_state(network, Path(file))
     folder = Path(text)
     if folder.is_dir():
         if missing := [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]:
@@ -73,18 +120,36 @@ def find_smp(text: str, settings: SemanticSettings) -> SmpCheckpoint:
     return SmpCheckpoint(text.split("/")[1], text, hub=text)
 
 
+def _find_state(network: str, file: Path) -> SmpStateDict:
+    architecture, slash, encoder = network.partition("/")
+    if not slash or not encoder:
+        raise UserError(
+            f"smp:{network}@{file}: expected smp:ARCHITECTURE/ENCODER@FILE, such as smp:fpn/resnet18@{file}"
+        )
+    if not file.is_file():
+        raise UserError(f"smp:{network}@{file}: no such file {str(file)!r}")
+    return SmpStateDict(architecture, encoder, file, f"{network}:{sha256_of(file)}")
+
+
 def _build(config: Path) -> Any:  # noqa: ANN401
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+        architecture = settings.pop("_model_class").lower()
+    except (ValueError, KeyError, AttributeError) as error:
+        raise UserError(f"{config}: not the settings of an smp network ({type(error).__name__}: {error})") from error
+    # Encoder weights are in the checkpoint; anything else here would download some first.
+    return _create(architecture, {**settings, "encoder_weights": None}, str(config))
+
+
+def _create(architecture: str, settings: dict[str, Any], origin: str) -> Any:  # noqa: ANN401
     try:
         import segmentation_models_pytorch as smp
     except ImportError as error:
         raise MissingExtraError("segmentation-models-pytorch", "torch", "semantic segmentation by smp") from error
     try:
-        settings = json.loads(config.read_text(encoding="utf-8"))
-        architecture = settings.pop("_model_class").lower()
-        # Encoder weights are in the checkpoint; anything else here would download some first.
-        return smp.create_model(architecture, **{**settings, "encoder_weights": None})
+        return smp.create_model(architecture, **settings)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{config}: not the settings of an smp network ({type(error).__name__}: {error})") from error
+        raise UserError(f"{origin}: not the settings of an smp network ({type(error).__name__}: {error})") from error
 
 
 def _from_hub(name: str, options: Options) -> Path:

@@ -18,6 +18,7 @@ def test_spaces_have_the_sizes_and_gaps_of_their_definitions() -> None:
     spaces = known_spaces()
     assert {name: len(space.ids) for name, space in spaces.items()} == {
         "coco80": 80, "coco": 80, "bdd": 10, "cityscapes": 19, "camvid": 11, "coco-panoptic": 133, "voc": 21,
+        "ade": 150,
     }  # fmt: skip
     # torchvision's documentation lists these ids of the 91 as N/A.
     assert set(range(1, 91)) - set(spaces["coco"].ids) == {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
@@ -29,6 +30,15 @@ def test_torchvision_numbers_its_outputs_as_the_coco_space() -> None:
     categories = detection.FasterRCNN_ResNet50_FPN_V2_Weights.COCO_V1.meta["categories"]
     coco = known_spaces()["coco"]
     assert {id: categories[id] for id in coco.ids} == dict(zip(coco.ids, coco.names, strict=True))
+
+
+@pytest.mark.parametrize(("space", "file"), [("ade", "ade20k.yaml"), ("coco80", "coco.yaml"), ("voc", "VOC.yaml")])
+def test_spaces_equal_those_that_ultralytics_lists(space: str, file: str) -> None:
+    yaml = pytest.importorskip("yaml")
+    ultralytics = pytest.importorskip("ultralytics")
+    listed = yaml.safe_load((Path(ultralytics.__file__).parent / "cfg/datasets" / file).read_text())["names"]
+    names = known_spaces()[space].names
+    assert list(names[1:] if space == "voc" else names) == list(listed.values())  # it has no background
 
 
 @pytest.mark.shared

@@ -56,9 +56,10 @@ def test_table_names_files_as_torchvision_does() -> None:
     for model in torchvision_models().values():
         weights = models.get_weight(model.weights)
         assert weights.url.rsplit("/", 1)[1] == model.file
-        assert len(weights.meta["categories"]) == 91
+        outputs = {"boxes": 91, "masks": 91, "labels": 21, "features": 1000}
+        assert len(weights.meta["categories"]) == outputs[model.finds]
         assert len(model.prefix) == 8
-        assert model.masks == model.name.startswith("maskrcnn")
+        assert (model.finds == "masks") == model.name.startswith("maskrcnn")
 
 
 def test_first_generation_weights_run_as_with_frozen_normalisation(image_of) -> None:
