@@ -114,19 +114,24 @@ def sheet(
 
 
 def perf(
-    what: Annotated[Literal["rain"], typer.Argument(help="What is timed.")] = "rain",
+    what: Annotated[Literal["rain", "derainers"], typer.Argument(help="What is timed.")] = "rain",
     out: Annotated[Path | None, typer.Option(help="CSV file for the figures.")] = None,
 ) -> None:
-    """Time our code beside other people's in one run, single-threaded: speeds are to be read as ratios.
+    """Time our code beside other ways to the same result, in one run: speeds are to be read as ratios.
 
-    Example:
+    Examples:
 
         OMP_NUM_THREADS=1 derainbench perf rain
+
+        derainbench perf derainers --out speeds.csv
     """
-    from bench import data as library
     from bench.tables import write_frame
 
-    frame = library.rain_speeds()
+    if what == "rain":
+        from bench.data import rain_speeds as speeds
+    else:
+        from bench.speeds import derainer_speeds as speeds
+    frame = speeds()
     if out:
         write_frame(out, frame)
     print_table(frame.round(3), what)
