@@ -65,6 +65,11 @@ def find_refinenet(text: str, settings: SemanticSettings) -> RefineNetFile:
         UserError: No such file, or of another format.
     """
     path = Path(text)
+    if path.suffix.lower() == ".mat":
+        raise UserError(
+            f"task 'semantic': {text}: RefineNet's MatConvNet files hold MATLAB objects (saved with -v7.3), which no "
+            "library reads outside MATLAB; expected a PyTorch state dict (.pth, .safetensors)"
+        )
     if not path.is_file() or path.suffix.lower() not in _SUFFIXES:
         raise UserError(
             f"task 'semantic': expected refinenet:FILE with a state dict (.pth, .safetensors), got {text!r}"

@@ -68,12 +68,14 @@ def official(cases: list[tuple[Detections, Instances]], folder: Path) -> np.ndar
 NAMES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR1", "AR10", "AR100")
 
 
-def test_averages_equal_those_that_pycocotools_prints(tmp_path: Path) -> None:
-    rng = np.random.default_rng(7)
-    for _ in range(300):
+@pytest.mark.parametrize(("count", "seed"), [(100, 7), pytest.param(1000, 8, marks=pytest.mark.slow)])
+def test_averages_equal_those_that_pycocotools_prints(tmp_path: Path, count: int, seed: int) -> None:
+    rng, compared = np.random.default_rng(seed), 0
+    while compared < count:
         cases = [random_case(rng) for _ in range(int(rng.integers(2, 6)))]
         if not any(len(d.boxes) for d, _ in cases) or not any(len(t.boxes) for _, t in cases):
             continue
+        compared += 1
         tables = CocoTables(CLASSES, "bbox")
         for seen, truth in cases:
             tables.add(seen, truth, SIZE)

@@ -86,5 +86,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     torch.save({"clf_conv.bias": torch.zeros(2)}, tmp_path / "part.pth")
     with pytest.raises(UserError, match="expected a state dict of RefineNet"):
         build({"model": f"refinenet:{tmp_path / 'part.pth'}"}, CLASSES).judge(Options())
+    with pytest.raises(UserError, match="MATLAB objects"):
+        build({"model": "refinenet:refinenet_res101_cityscapes.mat"}, CLASSES)
     with pytest.raises(UserError, match="refinenet:FILE"):
         build({"model": "refinenet:absent.pth"}, CLASSES)
