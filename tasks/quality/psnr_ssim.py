@@ -12,10 +12,10 @@ _STRIP = 32
 MS_SSIM_LEAST_SIDE = (SSIM_WINDOW - 1) * 2**4 + 1
 _MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _SSIM_SIGMA = 1.5
-_C1 = (0.01 * 255) ** 2
-_C2 = (0.03 * 255) ** 2
+C1 = (0.01 * 255) ** 2
+C2 = (0.03 * 255) ** 2
 _LUMA_WEIGHTS = (65.481, 128.553, 24.966)
-_LUMA_OFFSET = 16.0
+LUMA_OFFSET = 16.0
 
 
 def luma(image: Image) -> FloatArray:
@@ -27,11 +27,16 @@ def luma(image: Image) -> FloatArray:
     Returns:
         (H, W) float64 of whole numbers in [16, 235].
     """
-    levels = np.arange(256) / 255.0
-    red, green, blue = (weight * levels for weight in _LUMA_WEIGHTS)
-    unrounded = red[image[..., 0]] + green[image[..., 1]] + blue[image[..., 2]] + _LUMA_OFFSET
+    red, green, blue = (term[image[..., channel]] for channel, term in luma_terms())
+    unrounded = red + green + blue + LUMA_OFFSET  # in this order: halves depend on it
     # MATLAB rounds halves up here; numpy.round would round them to even.
     return np.asarray(np.floor(unrounded + 0.5), dtype=np.float64)
+
+
+def luma_terms() -> tuple[tuple[int, FloatArray], ...]:
+    """Number of each channel, and its share in the luma for each of its 256 values; ``LUMA_OFFSET`` comes last."""
+    levels = np.arange(256) / 255.0
+    return tuple((channel, weight * levels) for channel, weight in enumerate(_LUMA_WEIGHTS))
 
 
 def psnr(image: FloatArray | Image, reference: FloatArray | Image) -> float:
@@ -110,8 +115,8 @@ def _strip_maps(plane: FloatArray, reference: FloatArray) -> tuple[FloatArray, F
     mean, mean_reference, power, correlation = _windows(np.stack([plane, reference, powers, plane * reference]))
     product = mean * mean_reference
     squares = mean * mean + mean_reference * mean_reference
-    structure = (2 * (correlation - product) + _C2) / (power - squares + _C2)
-    return structure * (2 * product + _C1) / (squares + _C1), structure
+    structure = (2 * (correlation - product) + C2) / (power - squares + C2)
+    return structure * (2 * product + C1) / (squares + C1), structure
 
 
 def _halve(plane: FloatArray) -> FloatArray:
@@ -119,13 +124,19 @@ def _halve(plane: FloatArray) -> FloatArray:
     return np.asarray((even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4)
 
 
-def _band() -> FloatArray:
-    """(32, 42): row k holds the window's taps from column k on."""
+def window_taps() -> FloatArray:
+    """(11,) the Gaussian window in one direction; its sum is 1."""
     offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
     taps = np.exp(-(offsets**2) / (2 * _SSIM_SIGMA**2))
+    return np.asarray(taps / taps.sum())
+
+
+def _band() -> FloatArray:
+    """(32, 42): row k holds the window's taps from column k on."""
+    taps = window_taps()
     band = np.zeros((_STRIP, _STRIP + _MARGIN))
     for row in range(_STRIP):
-        band[row, row : row + SSIM_WINDOW] = taps / taps.sum()
+        band[row, row : row + SSIM_WINDOW] = taps
     return band
 
 

@@ -30,6 +30,7 @@ from bench.weights import locate_weights
 from tasks.models import published_weights
 from tasks.quality.metrics import NO_REFERENCE, UNITS, MetricName, Statistics, compare, look_at
 from tasks.quality.niqe import read_niqe
+from tasks.quality.on_gpu import ON_GPU, compare_batch
 from tasks.quality.sseq import read_sseq
 from tasks.resampling import means
 from tasks.settings import Settings, fingerprint, read_settings
@@ -56,16 +57,26 @@ class QualityJudge:
     Attributes:
         metrics: What is measured.
         statistics: For the metrics without reference.
+        device: PSNR and SSIM are computed there if it is a GPU.
     """
 
     metrics: tuple[MetricName, ...]
     statistics: Statistics
+    device: str = "cpu"
 
     def __call__(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Qualities]:
         """Measure several restored images."""
-        return [self._measure(image, sample) for image, sample in zip(images, samples, strict=True)]
+        known = self._on_gpu(images, samples)
+        return [self._measure(*one) for one in zip(images, samples, known, strict=True)]
 
-    def _measure(self, image: Image, sample: Sample) -> Qualities:
+    def _on_gpu(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Qualities]:
+        cleans = [sample.clean for sample in samples if sample.clean is not None]
+        one_size = len({image.shape for image in (*images, *cleans)}) == 1
+        if not self.device.startswith("cuda") or len(cleans) != len(images) or not one_size:
+            return [{} for _ in images]
+        return compare_batch(images, cleans, self.metrics, self.device)
+
+    def _measure(self, image: Image, sample: Sample, known: Qualities) -> Qualities:
         alone: Qualities = {**look_at(image, self.metrics, self.statistics)}
         if set(self.metrics) <= NO_REFERENCE:
             return alone
@@ -74,7 +85,8 @@ class QualityJudge:
         if image.shape != sample.clean.shape:
             raise ImageError(f"{sample.id}: restored image has shape {image.shape}, the clean one {sample.clean.shape}")
         identical = float(np.array_equal(image, sample.clean))
-        return {**compare(image, sample.clean, self.metrics), **alone, IDENTICAL: identical}
+        others = [metric for metric in self.metrics if not (known and metric in ON_GPU)]
+        return {**known, **compare(image, sample.clean, others), **alone, IDENTICAL: identical}
 
 
 @dataclass(frozen=True)
@@ -121,7 +133,7 @@ class QualityTask:
             niqe=read_niqe(locate_weights(published_weights()["niqe"][0], options)) if "niqe" in wanted else None,
             sseq=read_sseq(locate_weights(published_weights()["sseq"][0], options)) if "sseq" in wanted else None,
         )
-        return QualityJudge(wanted, statistics)
+        return QualityJudge(wanted, statistics, options.device)
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
         """Mean of every metric over the images that have it."""
