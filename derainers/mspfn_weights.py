@@ -60,6 +60,8 @@ def member(name: str, options: Options) -> TorchDerainer:
     torch_device_ready(options)
     path = find_imported(name, options)
     if path is not None:
+        if name != "mspfn" and read_design(path, DESIGNS[name]) != DESIGNS[name]:
+            raise UserError(f"{path}: says that it holds another design than {name}; give it the name of its own")
         return restorer(path, options, DESIGNS[name])
     if not options.allow_random_weights:
         raise absent(name)
@@ -93,6 +95,8 @@ def read_design(path: Path, default: Design = FULL) -> Design:
     """
     from safetensors import SafetensorError, safe_open
 
+    if path.suffix != ".safetensors":
+        return default
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("design")

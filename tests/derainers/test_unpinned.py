@@ -1,6 +1,8 @@
 """Derainers whose weights a person has to fetch: equal to the official code under seeded weights."""
 
+import json
 import zlib
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -118,6 +120,12 @@ def test_saved_weights_of_a_design_are_found_by_its_name(tmp_path):
     assert has_weights("mspfn-single-scale", options)
     image = trial_image(20, 24)
     assert DERAINERS.load(DERAINERS.find("mspfn-single-scale"))(options)(image).shape == image.shape
+    card = {"design": json.dumps(asdict(DESIGNS["mspfn-m6n3"]))}
+    save_file(member_of(DESIGNS["mspfn-m6n3"]).state_dict(), tmp_path / "mspfn-m8n5.safetensors", metadata=card)
+    with pytest.raises(UserError, match="another design than mspfn-m8n5"):
+        DERAINERS.load(DERAINERS.find("mspfn-m8n5"))(options)
+    torch.save(member_of(DESIGNS["mspfn-without-ffm"]).state_dict(), tmp_path / "mspfn-without-ffm.pth")
+    assert DERAINERS.load(DERAINERS.find("mspfn-without-ffm"))(options)(image).shape == image.shape
 
 
 def uniform(seed, shape):
