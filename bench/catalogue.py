@@ -81,7 +81,9 @@ def health(weights_dirs: Sequence[Path] = ()) -> dict[str, pd.DataFrame]:
 
 def _derainers(weights_dirs: Sequence[Path]) -> pd.DataFrame:
     rows = [
-        _derainer(name, weights_dirs) if entry.origin == "built-in" else {"name": name, "licence": entry.origin}
+        _derainer(name, weights_dirs)
+        if entry.origin == "built-in"
+        else {"name": name, "paper": f"plug-in: {entry.origin}"}
         for name, entry in DERAINERS.entries().items()
     ]
     return pd.DataFrame(rows).fillna("")

@@ -1,8 +1,9 @@
 """How large each network is and how much it computes: ``facts.csv``, and what makes it (``python -m derainers.facts``).
 
 Everything is counted on PyTorch's ``meta`` device, without weights and without computing. Parameters are those of
-the published checkpoint's layout (for MSPFN with the fifth that multiplies zeros). Operations are those of the
-network that runs here: two for every multiply-add of a convolution or matrix product at 640x480, nothing else.
+the network that holds the checkpoint's tensors (of MSPFN with the fifth that multiplies zeros), without what the
+authors' code never uses. Operations are those of the network that runs here: two for every multiply-add of a
+convolution or matrix product at 640x480, nothing else.
 """
 
 from __future__ import annotations
