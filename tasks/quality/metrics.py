@@ -10,17 +10,19 @@ from typing import Literal, TypeAlias
 
 from bench.contract import Image
 from tasks.quality.fsim import fsim
+from tasks.quality.lpips import LEAST_SIDE as LPIPS_LEAST_SIDE
+from tasks.quality.lpips import Lpips
 from tasks.quality.niqe import NiqeModel, niqe
 from tasks.quality.psnr_ssim import MS_SSIM_LEAST_SIDE, SSIM_WINDOW, luma, ms_ssim_plane, psnr, ssim_plane, ssim_rgb
 from tasks.quality.sseq import SseqModel, sseq
 
 MetricName: TypeAlias = Literal[
-    "psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim_y", "fsim", "fsimc", "niqe", "sseq"
+    "psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim_y", "fsim", "fsimc", "lpips", "niqe", "sseq"
 ]
 
 UNITS: Mapping[MetricName, str] = MappingProxyType({
     "psnr_y": "dB", "ssim_y": "", "psnr_rgb": "dB", "ssim_rgb": "", "ms_ssim_y": "",
-    "fsim": "", "fsimc": "", "niqe": "", "sseq": "",
+    "fsim": "", "fsimc": "", "lpips": "", "niqe": "", "sseq": "",
 })  # fmt: skip
 """Metrics in the order of the tables."""
 
@@ -33,19 +35,26 @@ FSIM_LEAST_SIDE = 16
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the metrics without reference were trained on, where they are wanted."""
+    """What metrics were trained on, where they are wanted."""
 
+    lpips: Lpips | None = None
     niqe: NiqeModel | None = None
     sseq: SseqModel | None = None
 
 
-def compare(image: Image, clean: Image, wanted: Sequence[MetricName]) -> dict[str, float]:
+NOTHING_TRAINED = Statistics()
+
+
+def compare(
+    image: Image, clean: Image, wanted: Sequence[MetricName], statistics: Statistics = NOTHING_TRAINED
+) -> dict[str, float]:
     """Full-reference qualities of one restored image.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         clean: The same shape.
         wanted: Metrics to compute; those without reference are passed over.
+        statistics: For ``lpips``, which is passed over without.
 
     Returns:
         Metric to value. What is undefined is left out: PSNR where it is infinite, the similarities where a
@@ -66,6 +75,8 @@ def compare(image: Image, clean: Image, wanted: Sequence[MetricName]) -> dict[st
         found["ssim_rgb"] = ssim_rgb(image, clean)
     if {"fsim", "fsimc"} & set(wanted) and least_side >= FSIM_LEAST_SIDE:
         found["fsim"], found["fsimc"] = fsim(image, clean)
+    if statistics.lpips is not None and least_side >= LPIPS_LEAST_SIDE:
+        found["lpips"] = statistics.lpips(image, clean)
     return {metric: value for metric, value in found.items() if metric in wanted and math.isfinite(value)}
 
 

@@ -28,6 +28,7 @@ from bench.contract import (
 from bench.errors import ImageError
 from bench.weights import locate_weights
 from tasks.models import published_weights
+from tasks.quality.lpips import load_lpips, lpips_digests
 from tasks.quality.metrics import NO_REFERENCE, UNITS, MetricName, Statistics, compare, look_at
 from tasks.quality.niqe import read_niqe
 from tasks.quality.on_gpu import ON_GPU, compare_batch
@@ -43,8 +44,8 @@ class QualitySettings(Settings):
     """Parameters of the quality task.
 
     Attributes:
-        metrics: What is measured, of ``tasks.quality.metrics.UNITS``. The others cost more time, and ``niqe``
-            and ``sseq`` need files of their authors.
+        metrics: What is measured, of ``tasks.quality.metrics.UNITS``. The others cost more time, and ``lpips``,
+            ``niqe`` and ``sseq`` need files of their authors.
     """
 
     metrics: tuple[MetricName, ...] = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")
@@ -56,7 +57,7 @@ class QualityJudge:
 
     Attributes:
         metrics: What is measured.
-        statistics: For the metrics without reference.
+        statistics: For the metrics that were trained.
         device: PSNR and SSIM are computed there if it is a GPU.
     """
 
@@ -86,7 +87,7 @@ class QualityJudge:
             raise ImageError(f"{sample.id}: restored image has shape {image.shape}, the clean one {sample.clean.shape}")
         identical = float(np.array_equal(image, sample.clean))
         others = [metric for metric in self.metrics if not (known and metric in ON_GPU)]
-        return {**known, **compare(image, sample.clean, others), **alone, IDENTICAL: identical}
+        return {**known, **compare(image, sample.clean, others, self.statistics), **alone, IDENTICAL: identical}
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class QualityTask:
         """The metrics and the digests of their authors' files."""
         wanted = sorted(self.settings.metrics)
         files = {name: published_weights()[name][0].sha256 for name in wanted if name in NO_REFERENCE}
+        if "lpips" in wanted:
+            files["lpips"] = "+".join(lpips_digests())
         return fingerprint(task=self.name, metrics=wanted, files=files)
 
     @property
@@ -123,13 +126,14 @@ class QualityTask:
         return {"metrics": self.settings.metrics}
 
     def judge(self, options: Options) -> Judge:
-        """Read what the metrics without reference need.
+        """Read what was trained for the metrics.
 
         Raises:
             UserError: A file cannot be had.
         """
         wanted = self.settings.metrics
         statistics = Statistics(
+            lpips=load_lpips(options) if "lpips" in wanted else None,
             niqe=read_niqe(locate_weights(published_weights()["niqe"][0], options)) if "niqe" in wanted else None,
             sseq=read_sseq(locate_weights(published_weights()["sseq"][0], options)) if "sseq" in wanted else None,
         )
