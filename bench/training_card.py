@@ -43,7 +43,7 @@ def card_of(name: str, steps: int, seconds: float, accelerator: str, devices: in
         "seconds": round(seconds),
         "device": device_name(accelerator),
         "devices": devices,
-        "machine": machine(),
+        "machine": {key: value for key, value in machine().items() if key != "system"},
         "libraries": library_versions(),
     }
 

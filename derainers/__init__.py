@@ -34,6 +34,7 @@ DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
         "mspfn-single-scale": "derainers.mspfn_family:single_scale",
         "mspfn-without-cfm": "derainers.mspfn_family:without_cfm",
         "mspfn-without-ffm": "derainers.mspfn_family:without_ffm",
+        "mspfn-light": "derainers.trained:mspfn_light",
         "brn": "derainers.brn:brn",
         "brn-rain100h": "derainers.brn:brn_rain100h",
         "rescan": "derainers.rescan:rescan",
