@@ -15,10 +15,10 @@ from scipy.ndimage import gaussian_filter
 from bench.contract import Image
 from bench.folders import derain_files, plan_derain
 from bench.work import Outcome
-from derainers.speed import Comparison, compare, fastest, untrained_prenet
+from derainers.speed import Comparison, compare, in_turns, untrained_prenet
 
 
-def derainer_speeds(height: int = 160, width: int = 240, images: int = 4, repeats: int = 3) -> pd.DataFrame:
+def derainer_speeds(height: int = 160, width: int = 240, images: int = 4, repeats: int = 5) -> pd.DataFrame:
     """Exact shortcuts against the plain networks, and ``derain`` against the model alone; one row a comparison.
 
     The last row's ratio is the share of the pure model's throughput that is left when JPEG files are decoded and
@@ -38,7 +38,7 @@ def _folder_speed(height: int, width: int, images: int, repeats: int) -> Compari
             Pillow.fromarray(picture).save(rainy / f"{number}.jpg", quality=95)
         pairs = plan_derain(rainy, Path(folder) / "restored")
         whole = partial(derain_files, "prenet", derainer, pairs, _ignore)
-        seconds = fastest(whole, lambda: [derainer(picture) for picture in pictures], repeats)
+        seconds = in_turns(whole, lambda: [derainer(picture) for picture in pictures], repeats)
     return Comparison(f"derain, {images} files / prenet alone", height, width, *seconds)
 
 

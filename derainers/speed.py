@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 from derainers.table import randomise
@@ -25,7 +26,7 @@ class Comparison:
         width: Pixels.
         seconds: Our way, the fastest of some repeats.
         reference_seconds: The other way, likewise.
-        ratio: How many times as fast ours is.
+        ratio: How many times as fast ours is, the median of the repeats.
     """
 
     what: str
@@ -36,7 +37,7 @@ class Comparison:
     ratio: float
 
 
-def compare(height: int = 160, width: int = 240, repeats: int = 3) -> tuple[Comparison, ...]:
+def compare(height: int = 160, width: int = 240, repeats: int = 5) -> tuple[Comparison, ...]:
     """Time MSPFN without what multiplies zeros against the whole, and lean PReNet against the plain network.
 
     Both pairs run in inference mode on the CPU, in float32. The plain PReNet is what its authors' code does: memory
@@ -57,19 +58,24 @@ def compare(height: int = 160, width: int = 240, repeats: int = 3) -> tuple[Comp
         ),
     }
     return tuple(
-        Comparison(what, height, width, *fastest(ours, other, repeats)) for what, (ours, other) in pairs.items()
+        Comparison(what, height, width, *in_turns(ours, other, repeats)) for what, (ours, other) in pairs.items()
     )
 
 
-def fastest(ours: Callable[[], object], other: Callable[[], object], repeats: int) -> tuple[float, float, float]:
-    """Fastest seconds of both, taken in turns since others use the machine as well, and their ratio."""
-    best = [float("inf"), float("inf")]
-    for _ in range(repeats + 1):  # the first warms up, and rarely wins
-        for place, call in enumerate((ours, other)):
-            start = time.perf_counter()
-            call()
-            best[place] = min(best[place], time.perf_counter() - start)
-    return best[0], best[1], best[1] / best[0]
+def in_turns(ours: Callable[[], object], other: Callable[[], object], repeats: int) -> tuple[float, float, float]:
+    """Fastest seconds of both, and how many times as fast ours is: the median over the turns.
+
+    They are taken in turns, and each ratio within one, since others use the machine as well. The first turn warms up.
+    """
+    turns = [(_seconds(ours), _seconds(other)) for _ in range(repeats + 1)][1:]
+    mine, theirs = (min(column) for column in zip(*turns, strict=True))
+    return mine, theirs, median(second / first for first, second in turns)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 def untrained_prenet() -> TorchDerainer:
