@@ -124,6 +124,17 @@ def png_key(path: Path) -> str:
         return ""
 
 
+def size_of_image(path: Path) -> tuple[int, int] | None:
+    """(height, width) from an image's header; None if it cannot be read."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
+            with _open(path, formats=_FORMATS) as picture:
+                return picture.height, picture.width
+    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
+        return None
+
+
 def list_images(folder: Path) -> dict[str, Path]:
     """Image files directly in a folder, by stem, sorted.
 

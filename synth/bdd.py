@@ -9,10 +9,10 @@ from pathlib import Path
 from bench.contract import Classes, ClassSpace, Instances, LabelMap, Parameters, Photograph, Truth
 from bench.errors import ImageError, UserError
 from bench.files import key_of, sha256_of
-from bench.images import list_images, read_bitmask, read_image, read_label_map
+from bench.images import list_images, read_bitmask, read_image, read_label_map, size_of_image
 from synth.findings import Finding
 from synth.label_maps import check_label_map
-from synth.reading import check_names, check_root, escapes, parameter, size_of_file, stem_of, words
+from synth.reading import check_names, check_root, escapes, parameter, stem_of, words
 from synth.scalabel import Frame, bdd_classes, boxes_of, flat_boxes, masks_of, read_frames
 from synth.selection import parse_size
 
@@ -79,7 +79,7 @@ class BddSource:
 
     def size(self, id: str, /) -> tuple[int, int] | None:
         """(height, width) from the image's header."""
-        return size_of_file(self.items[id].image)
+        return size_of_image(self.items[id].image)
 
     def attributes(self, id: str, /) -> Mapping[str, str]:
         """Weather, scene and time of day."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from bench.contract import Classes, ClassSpace, LabelMap, Parameters, Photograph, Truth
 from bench.errors import ImageError, UserError
 from bench.files import key_of, sha256_of
-from bench.images import list_images, read_depth, read_image, read_label_map
+from bench.images import list_images, read_depth, read_image, read_label_map, size_of_image
 from synth.findings import Finding
 from synth.label_maps import check_label_map
-from synth.reading import check_names, check_root, parameter, read_classes, size_of_file, words
+from synth.reading import check_names, check_root, parameter, read_classes, words
 
 _EXPECTED = "a folder of images, or images with masks of the same names and a class list (classes.csv: id,name)"
 
@@ -49,7 +49,7 @@ class FolderSource:
 
     def size(self, id: str, /) -> tuple[int, int] | None:
         """(height, width) from the image's header."""
-        return size_of_file(self.images[id])
+        return size_of_image(self.images[id])
 
     def identity(self, id: str, /) -> str:
         """Digest of the image file, its mask's and its depth map's; empty if one is absent."""

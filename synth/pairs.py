@@ -16,11 +16,11 @@ from pathlib import Path
 from bench.contract import Classes, Image, Parameters, Photograph, Truth
 from bench.errors import ImageError, UserError
 from bench.files import key_of, sha256_of
-from bench.images import list_images, read_image
+from bench.images import list_images, read_image, size_of_image
 from synth.coco import CocoSource, open_coco
 from synth.findings import Finding
 from synth.folder import FolderSource, open_folder
-from synth.reading import NO_NUMBER, check_names, check_root, parameter, size_of_file
+from synth.reading import NO_NUMBER, check_names, check_root, parameter
 
 _FOLDER = Path(__file__).parent
 _HALVES = ("left half", "right half")
@@ -83,7 +83,7 @@ class PairSource:
 
     def size(self, id: str, /) -> tuple[int, int] | None:
         """(height, width) of one image, from the file's header."""
-        size = size_of_file(self.pairs[id].rainy)
+        size = size_of_image(self.pairs[id].rainy)
         return (size[0], size[1] // 2) if size and self.half else size
 
     def image_id(self, id: str, /) -> int:

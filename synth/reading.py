@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar, runtime_checkable
-
-from PIL import Image as Pillow
 
 from bench.contract import UNLABELLED, ClassSpace, Parameter, Parameters
 from bench.errors import UserError
@@ -166,14 +163,3 @@ def read_classes(path: Path, name: str, ignored: Collection[str] = ()) -> tuple[
         raise UserError(f"{path}: the classes to ignore, {', '.join(sorted(strange))}, are not in the list")
     kept = {number: label for number, label in numbers.items() if number not in left_out}
     return ClassSpace(name, tuple(kept), tuple(kept.values())), left_out
-
-
-def size_of_file(path: Path) -> tuple[int, int] | None:
-    """(height, width) from an image's header; None if it cannot be read."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
-            with Pillow.open(path) as picture:
-                return picture.height, picture.width
-    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
-        return None

@@ -4,7 +4,8 @@ import pytest
 from PIL import Image as Pillow
 
 from bench.errors import UserError
-from synth.reading import escapes, parameter, read_classes, size_of_file, stem_of, words
+from bench.images import size_of_image
+from synth.reading import escapes, parameter, read_classes, stem_of, words
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "train/a.jpg", "a..b.jpg", "..a.jpg", "ä b.jpg", "a.tar.gz"])
@@ -62,6 +63,6 @@ def test_class_lists(tmp_path: Path) -> None:
 def test_sizes_from_headers(tmp_path: Path) -> None:
     Pillow.new("L", (7, 5)).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"")
-    assert size_of_file(tmp_path / "a.png") == (5, 7)
-    assert size_of_file(tmp_path / "b.png") is None
-    assert size_of_file(tmp_path / "c.png") is None
+    assert size_of_image(tmp_path / "a.png") == (5, 7)
+    assert size_of_image(tmp_path / "b.png") is None
+    assert size_of_image(tmp_path / "c.png") is None

@@ -44,11 +44,12 @@ def test_every_part_changes_the_digest() -> None:
     base = Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4")
     others = [
         Row("b", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4"),
-        Row("a", 4, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4"),
         Row("a", 3, 48, 64, "key", "source", {}, {}, "x", "2", "3", "4"),
         Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "x", "3", "4"),
         Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "x", "4"),
         Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "x"),
     ]
-    assert len({item.digest for item in [base, *others]}) == 7
+    assert len({item.digest for item in [base, *others]}) == 6
+    # The number is no part: for most sources it is the place among the others, and nothing is seen of it.
+    assert Row("a", 4, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4").digest == base.digest
     assert Row("a", 3, 48, 64, "other", "source", {"gain": 2}, {}, "1", "2", "3", "4").digest == base.digest
