@@ -292,5 +292,5 @@ def test_every_allowed_rain_is_drawn(size, severity, changes):
     assert 0 <= layers.transmission.min() <= layers.transmission.max() <= 1
     # Between the photograph and what is put over it: nothing wraps around.
     if changes["occlusion"] == 1 and changes["lens_drops"] == 0:
-        top = max(image.max(), layers.light.max() * 255, layers.air.max() * 255) + 2
+        top = max(int(image.max()), layers.light.max() * 255, layers.air.max() * 255) + 2  # int: uint8 would wrap
         assert rain.rainy.max() <= top
