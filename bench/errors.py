@@ -26,3 +26,8 @@ class MissingExtraError(UserError):
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str, str]]:
         """Rebuild from the arguments, so that the error survives the way home from a worker process."""
         return type(self), self._parts
+
+
+def reason_of(error: Exception) -> str:
+    """Why an image failed: our own words as they are, anybody else's with the kind of error before them."""
+    return str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"

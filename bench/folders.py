@@ -9,7 +9,7 @@ from time import perf_counter
 import pandas as pd
 
 from bench.contract import Derainer, Failure, Judge, Sample, Truth
-from bench.errors import ImageError, UserError
+from bench.errors import ImageError, UserError, reason_of
 from bench.images import IMAGE_SUFFIXES, list_images, read_image, write_png
 from bench.plan import Row
 from bench.work import Outcome, check_restored, restore_one
@@ -61,7 +61,7 @@ def derain_files(
         except UserError:
             raise
         except Exception as error:
-            reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+            reason = reason_of(error)
             failure = Failure("", name, "", path.name, "restore", reason)
             failures.append(failure)
         tell(Outcome(row, path.name, perf_counter() - started, failure))

@@ -31,7 +31,7 @@ from bench.contract import (
     Task,
     Traits,
 )
-from bench.errors import ImageError, UserError
+from bench.errors import ImageError, UserError, reason_of
 from bench.plan import Row, Step
 from bench.registry import Entry
 from bench.store import RunStore
@@ -282,7 +282,7 @@ def _one_batch(
 
 
 def _failed(row: Row, id: str, stage: Literal["restore", "judge"], error: Exception) -> Outcome:
-    reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+    reason = reason_of(error)
     return Outcome(row, id, 0.0, Failure(row.dataset, row.derainer, row.task, id, stage, " ".join(reason.split())))
 
 

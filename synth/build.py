@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.contract import Classes, Failure, Image, Parameter, Parameters, Photograph, Source
-from bench.errors import ImageError, UserError
+from bench.errors import ImageError, UserError, reason_of
 from bench.files import key_of, safe_name, write_json, write_text
 from bench.images import write_png
 from bench.registry import Entry
@@ -121,7 +121,7 @@ class FolderBuilder:
             except UserError:
                 raise
             except Exception as error:  # a user's source or renderer may fail in any way
-                reason = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+                reason = reason_of(error)
                 failures.append(Failure(self.recipe.name, "", "", id, "render", reason))
         return failures
 
