@@ -17,13 +17,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.config import Suite, resolve_roots
-from bench.contract import Classes, Dataset, Derainer, Judge, Options, Record, Task
+from bench.contract import Classes, Options, Record
 from bench.data import BuilderLoader, recipe_of
 from bench.engines import engine_for
 from bench.errors import ImageError, UserError
 from bench.files import key_of
 from bench.keys import judged_key, restored_key
 from bench.plan import Row
+from bench.protocols import Dataset, Derainer, Judge, Task
 from bench.provenance import device_name, git_state, library_versions, machine
 from bench.registry import Entry
 from bench.runner import DatasetWork, DerainerWork, Outlook, Progress, Runner, RunResult, Silent, Workload

@@ -15,11 +15,12 @@ from typing import Literal
 import pandas as pd
 
 from bench.config import DatasetConfig
-from bench.contract import Dataset, DatasetBuilder, Failure, Image, Options
+from bench.contract import Failure, Image, Options
 from bench.engines import engine_for
 from bench.errors import ImageError, UserError
 from bench.images import list_images, read_image, write_png
 from bench.plan import Row
+from bench.protocols import Dataset, DatasetBuilder
 from bench.runner import DatasetWork, Progress, Runner, Silent, Workload
 from bench.store import RunStore
 from bench.work import DatasetLoader, Outcome

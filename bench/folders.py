@@ -8,10 +8,11 @@ from time import perf_counter
 
 import pandas as pd
 
-from bench.contract import Derainer, Failure, Judge, Sample, Truth
+from bench.contract import Failure, Sample, Truth
 from bench.errors import ImageError, UserError, reason_of
 from bench.images import IMAGE_SUFFIXES, list_images, read_image, write_png
 from bench.plan import Row
+from bench.protocols import Derainer, Judge
 from bench.work import Outcome, check_restored, restore_one
 
 

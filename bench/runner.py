@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
-from bench.contract import Dataset, DatasetBuilder, Failure, FloatArray, Options, Record, Task
+from bench.contract import Failure, FloatArray, Options, Record
 from bench.engines import Engine
 from bench.errors import ImageError
 from bench.keys import judged_key, restored_key
 from bench.plan import Plan, Row, plan
+from bench.protocols import Dataset, DatasetBuilder, Task
 from bench.store import RunStore
 from bench.summary import CLEAN, PerImage, resample_row, summarise_row
 from bench.work import (

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bench.contract import Dataset, FloatArray, ImageMeasure, Measure, Record, Resampling, SelfReference, Task
+from bench.contract import FloatArray, ImageMeasure, Measure, Record
 from bench.plan import Row
+from bench.protocols import Dataset, Resampling, SelfReference, Task
 from bench.statistics import draw_weights
 from bench.store import LazyMapping, RunStore
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.api import quality_judge
-from bench.contract import Derainer, Photograph, Source
+from bench.contract import Photograph
 from bench.errors import ImageError, UserError
 from bench.files import sha256_of
+from bench.protocols import Derainer, Source
 from bench.training_card import card_of, command_of, measured, place_of
 from bench.training_config import RainMixture, Training, changes_of, load_training, training_names
 from derainers.trained import trained

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.contract import Derainer, Image, Judge, Sample, Truth
+from bench.contract import Image, Sample, Truth
+from bench.protocols import Derainer, Judge
 from bench.provenance import device_name, library_versions, machine
 
 
@@ -59,7 +60,7 @@ def command_of(name: str, folders: Sequence[tuple[str, str, Path]], changes: Map
     words = ["derainbench", "train", name]
     for option, title, folder in folders:
         words += [option, f"{title}={place_of(folder)}" if title else place_of(folder)]
-    words += [f"--{option} {value}" for option, value in changes.items()]
+    words += [f"--{option}" if value is True else f"--{option} {value}" for option, value in changes.items()]
     return " ".join(words)
 
 

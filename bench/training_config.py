@@ -13,7 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bench.errors import UserError
 from derainers.training.settings import Settings
 
-CHANGEABLE = {key: key for key in ("steps", "batch", "crop", "seed", "precision")} | {"rate": "learning_rate"}
+CHANGEABLE = {
+    "rate": "learning_rate",
+    **{key: key for key in ("steps", "batch", "crop", "seed", "precision", "compile")},
+}
 """Options of the command line that replace a setting, and the setting's name."""
 
 

@@ -16,23 +16,10 @@ from typing import Literal, Protocol, TypeVar, cast
 
 import numpy as np
 
-from bench.contract import (
-    BatchDerainer,
-    Dataset,
-    DatasetBuilder,
-    Derainer,
-    Evidence,
-    Failure,
-    Image,
-    Judge,
-    NamedDerainer,
-    Options,
-    Sample,
-    Task,
-    Traits,
-)
+from bench.contract import Evidence, Failure, Image, Options, Sample, Traits
 from bench.errors import ImageError, UserError, reason_of
 from bench.plan import Row, Step
+from bench.protocols import BatchDerainer, Dataset, DatasetBuilder, Derainer, Judge, NamedDerainer, Task
 from bench.registry import Entry
 from bench.store import RunStore
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.contract import Derainer, Options
+from bench.contract import Options
+from bench.protocols import Derainer
 from bench.registry import Registry
 
 DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(

@@ -10,7 +10,8 @@ from unittest import mock
 
 import numpy as np
 
-from bench.contract import BatchDerainer, Derainer, Image
+from bench.contract import Image
+from bench.protocols import BatchDerainer, Derainer
 
 SIZES = ((64, 96), (63, 97), (96, 64), (50, 50), (17, 130))
 """(height, width) of the trial images: even, odd, upright, and no multiple of 8 or 16."""

@@ -13,7 +13,7 @@ from derainers.plugins import finished_images
 
 
 class FolderDerainer:
-    """Reads the restored image of the same stem (:class:`bench.contract.NamedDerainer`).
+    """Reads the restored image of the same stem (:class:`bench.protocols.NamedDerainer`).
 
     Args:
         folder: Images named like the rainy ones; the suffix may differ.

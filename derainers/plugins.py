@@ -20,10 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from bench.contract import Derainer, Options
+from bench.contract import Options
 from bench.errors import ImageError, UserError
 from bench.files import key_of, sha256_of
 from bench.images import list_images
+from bench.protocols import Derainer
 from bench.registry import Entry
 from derainers import DERAINERS
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.contract import Parameters, Source
+from bench.contract import Parameters
+from bench.protocols import Source
 from bench.registry import Registry
 
 if TYPE_CHECKING:

@@ -17,10 +17,11 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench.contract import Classes, Failure, Image, Parameter, Parameters, Photograph, Source
+from bench.contract import Classes, Failure, Image, Parameter, Parameters, Photograph
 from bench.errors import ImageError, UserError, reason_of
 from bench.files import key_of, safe_name, write_json, write_text
 from bench.images import write_png
+from bench.protocols import Source
 from bench.registry import Entry
 from synth import RAINS, SOURCES
 from synth.annotations import write_annotations
@@ -79,7 +80,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class FolderBuilder:
-    """Renders a recipe into a folder; see :class:`bench.contract.DatasetBuilder`.
+    """Renders a recipe into a folder; see :class:`bench.protocols.DatasetBuilder`.
 
     Several processes may each open one on the same folder and render images of their own.
 

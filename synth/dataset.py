@@ -20,7 +20,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class FolderDataset:
-    """A dataset in a folder; see :class:`bench.contract.Dataset` and :mod:`synth.build`.
+    """A dataset in a folder; see :class:`bench.protocols.Dataset` and :mod:`synth.build`.
 
     Attributes:
         name: The dataset's name.

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from bench.contract import Image, Photograph, Source
+from bench.contract import Image, Photograph
 from bench.errors import ImageError, UserError
+from bench.protocols import Source
 from synth.bdd import KINDS, open_bdd
 from synth.coco import open_coco
 from synth.findings import Audited, Finding

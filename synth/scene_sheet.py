@@ -10,9 +10,10 @@ import pycocotools.mask
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from bench.contract import UNLABELLED, Image, Photograph, Source
+from bench.contract import UNLABELLED, Image, Photograph
 from bench.errors import UserError
 from bench.images import write_png
+from bench.protocols import Source
 from synth.scene_stage import TIMES
 
 _LABEL_COLOURS = (

@@ -12,19 +12,9 @@ from pathlib import Path
 import numpy as np
 import pycocotools.mask
 
-from bench.contract import (
-    Classes,
-    FloatArray,
-    Image,
-    Instances,
-    IntArray,
-    Parameters,
-    Photograph,
-    Rle,
-    Source,
-    Truth,
-)
+from bench.contract import Classes, FloatArray, Image, Instances, IntArray, Parameters, Photograph, Rle, Truth
 from bench.errors import ImageError, UserError
+from bench.protocols import Source
 from synth.scene_camera import Camera, look
 from synth.scene_classes import CLASSES, Category
 from synth.scene_dice import Dice
@@ -43,7 +33,7 @@ _MOST = {"count": 100_000, "width": 4096, "height": 4096, "seed": 2**31 - 1}
 
 @dataclass(frozen=True)
 class Streets:
-    """Drawn scenes number 0 .. count - 1 of a split; see :class:`bench.contract.Source`."""
+    """Drawn scenes number 0 .. count - 1 of a split; see :class:`bench.protocols.Source`."""
 
     count: int
     width: int

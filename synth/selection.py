@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bench.contract import Source
 from bench.errors import ImageError, UserError
 from bench.files import key_of
+from bench.protocols import Source
 from synth.reading import Described
 
 

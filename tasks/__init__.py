@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from bench.contract import Classes, Parameters, Task
+from bench.contract import Classes, Parameters
+from bench.protocols import Task
 from bench.registry import Registry
 
 TaskFactory: TypeAlias = Callable[[Parameters, Classes], Task]

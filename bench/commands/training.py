@@ -32,6 +32,9 @@ def train(
     rate: Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Likewise.")] = None,
     precision: Annotated[str, typer.Option(help="32-true or bf16-mixed; likewise.")] = "",
+    compile: Annotated[
+        bool, typer.Option("--compile", help="Compile the network first: faster, needs a C++ compiler.")
+    ] = False,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,
@@ -49,8 +52,9 @@ def train(
     from bench import api
     from bench import training as library
 
-    given = {"steps": steps, "batch": batch, "crop": crop, "learning_rate": rate, "seed": seed, "precision": precision}
-    training = library.load_training(name, {key: value for key, value in given.items() if value not in ("", None)})
+    given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "learning_rate": rate, "seed": seed}
+    given |= {"precision": precision or None, "compile": compile or None}
+    training = library.load_training(name, {key: value for key, value in given.items() if value is not None})
     chosen = api.choose_device(device)
     if ":" in chosen:
         raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")

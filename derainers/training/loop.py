@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.errors import MissingExtraError, UserError
 from derainers.network import to_tensor
@@ -84,8 +84,10 @@ def train(job: Job, machine: Machine, report: Report | None = None) -> Progress:
         raise UserError(f"batch: {settings.batch} crops cannot be shared by {machine.devices} devices equally")
     fabric = _fabric(settings, machine, job.folder)
     fabric.launch()
+    trainee.network.to(memory_format=torch.channels_last)
     adam = torch.optim.Adam(trainee.network.parameters(), lr=settings.learning_rate)
-    network, optimizer = fabric.setup(trainee.network, adam)
+    compiled = cast(nn.Module, torch.compile(trainee.network)) if settings.compile else trainee.network
+    network, optimizer = fabric.setup(compiled, adam)
     progress = load_progress(job.folder, _identity(job), trainee.network, adam)
     started = time.monotonic() - progress.seconds
     losses: list[Tensor] = []
@@ -94,7 +96,9 @@ def train(job: Job, machine: Machine, report: Report | None = None) -> Progress:
         if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
             loss = float(fabric.all_reduce(torch.stack(losses).mean()))  # type: ignore[arg-type]
             losses.clear()
-            row = {"loss": loss, "rate": rate_at(settings, step), "psnr": mean_psnr(network, trainee, job.held_out)}
+            with torch.compiler.set_stance("force_eager"):  # whole photographs come in many sizes
+                psnr = mean_psnr(network, trainee, job.held_out)
+            row = {"loss": loss, "rate": rate_at(settings, step), "psnr": psnr}
             fabric.log_dict(row, step + 1)
             progress = Progress((*progress.log, {"step": step + 1, **row}), time.monotonic() - started)
             _keep(fabric, job, adam, progress)

@@ -14,7 +14,6 @@ from bench.contract import (
     FloatArray,
     Instances,
     IntArray,
-    Judge,
     Measure,
     Options,
     Parameters,
@@ -22,6 +21,7 @@ from bench.contract import (
     Truth,
 )
 from bench.errors import UserError
+from bench.protocols import Judge
 from tasks.classes import map_classes
 from tasks.detection.backends import BACKENDS
 from tasks.detection.boxes import box_overlaps

@@ -16,7 +16,6 @@ from bench.contract import (
     FloatArray,
     Instances,
     IntArray,
-    Judge,
     Measure,
     Options,
     Parameters,
@@ -24,6 +23,7 @@ from bench.contract import (
     Truth,
 )
 from bench.errors import UserError
+from bench.protocols import Judge
 from tasks.classes import map_classes
 from tasks.detection.detector import DetectionJudge, DetectorSource
 from tasks.detection.objects import PSEUDO_TEXT

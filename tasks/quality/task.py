@@ -16,7 +16,6 @@ from bench.contract import (
     Image,
     ImageMeasure,
     IntArray,
-    Judge,
     Measure,
     Options,
     Parameters,
@@ -26,6 +25,7 @@ from bench.contract import (
     Truth,
 )
 from bench.errors import ImageError
+from bench.protocols import Judge
 from bench.weights import locate_weights
 from tasks.models import published_weights
 from tasks.quality.lpips import load_lpips, lpips_digests

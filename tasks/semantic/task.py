@@ -15,7 +15,6 @@ from bench.contract import (
     FloatArray,
     ImageMeasure,
     IntArray,
-    Judge,
     Measure,
     Options,
     Parameters,
@@ -23,6 +22,7 @@ from bench.contract import (
     Truth,
 )
 from bench.errors import UserError
+from bench.protocols import Judge
 from tasks.classes import known_spaces, map_classes
 from tasks.recorded import scoring_parameters
 from tasks.scored import choose_scored

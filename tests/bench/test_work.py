@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from bench.contract import Evidence, Image, Judge, Options, Sample, Summary, Traits, Truth
+from bench.contract import Evidence, Image, Options, Sample, Summary, Traits, Truth
 from bench.errors import ImageError, MissingExtraError, UserError
 from bench.plan import Row, Step
+from bench.protocols import Judge
 from bench.registry import Entry
 from bench.store import RunStore
 from bench.work import (

@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 
-from bench.contract import BatchDerainer, NamedDerainer, Options
+from bench.contract import Options
 from bench.errors import ImageError, UserError
 from bench.images import write_png
+from bench.protocols import BatchDerainer, NamedDerainer
 from derainers import DERAINERS
 from derainers.check import check_derainer
 from derainers.command import CommandDerainer

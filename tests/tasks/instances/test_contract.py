@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.contract import Classes, Detections, Judge, Options, Sample, Truth
+from bench.contract import Classes, Detections, Options, Sample, Truth
+from bench.protocols import Judge
 from tasks.classes import known_spaces
 from tasks.instances.task import build
 from tasks.rle import areas_of, decode
