@@ -237,8 +237,9 @@ def import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
     Raises:
         MissingExtraError: It is not installed.
     """
-    # It would otherwise install packages by itself and report each use to its makers.
+    # It would otherwise install packages by itself, look for the internet and report each use to its makers.
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_OFFLINE", "true")
     os.environ.setdefault("YOLO_VERBOSE", "false")
     try:
         from ultralytics.models import YOLO
