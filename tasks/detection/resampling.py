@@ -85,11 +85,15 @@ def resampled_averages(
     for matches in classes:
         truths = (weights @ matches.truths).astype(np.float64)
         present += truths > 0
+        if not matches.hit.any():
+            continue
         for start in range(0, len(weights), _RESAMPLES_AT_ONCE):
             part = slice(start, start + _RESAMPLES_AT_ONCE)
             drawn = weights[part][:, matches.image].astype(np.float64)
+            so_far = np.cumsum(drawn, axis=1)  # once for all thresholds: few detections are ever ignored
             for column in range(len(thresholds)):
-                precision, recall = _curve_summary(drawn, matches, column, truths[part], recall_points)
+                seen = _seen_at_hits(drawn, so_far, matches, column)
+                precision, recall = _curve_summary(drawn, seen, matches, column, truths[part], recall_points)
                 averages[part, column] += precision
                 recalls[part, column] += recall
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -100,14 +104,28 @@ def resampled_averages(
     return {"AP": averages.mean(axis=1), **chosen, "AR100": recalls.mean(axis=1)}
 
 
+def _seen_at_hits(drawn: FloatArray, so_far: FloatArray, matches: ClassMatches, column: int) -> FloatArray:
+    """Counted detections down to each right one, in every resample: all so far less the ignored ones."""
+    hits, ignored = np.flatnonzero(matches.hit[column]), np.flatnonzero(~matches.counted[column])
+    seen = so_far[:, hits]
+    if len(ignored):
+        left_out = np.pad(np.cumsum(drawn[:, ignored], axis=1), ((0, 0), (1, 0)))
+        seen -= left_out[:, np.searchsorted(ignored, hits)]
+    return seen
+
+
 def _curve_summary(
-    drawn: FloatArray, matches: ClassMatches, column: int, truths: FloatArray, recall_points: FloatArray
+    drawn: FloatArray,
+    seen: FloatArray,
+    matches: ClassMatches,
+    column: int,
+    truths: FloatArray,
+    recall_points: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
     """Interpolated average precision and final recall of one class at one IoU threshold; 0 without truths."""
     hits = np.flatnonzero(matches.hit[column])
     if not len(hits):
         return np.zeros(len(drawn)), np.zeros(len(drawn))
-    seen = np.cumsum(drawn * matches.counted[column], axis=1)[:, hits]
     right = np.cumsum(drawn[:, hits], axis=1)
     precision = np.divide(right, seen, out=np.zeros_like(right), where=seen > 0)
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
