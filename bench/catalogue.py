@@ -10,7 +10,6 @@ from typing import Literal, TypeVar
 
 import pandas as pd
 
-from bench.config import load_suite, suite_names
 from bench.contract import Options
 from bench.provenance import library_versions, machine
 from bench.registry import Registry
@@ -20,7 +19,6 @@ from derainers.facts import facts_table
 from derainers.table import has_weights, unpinned_table, weights_of, weights_page_only, weights_table
 from synth import SOURCES
 from tasks import TASKS
-from tasks.detection.detectron2 import INSTALL
 
 Factory = TypeVar("Factory")
 Kind = Literal["derainers", "tasks", "datasets", "suites", "metrics"]
@@ -45,6 +43,8 @@ def catalogue(kind: Kind, weights_dirs: Sequence[Path] = ()) -> pd.DataFrame:
 
 def health(weights_dirs: Sequence[Path] = ()) -> dict[str, pd.DataFrame]:
     """Versions, devices, optional libraries and weights of this installation, as tables by title."""
+    from tasks.detection.detectron2 import INSTALL
+
     versions = [{"library": name, "version": text or "absent"} for name, text in library_versions().items()]
     facts = {**machine(), **_cuda()}
     optional = [
@@ -121,6 +121,8 @@ def _registered(registry: Registry[Factory]) -> pd.DataFrame:
 
 
 def _suites() -> pd.DataFrame:
+    from bench.config import load_suite, suite_names
+
     suites = [load_suite(name) for name in suite_names()]
     return pd.DataFrame(
         {

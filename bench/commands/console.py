@@ -9,11 +9,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from bench.contract import Options
 from bench.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bench.contract import Options
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit statuses: some images failed; the user has to mend something; stopped by Ctrl-C."""
@@ -50,6 +51,7 @@ def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weig
         UserError: A folder is absent, or the device cannot be used.
     """
     from bench import api
+    from bench.contract import Options
 
     if absent := next((folder for folder in weights_dirs if not folder.is_dir()), None):
         raise UserError(f"--weights-dir {absent}: no such folder")
