@@ -28,6 +28,6 @@ class MissingExtraError(UserError):
         return type(self), self._parts
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: Exception | SystemExit) -> str:
     """Why an image failed: our own words as they are, anybody else's with the kind of error before them."""
     return str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -11,10 +12,41 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from bench.errors import UserError
+
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+"""Full, over quota, read-only, forbidden, broken: the next file would fare no better."""
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; move it into place if the block ends well, else remove it."""
+    """Give a temporary path beside ``path``; move it into place if the block ends well, else remove it.
+
+    Raises:
+        UserError: The disk is full or cannot be written.
+    """
+    with disk_faults_named(path), _atomic(path) as part:
+        yield part
+
+
+@contextmanager
+def disk_faults_named(path: Path) -> Iterator[None]:
+    """Turn what a full or read-only disk raises into a :class:`UserError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_FAULTS:
+            raise
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "make room" if full else "see to the folder's permissions and its disk, or choose another folder"
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}). What is finished is kept: {advice}, "
+            "and give the same command again"
+        ) from error
+
+
+@contextmanager
+def _atomic(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part")
     os.close(handle)

@@ -8,12 +8,13 @@ from time import perf_counter
 
 import pandas as pd
 
+from bench.checks import check_restored
 from bench.contract import Failure, Sample, Truth
 from bench.errors import ImageError, UserError, reason_of
 from bench.images import IMAGE_SUFFIXES, list_images, read_image, write_png
 from bench.plan import Row
 from bench.protocols import Derainer, Judge
-from bench.work import Outcome, check_restored, restore_one
+from bench.work import Outcome, restore_one
 
 
 def plan_derain(input: Path, output: Path) -> list[tuple[Path, Path]]:

@@ -14,18 +14,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from bench.contract import Detections, Evidence, Image, Rle
+from bench.contract import Detections, Evidence, Image, LabelMap, Rle
 from bench.errors import ImageError, UserError
-from bench.files import safe_name, write_json, write_text
+from bench.files import key_of, safe_name, write_json, write_text
 from bench.images import png_key, read_image, read_label_map, write_png
 from bench.plan import Row
 
 Value = TypeVar("Value")
+
+_SEAL = " pixels:"
+"""Between a PNG's key and the digest of its pixels."""
 
 
 class LazyMapping(Mapping[str, Value]):
@@ -70,37 +74,52 @@ class RunStore:
     def key(self, row: Row, id: str) -> str:
         """The key of what is stored for an image of a row; empty if nothing is."""
         if not row.task:
-            return png_key(self.restored_path(row, id))
+            return _sealed(self.restored_path(row, id))[0]
         stem = self.evidence_folder(row) / safe_name(id)
-        return png_key(stem.with_name(stem.name + ".png")) or _json_key(stem.with_name(stem.name + ".json"))
+        return _sealed(stem.with_name(stem.name + ".png"))[0] or _json_key(stem.with_name(stem.name + ".json"))
 
     def write_restored(self, row: Row, id: str, image: Image, key: str) -> None:
         """Store a restored image."""
-        write_png(self.restored_path(row, id), image, key)
+        write_png(self.restored_path(row, id), image, _seal(key, image))
 
     def read_restored(self, row: Row, id: str) -> Image:
-        """Read a restored image back."""
-        return read_image(self.restored_path(row, id))
+        """Read a restored image back.
+
+        Raises:
+            ImageError: It is absent, damaged, or not the image that was written.
+        """
+        path = self.restored_path(row, id)
+        image = read_image(path)
+        _check_seal(path, image)
+        return image
+
+    def remove_restored(self, row: Row, id: str) -> None:
+        """Drop a restored image that cannot be used."""
+        self.restored_path(row, id).unlink(missing_ok=True)
 
     def write_evidence(self, row: Row, id: str, evidence: Evidence, key: str) -> None:
         """Store evidence: a label map as PNG, all else as JSON."""
         stem = self.evidence_folder(row) / safe_name(id)
         if isinstance(evidence, np.ndarray):
-            write_png(stem.with_name(stem.name + ".png"), evidence, key, level=6)
+            write_png(stem.with_name(stem.name + ".png"), evidence, _seal(key, evidence), level=6)
             return
         content = (
             {"detections": coco_results(evidence)}
             if isinstance(evidence, Detections)
             else {"qualities": {name: repr(float(value)) for name, value in evidence.items()}}
         )
-        write_text(stem.with_name(stem.name + ".json"), json.dumps({"key": key, **content}) + "\n")
+        sealed = {"key": key, "digest": key_of(key, content), **content}
+        write_text(stem.with_name(stem.name + ".json"), json.dumps(sealed) + "\n")
 
     def read_evidence(self, row: Row, id: str) -> Evidence:
         """Read evidence back, exactly as it was written."""
         stem = self.evidence_folder(row) / safe_name(id)
         path = stem.with_name(stem.name + ".json")
         if not path.exists():
-            return read_label_map(stem.with_name(stem.name + ".png"))
+            path = stem.with_name(stem.name + ".png")
+            labels = read_label_map(path)
+            _check_seal(path, labels)
+            return labels
         content = _read_json(path)
         if "detections" in content:
             return detections_of(content["detections"], path)
@@ -192,7 +211,27 @@ def _read_json(path: Path) -> dict[str, object]:
 
 
 def _json_key(path: Path) -> str:
+    """The key of evidence, if it is what was written under that key."""
     try:
-        return str(_read_json(path).get("key", ""))
+        content = _read_json(path)
     except ImageError:
         return ""
+    key, digest = str(content.pop("key", "")), content.pop("digest", None)
+    return key if digest in (None, key_of(key, content)) else ""
+
+
+def _seal(key: str, pixels: Image | LabelMap) -> str:
+    """A key, and the digest of the pixels that were made under it."""
+    return f"{key}{_SEAL}{sha256(pixels.tobytes()).hexdigest()}"
+
+
+def _sealed(path: Path) -> tuple[str, str]:
+    """The key and the digest in a PNG; empty where there is none."""
+    key, _, digest = png_key(path).partition(_SEAL)
+    return key, digest
+
+
+def _check_seal(path: Path, pixels: Image | LabelMap) -> None:
+    digest = _sealed(path)[1]
+    if digest and digest != sha256(pixels.tobytes()).hexdigest():
+        raise ImageError(f"{path}: its pixels were changed after they were written")

@@ -12,10 +12,9 @@ from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from time import perf_counter
-from typing import Literal, Protocol, TypeVar, cast
+from typing import Literal, Protocol, TypeAlias, TypeVar, cast
 
-import numpy as np
-
+from bench.checks import check_evidence, check_restored
 from bench.contract import Evidence, Failure, Image, Options, Sample, Traits
 from bench.errors import ImageError, UserError, reason_of
 from bench.plan import Row, Step
@@ -25,6 +24,7 @@ from bench.store import RunStore
 
 Loaded_co = TypeVar("Loaded_co", covariant=True)
 Product = TypeVar("Product")
+Stage: TypeAlias = Literal["render", "restore", "judge"]
 
 
 class Loader(Hashable, Protocol[Loaded_co]):
@@ -95,6 +95,14 @@ class RenderJob:
     step: Step
     builder: Loader[DatasetBuilder]
 
+    def only(self, id: str) -> RenderJob:
+        """The job of one of its images."""
+        return replace(self, step=replace(self.step, ids=(id,)))
+
+    def lost(self, id: str, reason: str) -> Outcome:
+        """The outcome of an image whose process was lost."""
+        return _failed(self.step.row, id, "render", ImageError(reason))
+
 
 @dataclass(frozen=True)
 class RestoreJob:
@@ -111,6 +119,14 @@ class RestoreJob:
     batch: int
     on_clean: bool = False
 
+    def only(self, id: str) -> RestoreJob:
+        """The job of one of its images."""
+        return replace(self, step=replace(self.step, ids=(id,)), keys=(self.keys[self.step.ids.index(id)],))
+
+    def lost(self, id: str, reason: str) -> Outcome:
+        """The outcome of an image whose process was lost."""
+        return _failed(self.step.row, id, "restore", ImageError(reason))
+
 
 @dataclass(frozen=True)
 class JudgeJob:
@@ -123,14 +139,26 @@ class JudgeJob:
     judge: Loader[Judge]
     batch: int
 
+    def only(self, id: str) -> JudgeJob:
+        """The job of one of its images."""
+        return replace(self, step=replace(self.step, ids=(id,)), keys=(self.keys[self.step.ids.index(id)],))
+
+    def lost(self, id: str, reason: str) -> Outcome:
+        """The outcome of an image whose process was lost."""
+        return _failed(self.step.row, id, "judge", ImageError(reason))
+
 
 def render_step(job: RenderJob) -> Iterator[Outcome]:
     """Render the step's images into the dataset folder."""
     builder = kept_data(job.builder)
     for id in job.step.ids:
         started = perf_counter()
-        failures = builder.render([id])
-        yield Outcome(job.step.row, id, perf_counter() - started, failures[0] if failures else None)
+        try:
+            failures = builder.render([id])
+        except SystemExit as error:  # of a user's source or renderer
+            yield _failed(job.step.row, id, "render", error)
+        else:
+            yield Outcome(job.step.row, id, perf_counter() - started, failures[0] if failures else None)
 
 
 def restore_step(job: RestoreJob) -> Iterator[Outcome]:
@@ -141,7 +169,7 @@ def restore_step(job: RestoreJob) -> Iterator[Outcome]:
         derainer = _kept_model(job.derainer)
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         yield from (_failed(row, id, "restore", error) for id in job.step.ids)
         return
     traits = getattr(derainer, "traits", Traits())
@@ -149,17 +177,20 @@ def restore_step(job: RestoreJob) -> Iterator[Outcome]:
         traits = replace(traits, reads="clean")
     batch = job.batch if traits.batchable and isinstance(derainer, BatchDerainer) else 1
 
-    def restore(samples: Sequence[Sample]) -> Sequence[Image]:
-        inputs = [input_of(sample, traits) for sample in samples]
+    def load(id: str) -> Given:
+        sample = dataset.load(id)
+        return Given(sample, input_of(sample, traits))
+
+    def restore(given: Sequence[Given]) -> Sequence[Image]:
         if batch > 1 and isinstance(derainer, BatchDerainer):
-            return derainer.restore_batch(inputs)
-        return [restore_one(derainer, image, sample.id) for image, sample in zip(inputs, samples, strict=True)]
+            return derainer.restore_batch([each.image for each in given])
+        return [restore_one(derainer, each.image, each.sample.id) for each in given]
 
     def store(sample: Sample, image: Image) -> None:
         check_restored(row.derainer, sample, image)
         job.store.write_restored(row, sample.id, image, keys[sample.id])
 
-    yield from _in_batches(row, "restore", dataset, job.step.ids, batch, restore, store)
+    yield from _in_batches(row, "restore", job.step.ids, batch, load, restore, store)
 
 
 def judge_step(job: JudgeJob) -> Iterator[Outcome]:
@@ -170,20 +201,28 @@ def judge_step(job: JudgeJob) -> Iterator[Outcome]:
         judge: Judge = _kept_model(job.judge)
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         yield from (_failed(row, id, "judge", error) for id in job.step.ids)
         return
 
-    def look(samples: Sequence[Sample]) -> Sequence[Evidence]:
-        images = [job.store.read_restored(row, sample.id) for sample in samples]
-        for image, sample in zip(images, samples, strict=True):
+    def load(id: str) -> Given:
+        sample = dataset.load(id)
+        try:
+            image = job.store.read_restored(row, id)
             check_restored(row.derainer, sample, image)
-        return judge(images, samples)
+        except ImageError as error:
+            job.store.remove_restored(row, id)
+            raise ImageError(f"{error}. It is removed: give the same command again to restore it") from error
+        return Given(sample, image)
+
+    def look(given: Sequence[Given]) -> Sequence[Evidence]:
+        return judge([each.image for each in given], [each.sample for each in given])
 
     def store(sample: Sample, evidence: Evidence) -> None:
+        check_evidence(row.task, sample, evidence)
         job.store.write_evidence(row, sample.id, evidence, keys[sample.id])
 
-    yield from _in_batches(row, "judge", dataset, job.step.ids, job.batch, look, store)
+    yield from _in_batches(row, "judge", job.step.ids, job.batch, load, look, store)
 
 
 def input_of(sample: Sample, traits: Traits) -> Image:
@@ -199,76 +238,75 @@ def restore_one(derainer: Derainer, rainy: Image, id: str) -> Image:
     return derainer.restore_named(rainy, id) if isinstance(derainer, NamedDerainer) else derainer(rainy)
 
 
-def check_restored(name: str, sample: Sample, image: object) -> None:
-    """Refuse anything but a uint8 RGB image of the sample's size.
+@dataclass(frozen=True)
+class Given:
+    """A sample, and the image of it that a model is given."""
 
-    Raises:
-        ImageError: Naming what came instead.
-    """
-    wanted = sample.rainy.shape
-    if not isinstance(image, np.ndarray):
-        raise ImageError(
-            f"{name} returned {type(image).__name__} for {sample.id}, expected a NumPy array {wanted} uint8"
-        )
-    if image.shape != wanted or image.dtype != np.uint8:
-        raise ImageError(
-            f"{name} changed {sample.id}: expected {wanted} uint8, got {image.shape} {image.dtype}. "
-            "Crop padding and convert to uint8 inside the derainer"
-        )
+    sample: Sample
+    image: Image
 
 
 def _in_batches(
     row: Row,
-    stage: Literal["restore", "judge"],
-    dataset: Dataset,
+    stage: Stage,
     ids: Sequence[str],
     batch: int,
-    process: Callable[[Sequence[Sample]], Sequence[Product]],
+    load: Callable[[str], Given],
+    process: Callable[[Sequence[Given]], Sequence[Product]],
     store: Callable[[Sample, Product], None],
 ) -> Iterator[Outcome]:
-    samples: list[Sample] = []
+    given: list[Given] = []
     for id in ids:
         try:
-            samples.append(dataset.load(id))
+            given.append(load(id))
+        except UserError:
+            raise
         except Exception as error:
             yield _failed(row, id, stage, error)
-        if len(samples) == batch or (samples and id == ids[-1]):
-            for _, same_size in groupby(samples, key=lambda sample: sample.truth.size):
+        if len(given) == batch or (given and id == ids[-1]):
+            for _, same_size in groupby(given, key=lambda each: each.sample.truth.size):
                 yield from _one_batch(row, stage, list(same_size), process, store)
-            samples = []
+            given = []
 
 
 def _one_batch(
     row: Row,
-    stage: Literal["restore", "judge"],
-    samples: Sequence[Sample],
-    process: Callable[[Sequence[Sample]], Sequence[Product]],
+    stage: Stage,
+    given: Sequence[Given],
+    process: Callable[[Sequence[Given]], Sequence[Product]],
     store: Callable[[Sample, Product], None],
 ) -> Iterator[Outcome]:
     started = perf_counter()
+    blamed: Outcome | None = None
     try:
-        products = process(samples)
-        if len(products) != len(samples):
-            raise ImageError(f"{stage} gave {len(products)} results for {len(samples)} images")
+        products = process(given)
+        if len(products) != len(given):
+            raise ImageError(f"{stage} gave {len(products)} results for {len(given)} images")
     except UserError:
         raise
-    except Exception as error:
-        if len(samples) == 1:
-            yield _failed(row, samples[0].id, stage, error)
-        else:  # find the image that is to blame; the others are fine
-            for sample in samples:
-                yield from _one_batch(row, stage, [sample], process, store)
+    except (Exception, SystemExit) as error:  # a model may fail in any way; some end the program
+        blamed = _failed(row, given[0].sample.id, stage, error)
+    if blamed:
+        # Outside of the handler, so that what the failed attempt held in memory is freed before the next.
+        if len(given) == 1:
+            yield blamed
+            return
+        half = len(given) // 2  # find the image that is to blame, or the batch that fits into memory
+        yield from _one_batch(row, stage, given[:half], process, store)
+        yield from _one_batch(row, stage, given[half:], process, store)
         return
-    seconds = (perf_counter() - started) / len(samples)
-    for sample, product in zip(samples, products, strict=True):
+    seconds = (perf_counter() - started) / len(given)
+    for sample, product in zip((each.sample for each in given), products, strict=True):
         try:
             store(sample, product)
             yield Outcome(row, sample.id, seconds)
-        except ImageError as error:
+        except UserError:
+            raise
+        except Exception as error:
             yield _failed(row, sample.id, stage, error)
 
 
-def _failed(row: Row, id: str, stage: Literal["restore", "judge"], error: Exception) -> Outcome:
+def _failed(row: Row, id: str, stage: Stage, error: Exception | SystemExit) -> Outcome:
     reason = reason_of(error)
     return Outcome(row, id, 0.0, Failure(row.dataset, row.derainer, row.task, id, stage, " ".join(reason.split())))
 
