@@ -173,11 +173,31 @@ class ImageMeasure:
 
 
 @dataclass(frozen=True)
+class ClassMeasure:
+    """One number about one class of a dataset.
+
+    Attributes:
+        label: The class's name.
+        metric: As in :class:`Measure`.
+        value: The number, in ``unit``.
+        unit: As in :class:`Measure`.
+        support: True objects of the class, or its true pixels, on which the value rests.
+    """
+
+    label: str
+    metric: str
+    value: float
+    unit: str
+    support: int
+
+
+@dataclass(frozen=True)
 class Summary:
     """All numbers that a task derives from its evidence."""
 
     measures: tuple[Measure, ...]
     per_image: tuple[ImageMeasure, ...] = ()
+    per_class: tuple[ClassMeasure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -219,6 +239,9 @@ class Options:
         threads: CPU threads of one process; 0 leaves the libraries' default.
         allow_random_weights: True runs a derainer whose weights only a person can get, or that nobody ever
             trained, untrained where they are not here.
+        precision: Of a derainer's network in PyTorch: ``fp32``, or ``bf16`` or ``fp16`` where PyTorch's autocast
+            takes that to be safe. Everything else stays as it is.
+        compile: True compiles a derainer's network before its first image.
     """
 
     device: str = "cpu"
@@ -226,6 +249,8 @@ class Options:
     offline: bool = False
     threads: int = 0
     allow_random_weights: bool = False
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    compile: bool = False
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,16 @@ class SelfReference(Protocol):
         """Score evidence against evidence; all maps have the same keys, and only the truths' sizes are used."""
         ...
 
+    def resample_against_clean(
+        self,
+        evidence: Mapping[str, Evidence],
+        clean: Mapping[str, Evidence],
+        truths: Mapping[str, Truth],
+        weights: IntArray,
+    ) -> Mapping[str, FloatArray]:
+        """The same on every resample; see :meth:`Resampling.resample`."""
+        ...
+
 
 class Source(Protocol):
     """Labelled photographs on a disk, or drawn by a program.

@@ -52,18 +52,13 @@ class CocoTables:
             if int(class_id) in scored:
                 self._results.append(self._result(image, detections, index))
 
-    def evaluate(self) -> dict[str, float]:
-        """Averages by name, as ratios; what is undefined (no such object) is left out."""
-        found = self._evaluation()
-        return {} if found is None else averages(*found)
-
-    def evaluate_classes(self) -> dict[int, float]:
-        """AP of every class that has a true object, as ratios."""
+    def evaluate(self) -> tuple[dict[str, float], dict[int, float]]:
+        """Averages by name, and AP by class, as ratios; what is undefined (no such object) is left out."""
         found = self._evaluation()
         if found is None:
-            return {}
+            return {}, {}
         values = {id: _mean(found[0][:, :, column, 0, -1]) for column, id in enumerate(sorted(self.class_ids))}
-        return {id: value for id, value in values.items() if value is not None}
+        return averages(*found), {id: value for id, value in values.items() if value is not None}
 
     def resample(self, weights: IntArray) -> dict[str, FloatArray]:
         """AP, AP50, AP75 and AR100 as (R,) ratios on R resamples; empty without true objects.
@@ -71,11 +66,11 @@ class CocoTables:
         Args:
             weights: (R, N), how often each image, in the order in which it was added, is in each resample.
         """
-        evaluation = self._matched()
+        evaluation = self._matched(areas=1)
         if evaluation is None:
             return {}
-        images, areas, thresholds = len(self._sizes), len(_AREAS), evaluation.params.iouThrs
-        starts = [column * areas * images for column in range(len(set(self.class_ids)))]
+        images, thresholds = len(self._sizes), evaluation.params.iouThrs
+        starts = [column * images for column in range(len(set(self.class_ids)))]
         classes = [matches_of(evaluation.evalImgs[start : start + images], images, len(thresholds)) for start in starts]
         return resampled_averages(classes, weights, thresholds, evaluation.params.recThrs)
 
@@ -87,7 +82,7 @@ class CocoTables:
             evaluation.accumulate()
         return evaluation.eval["precision"], evaluation.eval["recall"], evaluation.params.iouThrs
 
-    def _matched(self) -> Any | None:  # noqa: ANN401  pycocotools' class has no types
+    def _matched(self, areas: int = len(_AREAS)) -> Any | None:  # noqa: ANN401  pycocotools' class has no types
         from pycocotools.cocoeval import COCOeval
 
         if not self._annotations:
@@ -95,6 +90,8 @@ class CocoTables:
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation = COCOeval(self._coco(self._annotations), self._coco(self._results), self.kind)
             evaluation.params.maxDets = list(MOST_DETECTIONS)
+            evaluation.params.areaRng = evaluation.params.areaRng[:areas]
+            evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:areas]
             evaluation.evaluate()
         return evaluation
 

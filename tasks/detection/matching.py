@@ -79,6 +79,11 @@ class Tally:
         return _ratio(self.true_positives, self.truths)
 
     @property
+    def f1(self) -> float | None:
+        """Harmonic mean of precision and recall; None with neither detections nor true objects."""
+        return _ratio(2 * self.true_positives, self.true_positives + self.false_positives + self.truths)
+
+    @property
     def mean_best_overlap(self) -> float | None:
         """IoU_gt: mean of the best overlap over all true objects; None without true objects."""
         return _ratio(self.best_overlap_sum, self.truths)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bench.contract import (
+    ClassMeasure,
     ClassSpace,
     Detections,
     Evidence,
@@ -22,7 +23,7 @@ from bench.contract import (
 from bench.errors import UserError
 from tasks.detection.coco import CocoTables, Kind
 from tasks.detection.matching import Labelled, Tally, add_up, match, tally, tally_by_class
-from tasks.detection.objects import keep_detections, pseudo_truth, scorable
+from tasks.detection.objects import keep_detections, scorable
 from tasks.detection.protocols import RULES
 from tasks.resampling import ratio
 
@@ -41,7 +42,8 @@ class Scoring:
         overlap: Least overlap of a match.
         sweep: Further least scores at which precision and recall are told.
         rules: Further ways to count, by their names in ``tasks.detection.protocols.RULES``.
-        names: Class id to name: every class is told by itself; empty for none.
+        names: Class id to name; classes without one are not told by themselves.
+        each_class: Every class's scores are measures of their own, too.
     """
 
     kind: Kind
@@ -52,6 +54,7 @@ class Scoring:
     sweep: tuple[float, ...] = ()
     rules: tuple[str, ...] = ()
     names: Mapping[int, str] = field(default_factory=dict)
+    each_class: bool = False
 
     def at(self, score: float) -> str:
         """Two thresholds as metric names carry them: ``0.25/0.60``."""
@@ -66,6 +69,11 @@ class Scoring:
     def tag(self) -> str:
         """The thresholds of the main metrics."""
         return self.at(self.score)
+
+    @property
+    def score_tag(self) -> str:
+        """The score alone, for metrics without a threshold of overlap."""
+        return _two_digits(self.score)
 
 
 @dataclass
@@ -97,46 +105,20 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
         _count(counts, id, seen, truth.instances, scoring)
     images = len(counts.images)
     total = add_up(counts.images.values())
+    averages, by_class = tables.evaluate()
+    per_class = list(_of_classes(counts.classes, by_class, scoring))
     measures = [
-        *_percentages(images, _main(total, scoring) | tables.evaluate()),
+        *_percentages(images, _main(total, scoring) | averages),
         *_plain_counts(total, scoring, images, counts.empty),
         *_percentages(images, _further(total, counts, scoring)),
-        *_percentages(images, _by_class(counts.classes, tables, scoring)),
+        *(Measure(f"{m.metric}[{m.label}]", m.value, m.unit, images) for m in per_class if scoring.each_class),
     ]
     per_image = [measure for id, part in counts.images.items() for measure in _of_image(id, part, scoring)]
     return Summary(
         tuple(replace(measure, metric=scoring.prefix + measure.metric) for measure in measures),
         tuple(replace(measure, metric=scoring.prefix + measure.metric) for measure in per_image),
+        tuple(replace(measure, metric=scoring.prefix + measure.metric) for measure in per_class),
     )
-
-
-def measure_against_clean(
-    evidence: Mapping[str, Evidence], clean: Mapping[str, Evidence], truths: Mapping[str, Truth], scoring: Scoring
-) -> list[Measure]:
-    """Score detections against the same model's detections in the clean images (protocol ``pseudo_gt``).
-
-    Args:
-        evidence: Detections in the restored images.
-        clean: Detections in the clean images; those of at least ``PSEUDO_SCORE`` are taken for true objects.
-        truths: Only the images' sizes are used.
-        scoring: Thresholds and classes.
-    """
-    assumed: dict[str, Truth] = {}
-    for id in evidence:
-        seen = clean[id]
-        if not isinstance(seen, Detections):
-            raise TypeError(f"{id}: expected detections, got {type(seen).__name__}")
-        assumed[id] = Truth(truths[id].size, pseudo_truth(seen))
-    main_only = replace(scoring, sweep=(), rules=(), names={})
-    names = {scoring.prefix + old: scoring.prefix + new for old, new in _pseudo_names(scoring).items()}
-    measures = summarise_objects(evidence, assumed, main_only).measures
-    return [replace(measure, metric=names[measure.metric]) for measure in measures if measure.metric in names]
-
-
-def _pseudo_names(scoring: Scoring) -> dict[str, str]:
-    main = {"precision": scoring.tag, "recall": scoring.tag, "iou_gt": _two_digits(scoring.score)}
-    found = {f"{name}@{tag}": f"{name.removesuffix('_gt')}:pseudo_gt" for name, tag in main.items()}
-    return found | {name: f"{name}:pseudo_gt" for name in ("AP", "AP50", "AP75")}
 
 
 def resample_objects(
@@ -169,7 +151,8 @@ def resample_objects(
     found = {
         f"precision@{scoring.tag}": ratio(right, right + wrong, weights),
         f"recall@{scoring.tag}": ratio(right, there, weights),
-        f"iou_gt@{_two_digits(scoring.score)}": ratio(best, there, weights),
+        f"f1@{scoring.tag}": ratio(2 * right, right + wrong + there, weights),
+        f"iou_gt@{scoring.score_tag}": ratio(best, there, weights),
         **tables.resample(weights),
     }
     return {scoring.prefix + name: 100 * values for name, values in found.items()}
@@ -188,9 +171,9 @@ def label(seen: Detections, truth: Instances, overlaps: Overlaps) -> Labelled:
     return Labelled(overlaps(seen, truth), seen.scores, seen.class_ids, truth.class_ids, truth.crowd)
 
 
-def class_names(space: ClassSpace | None, wanted: bool) -> dict[int, str]:
-    """Class id to name if classes are wanted one by one, else nothing."""
-    return dict(zip(space.ids, space.names, strict=True)) if wanted and space is not None else {}
+def class_names(space: ClassSpace | None) -> dict[int, str]:
+    """Class id to name."""
+    return {} if space is None else dict(zip(space.ids, space.names, strict=True))
 
 
 def _count(counts: _Counts, id: str, seen: Detections, truth: Instances, scoring: Scoring) -> None:
@@ -214,7 +197,8 @@ def _main(total: Tally, scoring: Scoring) -> dict[str, float | None]:
     return {
         f"precision@{scoring.tag}": total.precision,
         f"recall@{scoring.tag}": total.recall,
-        f"iou_gt@{_two_digits(scoring.score)}": total.mean_best_overlap,
+        f"f1@{scoring.tag}": total.f1,
+        f"iou_gt@{scoring.score_tag}": total.mean_best_overlap,
     }
 
 
@@ -239,17 +223,19 @@ def _further(total: Tally, counts: _Counts, scoring: Scoring) -> dict[str, float
     return found
 
 
-def _by_class(classes: Mapping[int, Tally], tables: CocoTables, scoring: Scoring) -> dict[str, float | None]:
-    found: dict[str, float | None] = {}
-    averages = tables.evaluate_classes() if scoring.names else {}
-    for class_id in scoring.class_ids if scoring.names else ():
-        name, part = scoring.names[class_id], classes.get(class_id, Tally())
-        found |= {
-            f"AP[{name}]": averages.get(class_id),
-            f"precision@{scoring.tag}[{name}]": part.precision,
-            f"recall@{scoring.tag}[{name}]": part.recall,
+def _of_classes(
+    classes: Mapping[int, Tally], averages: Mapping[int, float], scoring: Scoring
+) -> Iterator[ClassMeasure]:
+    for class_id in scoring.class_ids:
+        part = classes.get(class_id, Tally())
+        found = {
+            "AP": averages.get(class_id),
+            f"precision@{scoring.tag}": part.precision,
+            f"recall@{scoring.tag}": part.recall,
         }
-    return found
+        for metric, value in found.items():
+            if value is not None and class_id in scoring.names:
+                yield ClassMeasure(scoring.names[class_id], metric, 100 * value, "%", part.truths)
 
 
 def _percentages(images: int, ratios: Mapping[str, float | None]) -> list[Measure]:
@@ -265,11 +251,13 @@ def _plain_counts(total: Tally, scoring: Scoring, images: int, empty: int) -> li
 
 
 def _of_image(id: str, part: Tally, scoring: Scoring) -> list[ImageMeasure]:
+    ratios = {name: value for name, value in _main(part, scoring).items() if value is not None}
     numbers = {
         f"tp@{scoring.tag}": part.true_positives,
         f"fp@{scoring.tag}": part.false_positives,
         f"fn@{scoring.tag}": part.false_negatives,
-        f"iou_gt_sum@{_two_digits(scoring.score)}": part.best_overlap_sum,
+        f"iou_gt_sum@{scoring.score_tag}": part.best_overlap_sum,
+        **{name: 100 * value for name, value in ratios.items()},
     }
     return [ImageMeasure(id, metric, float(value)) for metric, value in numbers.items()]
 

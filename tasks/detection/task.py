@@ -23,13 +23,14 @@ from bench.contract import (
 from bench.errors import UserError
 from bench.protocols import Judge
 from tasks.classes import map_classes
+from tasks.detection.against_clean import measure_against_clean, resample_against_clean
 from tasks.detection.backends import BACKENDS
 from tasks.detection.boxes import box_overlaps
 from tasks.detection.detector import LEAST_SCORE, MOST_BOXES, DetectionJudge, DetectorSource
 from tasks.detection.objects import PSEUDO_TEXT
 from tasks.detection.protocols import RULES
 from tasks.detection.settings import DetectionSettings
-from tasks.detection.summary import Scoring, class_names, measure_against_clean, resample_objects, summarise_objects
+from tasks.detection.summary import Scoring, class_names, resample_objects, summarise_objects
 from tasks.recorded import scoring_parameters
 from tasks.scored import check_covered, choose_scored
 from tasks.settings import fingerprint, read_settings, split_model
@@ -119,6 +120,16 @@ class DetectionTask:
         """Main metrics with the model's answers on the clean images taken for the truth."""
         return measure_against_clean(evidence, clean, truths, self._scoring())
 
+    def resample_against_clean(
+        self,
+        evidence: Mapping[str, Evidence],
+        clean: Mapping[str, Evidence],
+        truths: Mapping[str, Truth],
+        weights: IntArray,
+    ) -> Mapping[str, FloatArray]:
+        """The same on every resample."""
+        return resample_against_clean(evidence, clean, truths, self._scoring(), weights)
+
     def _scoring(self) -> Scoring:
         return Scoring(
             kind="bbox",
@@ -128,7 +139,8 @@ class DetectionTask:
             overlap=self.settings.overlap,
             sweep=self.settings.sweep,
             rules=self.settings.protocols,
-            names=class_names(self.space, self.settings.per_class),
+            names=class_names(self.space),
+            each_class=self.settings.per_class,
         )
 
 

@@ -25,9 +25,10 @@ from bench.contract import (
 from bench.errors import UserError
 from bench.protocols import Judge
 from tasks.classes import map_classes
+from tasks.detection.against_clean import measure_against_clean, resample_against_clean
 from tasks.detection.detector import DetectionJudge, DetectorSource
 from tasks.detection.objects import PSEUDO_TEXT
-from tasks.detection.summary import Scoring, measure_against_clean, resample_objects, summarise_objects
+from tasks.detection.summary import Scoring, class_names, resample_objects, summarise_objects
 from tasks.instances.backends import BACKENDS
 from tasks.instances.settings import InstanceSettings
 from tasks.recorded import scoring_parameters
@@ -117,8 +118,25 @@ class InstanceTask:
         """Main metrics with the model's answers on the clean images taken for the truth."""
         return measure_against_clean(evidence, clean, truths, self._scoring())
 
+    def resample_against_clean(
+        self,
+        evidence: Mapping[str, Evidence],
+        clean: Mapping[str, Evidence],
+        truths: Mapping[str, Truth],
+        weights: IntArray,
+    ) -> Mapping[str, FloatArray]:
+        """The same on every resample."""
+        return resample_against_clean(evidence, clean, truths, self._scoring(), weights)
+
     def _scoring(self) -> Scoring:
-        return Scoring("segm", overlaps_of_masks, self.scored, self.settings.score, self.settings.overlap)
+        return Scoring(
+            kind="segm",
+            overlaps=overlaps_of_masks,
+            class_ids=self.scored,
+            score=self.settings.score,
+            overlap=self.settings.overlap,
+            names=class_names(self.space),
+        )
 
 
 def build(parameters: Parameters, classes: Classes) -> InstanceTask:

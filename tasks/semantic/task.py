@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.contract import (
     Classes,
+    ClassMeasure,
     ClassSpace,
     Evidence,
     FloatArray,
@@ -121,9 +122,12 @@ class SemanticTask:
                 per_image.append(ImageMeasure(id, "mPA", 100 * scores.mean_accuracy))
                 per_image.append(ImageMeasure(id, "pixel_accuracy", 100 * scores.pixel_accuracy))
         overall = scores_of(total)
-        names = {} if self.space is None else dict(zip(self.space.ids, self.space.names, strict=True))
-        measures = [] if overall is None else measures_of(overall, [names[id] for id in self.scored], len(evidence))
-        return Summary(tuple(measures), tuple(per_image))
+        if overall is None or self.space is None:
+            return Summary((), tuple(per_image))
+        known = dict(zip(self.space.ids, self.space.names, strict=True))
+        names = [known[id] for id in self.scored]
+        per_class = classes_of(overall, names, total.sum(axis=1).tolist())
+        return Summary(tuple(measures_of(overall, names, len(evidence))), tuple(per_image), tuple(per_class))
 
     def resample(
         self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
@@ -201,6 +205,16 @@ def measures_of(scores: Scores, names: list[str], images: int) -> list[Measure]:
     measures = [Measure(name, 100 * value, "%", images) for name, value in defined.items()]
     measures.insert(len(means), Measure("classes_scored", float(scores.present), "", images))
     return measures
+
+
+def classes_of(scores: Scores, names: Sequence[str], pixels: Sequence[int]) -> list[ClassMeasure]:
+    """IoU and accuracy of every class that occurs in the truth; ``pixels`` are its true ones."""
+    return [
+        ClassMeasure(name, metric, 100 * float(values[index]), "%", count)
+        for index, (name, count) in enumerate(zip(names, pixels, strict=True))
+        for metric, values in (("iou", scores.iou), ("accuracy", scores.accuracy))
+        if count
+    ]
 
 
 def _restrict(matrix: IntArray, scored: list[int]) -> IntArray:

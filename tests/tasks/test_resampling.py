@@ -9,6 +9,7 @@ import pytest
 
 from bench.contract import Classes, ClassSpace, Detections, Evidence, Instances, Truth
 from bench.statistics import draw_weights
+from tasks.detection.against_clean import measure_against_clean, resample_against_clean
 from tasks.detection.summary import Scoring, resample_objects, summarise_objects
 from tasks.detection.task import overlaps_of_boxes
 from tasks.quality.task import build as build_quality
@@ -52,10 +53,32 @@ def test_objects_are_resampled_as_if_images_were_repeated(seed: int) -> None:
     scoring = Scoring("bbox", overlaps_of_boxes, (1, 2, 3), 0.25, 0.5)
     weights = draw_weights(IMAGES, RESAMPLES, seed)
     found = resample_objects(evidence, truths, scoring, weights)
-    assert {"AP", "AP50", "AP75", "AR100", "precision@0.25/0.50", "recall@0.25/0.50", "iou_gt@0.25"} == set(found)
+    assert set(found) == {
+        "AP", "AP50", "AP75", "AR100", "precision@0.25/0.50", "recall@0.25/0.50", "f1@0.25/0.50", "iou_gt@0.25",
+    }  # fmt: skip
     for row, counts in enumerate(weights):
         summary = summarise_objects(repeated(evidence, counts), repeated(truths, counts), scoring)
         expected = {measure.metric: measure.value for measure in summary.measures}
+        for name, values in found.items():
+            assert values[row] == pytest.approx(expected.get(name, np.nan), abs=1e-9, nan_ok=True), name
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_answers_on_clean_images_are_resampled_as_if_images_were_repeated(seed: int) -> None:
+    clean, truths = detection_data(seed)
+    rng = np.random.default_rng(seed)
+    rainy: dict[str, Evidence] = {
+        id: Detections(seen.boxes + rng.normal(0, 2, seen.boxes.shape), seen.scores, seen.class_ids)
+        for id, seen in clean.items()
+        if isinstance(seen, Detections)
+    }
+    scoring = Scoring("bbox", overlaps_of_boxes, (1, 2, 3), 0.25, 0.5)
+    weights = draw_weights(IMAGES, RESAMPLES, seed)
+    found = resample_against_clean(rainy, clean, truths, scoring, weights)
+    assert len(found) == 6
+    for row, counts in enumerate(weights):
+        thrice = (repeated(data, counts) for data in (rainy, clean, truths))
+        expected = {measure.metric: measure.value for measure in measure_against_clean(*thrice, scoring)}
         for name, values in found.items():
             assert values[row] == pytest.approx(expected.get(name, np.nan), abs=1e-9, nan_ok=True), name
 

@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.contract import Detections, Instances, Truth
+from tasks.detection.against_clean import measure_against_clean
 from tasks.detection.boxes import box_areas, box_overlaps
 from tasks.detection.matching import Tally
 from tasks.detection.objects import pseudo_truth
 from tasks.detection.protocols import RULES, darknet_map, darknet_recall, literal_conf
-from tasks.detection.summary import Scoring, measure_against_clean, summarise_objects
+from tasks.detection.summary import Scoring, summarise_objects
 from tasks.detection.suppression import suppress
 
 corner = st.integers(0, 12)
@@ -113,6 +114,7 @@ SCORING = Scoring(
     sweep=(0.1, 0.125, 0.25, 0.5),
     rules=tuple(RULES),
     names={0: "car", 1: "bus"},
+    each_class=True,
 )
 
 

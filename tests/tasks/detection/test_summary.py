@@ -1,5 +1,7 @@
 """From detections and truths to a row of the table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,26 @@ def test_a_dataset_counted_by_hand() -> None:
     assert per_image["a", "fn@0.25/0.60"] == 2
     assert per_image["b", "fp@0.25/0.60"] == 1
     assert per_image["a", "iou_gt_sum@0.25"] == 1
+    # One right of two seen and three there: F1 is 2 / (2 + 3), and its mean over boxes is 1 / 3.
+    assert per_image["a", "f1@0.25/0.60"] == pytest.approx(40)
+    assert per_image["a", "iou_gt@0.25"] == pytest.approx(100 / 3)
+    assert per_image["b", "precision@0.25/0.60"] == 0
+    assert ("b", "recall@0.25/0.60") not in per_image, "nothing is there to be found"
+    assert values["f1@0.25/0.60"] == pytest.approx(200 / 6)
+
+
+def test_every_class_is_told_with_its_support() -> None:
+    truths = {"a": truths_of(SQUARES[:3], [1, 1, 2], [False, False, True])}
+    evidence = {"a": seen_of(SQUARES[:1], [1], [0.9])}
+    summary = summarise_objects(evidence, truths, replace(SCORING, names={1: "car", 2: "bus"}))
+    found = {(row.label, row.metric): (row.value, row.support) for row in summary.per_class}
+    # COCO reads precision at 101 recalls: 51 of them, 0 to 0.5, are reached by the one right detection.
+    assert found.pop(("car", "AP")) == (pytest.approx(100 * 51 / 101), 2)
+    assert found == {
+        ("car", "precision@0.25/0.60"): (100.0, 2),
+        ("car", "recall@0.25/0.60"): (50.0, 2),
+    }, "a crowd of buses is no bus"
+    assert not [measure for measure in summary.measures if "[" in measure.metric]
 
 
 def test_order_of_images_plays_no_part() -> None:

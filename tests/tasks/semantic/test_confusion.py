@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.semantic.confusion import confusion_matrix, scores_of
+from tasks.semantic.task import classes_of
 
 IDS = (0, 2, 5, 7)
 
@@ -79,3 +80,17 @@ def test_another_size_and_unknown_labels_are_refused() -> None:
         confusion_matrix(np.zeros((2, 2), np.uint8), np.zeros((2, 3), np.uint8), IDS)
     with pytest.raises(ValueError, match=r"\[3\] are no classes"):
         confusion_matrix(np.zeros((1, 2), np.uint8), np.array([[0, 3]], np.uint8), IDS)
+
+
+def test_classes_are_told_with_their_true_pixels() -> None:
+    matrix = np.array([[3, 1, 0], [0, 2, 2], [0, 0, 0]])[:, [0, 1, 2]]
+    matrix = np.concatenate([matrix, np.zeros((3, 1), dtype=np.int64)], axis=1)
+    scores = scores_of(matrix)
+    assert scores is not None
+    found = {(row.label, row.metric): (row.value, row.support) for row in classes_of(scores, list("abc"), [4, 4, 0])}
+    assert found == {
+        ("a", "iou"): (75.0, 4),
+        ("a", "accuracy"): (75.0, 4),
+        ("b", "iou"): (40.0, 4),
+        ("b", "accuracy"): (50.0, 4),
+    }, "what does not occur has no row"
