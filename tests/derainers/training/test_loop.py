@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,18 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(precision, settin
     expected = weights(whole)
     assert all(torch.equal(value, expected[name]) for name, value in weights(resumed).items())
     assert (tmp_path / "whole/log.csv").read_bytes() == (tmp_path / "parts/log.csv").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_training_follows_the_plain_one(settings, stream, new_trainee, tmp_path):
+    plain = train(job(settings, new_trainee("prenet-small"), stream, tmp_path / "plain"), Machine())
+    faster = settings.model_copy(update={"compile": True})
+    trainee = new_trainee("prenet-small")
+    compiled = train(job(faster, trainee, stream, tmp_path / "compiled"), Machine())
+    for row, expected in zip(compiled.log, plain.log, strict=True):
+        assert row == pytest.approx(expected, abs=1e-3)
+    assert set(weights(trainee)) == set(weights(new_trainee("prenet-small")))  # no names of the compiler's
 
 
 def test_a_finished_training_is_not_done_again(settings, stream, new_trainee, tmp_path):
