@@ -19,10 +19,11 @@ from pathlib import Path
 from bench.config import Suite, resolve_roots
 from bench.contract import Classes, Options, Record
 from bench.data import BuilderLoader, recipe_of
-from bench.engines import engine_for
 from bench.errors import ImageError, UserError
 from bench.files import key_of
+from bench.integrity import discard_changed
 from bench.keys import judged_key, restored_key
+from bench.lock import locked
 from bench.plan import Row
 from bench.protocols import Dataset, Derainer, Judge, Task
 from bench.provenance import device_name, git_state, library_versions, machine
@@ -33,6 +34,7 @@ from bench.summary import CLEAN, summarise_row
 from bench.tables import mark_untrained, read_records, write_results
 from bench.uncertainty import write_intervals
 from bench.verification import RunCard, TaskCard, check_digests, compare_records, read_run_card, write_digests
+from bench.watched import local_engine
 from bench.work import DatasetLoader, DerainerLoader, forget, kept_data
 from derainers import plugins
 from derainers.check import Finding, check_derainer
@@ -53,6 +55,9 @@ def run_suite(
     options: Options | None = None,
     workers: int = 1,
     rebuild: bool = False,
+    only_missing: bool = False,
+    fail_fast: bool = False,
+    time_limit_seconds: float = 0.0,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run a whole benchmark into a folder, doing only what is missing there.
@@ -64,6 +69,10 @@ def run_suite(
         options: Device, folders of weights.
         workers: Local processes.
         rebuild: True does everything again.
+        only_missing: True replaces nothing; what was made with other models, images or code is a failure.
+        fail_fast: True ends the work at the first failure.
+        time_limit_seconds: Longest that an image may take, the first of a model with its loading; 0 for no limit.
+            Models then run in processes of their own, which are ended when they hang.
         progress: Told about every image.
 
     Returns:
@@ -72,15 +81,26 @@ def run_suite(
     Raises:
         UserError: Something the user has to mend; nothing was lost.
     """
+    if rebuild and only_missing:
+        raise UserError("--rebuild replaces everything and --only-missing nothing; give one of them")
     options = options or Options()
-    runner = _runner(suite, out, roots or {}, options, workers, rebuild, progress or Silent(), fetch=True)
+    runner = replace(
+        _runner(suite, out, roots or {}, options, fetch=True),
+        engine=local_engine(workers, time_limit_seconds),
+        progress=progress or Silent(),
+        rebuild=rebuild,
+        only_missing=only_missing,
+        fail_fast=fail_fast,
+    )
     untrained = untrained_rows(suite, options)
-    runner.store.write_card({**_card(suite, runner.work, options), "untrained": untrained})
-    result = runner.run()
-    result.records = mark_untrained(result.records, untrained)
-    write_results(out, result, [work.name for work in runner.work.derainers])
-    write_intervals(out, result)
-    write_digests(out)
+    with locked(out):
+        discard_changed(out)
+        runner.store.write_card({**_card(suite, runner.work, options), "untrained": untrained})
+        result = runner.run()
+        result.records = mark_untrained(result.records, untrained)
+        write_results(out, result, [work.name for work in runner.work.derainers])
+        write_intervals(out, result)
+        write_digests(out)
     return result
 
 
@@ -88,8 +108,7 @@ def foresee(
     suite: Suite, out: Path, *, roots: Mapping[str, Path] | None = None, options: Options | None = None
 ) -> Outlook:
     """What :func:`run_suite` would do with the same arguments, without doing it."""
-    runner = _runner(suite, out, roots or {}, options or Options(), 1, False, Silent(), fetch=False)
-    return runner.outlook()
+    return _runner(suite, out, roots or {}, options or Options(), fetch=False).outlook()
 
 
 def verify_run(out: Path) -> list[str]:
@@ -211,25 +230,14 @@ def choose_device(wish: str) -> str:
     return wish
 
 
-def _runner(
-    suite: Suite,
-    out: Path,
-    roots: Mapping[str, Path],
-    options: Options,
-    workers: int,
-    rebuild: bool,
-    progress: Progress,
-    fetch: bool,
-) -> Runner:
+def _runner(suite: Suite, out: Path, roots: Mapping[str, Path], options: Options, fetch: bool) -> Runner:
     forget()  # what an earlier call in this process opened may have changed on disk
     found = resolve_roots(suite, roots)
     store = RunStore(out)
     derainers = tuple(_derainer_work(*row, options, fetch) for row in _rows(suite.derainers))
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
     batch = GPU_BATCH if options.device.startswith("cuda") else 1
-    return Runner(
-        Workload(datasets, derainers, options, suite.resamples), store, engine_for(workers), progress, batch, rebuild
-    )
+    return Runner(Workload(datasets, derainers, options, suite.resamples), store, local_engine(1), batch=batch)
 
 
 def _rows(specs: Sequence[str]) -> list[tuple[str, Entry, bool]]:
@@ -320,7 +328,7 @@ def _verified_records(store: RunStore, card: RunCard) -> list[Record]:
             clean_ids = judged.get(Row(name, CLEAN, task_name), [])
             for row, ids in judged.items():
                 if ids:
-                    found, _ = summarise_row(store, row, task, dataset, ids, card.datasets[name], clean_ids)
+                    found = summarise_row(store, row, task, dataset, ids, card.datasets[name], clean_ids).records
                     records += [replace(record, model=noted.model, protocol=noted.protocol) for record in found]
     return records
 

@@ -202,7 +202,13 @@ class Summary:
 
 @dataclass(frozen=True)
 class Record:
-    """One row of ``records.csv``: a measure and all that is needed to read it."""
+    """One row of ``records.csv``: a measure and all that is needed to read it.
+
+    Attributes:
+        protocol: The scoring rules in one line.
+        protocol_hash: Short digest of all that makes two numbers comparable (:mod:`bench.comparability`); empty
+            for published numbers and for runs of a version that did not know it.
+    """
 
     dataset: str
     derainer: str
@@ -214,6 +220,7 @@ class Record:
     images: int
     expected: int
     protocol: str
+    protocol_hash: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from bench.keys import judged_key, restored_key
 from bench.plan import Plan, Row, plan
 from bench.protocols import Dataset, DatasetBuilder, Task
 from bench.store import RunStore
-from bench.summary import CLEAN, PerImage, resample_row, summarise_row
+from bench.summary import CLEAN, PerClass, PerImage, resample_row, summarise_row
 from bench.work import (
     DatasetLoader,
     DerainerLoader,
@@ -107,6 +107,7 @@ class RunResult:
 
     records: list[Record] = field(default_factory=list)
     per_image: list[PerImage] = field(default_factory=list)
+    per_class: list[PerClass] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     resamples: dict[Row, Mapping[str, FloatArray]] = field(default_factory=dict)
     seconds: dict[Row, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -243,15 +244,16 @@ class Runner:
                 continue
             clean_ids, count = judged.get(replace(row, derainer=CLEAN), []), len(expected[row.dataset])
             try:
-                records, per_image = summarise_row(self.store, row, task, dataset, ids, count, clean_ids)
+                scored = summarise_row(self.store, row, task, dataset, ids, count, clean_ids)
                 self.store.write_detections(row, {id: dataset.image_id(id) for id in ids})
             except ImageError as error:
                 result.failures.append(Failure(row.dataset, row.derainer, row.task, "", "summarise", str(error)))
                 continue
-            result.records += records
-            result.per_image += per_image
+            result.records += scored.records
+            result.per_image += scored.per_image
+            result.per_class += scored.per_class
             result.resamples[row] = resample_row(
-                self.store, row, task, dataset, ids, expected[row.dataset], self.work.resamples
+                self.store, row, task, dataset, ids, expected[row.dataset], self.work.resamples, clean_ids
             )
 
     def _task_rows(self, datasets: Mapping[str, Dataset]) -> list[Row]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bench.contract import FloatArray, ImageMeasure, Measure, Record
+from bench.contract import ClassMeasure, Evidence, FloatArray, ImageMeasure, Measure, Record, Truth
 from bench.plan import Row
 from bench.protocols import Dataset, Resampling, SelfReference, Task
 from bench.statistics import draw_weights
@@ -28,6 +28,26 @@ class PerImage:
     measure: ImageMeasure
 
 
+@dataclass(frozen=True)
+class PerClass:
+    """One row of ``per_class.csv``."""
+
+    dataset: str
+    derainer: str
+    task: str
+    model: str
+    measure: ClassMeasure
+
+
+@dataclass(frozen=True)
+class Scored:
+    """All numbers of one derainer and one task."""
+
+    records: tuple[Record, ...]
+    per_image: tuple[PerImage, ...]
+    per_class: tuple[PerClass, ...]
+
+
 def summarise_row(
     store: RunStore,
     row: Row,
@@ -36,7 +56,7 @@ def summarise_row(
     ids: Sequence[str],
     expected: int,
     clean_ids: Sequence[str] = (),
-) -> tuple[list[Record], list[PerImage]]:
+) -> Scored:
     """All numbers of one derainer and one task, from evidence and labels alone.
 
     Args:
@@ -55,7 +75,7 @@ def summarise_row(
     summary = task.summarise(evidence, LazyMapping(ids, dataset.truth))
     present = set(clean_ids)
     both = [id for id in ids if id in present]
-    records = [
+    records = tuple(
         Record(
             dataset=row.dataset,
             derainer=row.derainer,
@@ -69,10 +89,13 @@ def summarise_row(
             protocol=task.protocol,
         )
         for measure in (*summary.measures, *_against_clean(store, row, task, dataset, both))
-    ]
-    return records, [
-        PerImage(row.dataset, row.derainer, row.task, task.model, measure) for measure in summary.per_image
-    ]
+    )
+    place = (row.dataset, row.derainer, row.task, task.model)
+    return Scored(
+        records,
+        tuple(PerImage(*place, measure) for measure in summary.per_image),
+        tuple(PerClass(*place, measure) for measure in summary.per_class),
+    )
 
 
 def resample_row(
@@ -83,6 +106,7 @@ def resample_row(
     ids: Sequence[str],
     expected: Sequence[str],
     resamples: int,
+    clean_ids: Sequence[str] = (),
 ) -> Mapping[str, FloatArray]:
     """Main metrics of one row on bootstrap resamples of the images; empty if the task cannot tell.
 
@@ -97,22 +121,40 @@ def resample_row(
         ids: Images with evidence.
         expected: All images that the dataset should have, in order.
         resamples: How many.
+        clean_ids: As in :func:`summarise_row`.
 
     Returns:
         Metric to (resamples,) values.
     """
     if not resamples or not isinstance(task, Resampling):
         return {}
-    present = set(ids)
-    columns = [index for index, id in enumerate(expected) if id in present]
-    weights = draw_weights(len(expected), resamples, zlib.crc32(row.dataset.encode()))[:, columns]
+    weights = draw_weights(len(expected), resamples, zlib.crc32(row.dataset.encode()))
     evidence = LazyMapping(ids, partial(store.read_evidence, row))
-    return task.resample(evidence, LazyMapping(ids, dataset.truth), weights)
+    found = task.resample(evidence, LazyMapping(ids, dataset.truth), weights[:, places_of(ids, expected)])
+    present = set(clean_ids)
+    both = [id for id in ids if id in present]
+    if not both or not isinstance(task, SelfReference):
+        return found
+    drawn = weights[:, places_of(both, expected)]
+    return {**found, **task.resample_against_clean(*_pair(store, row, dataset, both), drawn)}
+
+
+def places_of(ids: Sequence[str], expected: Sequence[str]) -> list[int]:
+    """Where these images are among all that a dataset should have, in the latter's order."""
+    present = set(ids)
+    return [index for index, id in enumerate(expected) if id in present]
 
 
 def _against_clean(store: RunStore, row: Row, task: Task, dataset: Dataset, ids: Sequence[str]) -> Sequence[Measure]:
     if not ids or not isinstance(task, SelfReference):
         return ()
+    return task.summarise_against_clean(*_pair(store, row, dataset, ids))
+
+
+def _pair(
+    store: RunStore, row: Row, dataset: Dataset, ids: Sequence[str]
+) -> tuple[Mapping[str, Evidence], Mapping[str, Evidence], Mapping[str, Truth]]:
+    """Evidence of a row, that of the clean images, and the truths, of images that have both."""
     evidence = LazyMapping(ids, partial(store.read_evidence, row))
     clean = LazyMapping(ids, partial(store.read_evidence, replace(row, derainer=CLEAN)))
-    return task.summarise_against_clean(evidence, clean, LazyMapping(ids, dataset.truth))
+    return evidence, clean, LazyMapping(ids, dataset.truth)
