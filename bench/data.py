@@ -16,13 +16,14 @@ import pandas as pd
 
 from bench.config import DatasetConfig
 from bench.contract import Failure, Image, Options
-from bench.engines import engine_for
 from bench.errors import ImageError, UserError
 from bench.images import list_images, read_image, write_png
+from bench.lock import locked
 from bench.plan import Row
 from bench.protocols import Dataset, DatasetBuilder
 from bench.runner import DatasetWork, Progress, Runner, Silent, Workload
 from bench.store import RunStore
+from bench.watched import local_engine
 from bench.work import DatasetLoader, Outcome
 from synth.build import Recipe, open_builder
 from synth.calibration import PUBLISHED, Quality, calibrate, measure
@@ -109,8 +110,9 @@ def build_dataset(
         name, BuilderLoader(recipe_of(name, config, root), folder), DatasetLoader(open_dataset, folder), {}
     )
     workload = Workload((work,), (), Options())
-    runner = Runner(workload, RunStore(folder), engine_for(workers), progress or Silent(), rebuild=rebuild)
-    datasets, failures = runner.build()
+    runner = Runner(workload, RunStore(folder), local_engine(workers), progress or Silent(), rebuild=rebuild)
+    with locked(folder.parent, f".{folder.name}.lock"):  # beside it: in the folder is nothing but the dataset
+        datasets, failures = runner.build()
     return datasets[name], failures
 
 

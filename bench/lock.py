@@ -17,15 +17,15 @@ LOCK = ".lock"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a folder.
+def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
+    """Keep other processes out of a folder, or of what else a file of that name in it stands for.
 
     The kernel drops the lock of a process that dies, however it dies, so what is left of it holds nobody up.
 
     Raises:
         UserError: Another process works there, or the folder cannot be written.
     """
-    path = folder / LOCK
+    path = folder / name
     with disk_faults_named(path):
         folder.mkdir(parents=True, exist_ok=True)
         handle = _acquire(path)

@@ -28,10 +28,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in the order in which they run, and how many images were found done."""
+    """Steps in the order in which they run, how many images were found done, and which are not to be replaced."""
 
     steps: tuple[Step, ...]
     done: int
+    stale: tuple[tuple[Row, str], ...] = ()
 
     @property
     def images(self) -> int:
@@ -39,7 +40,12 @@ class Plan:
         return sum(len(step.ids) for step in self.steps)
 
 
-def plan(rows: Iterable[tuple[Row, Sequence[str]]], is_done: Callable[[Row, str], bool], chunk: int) -> Plan:
+def plan(
+    rows: Iterable[tuple[Row, Sequence[str]]],
+    is_done: Callable[[Row, str], bool],
+    chunk: int,
+    is_stale: Callable[[Row, str], bool] = lambda row, id: False,
+) -> Plan:
     """Plan the missing images of every row, row after row, so that one model is loaded at a time.
 
     The cut into steps depends on what is missing alone, never on who is free.
@@ -48,11 +54,16 @@ def plan(rows: Iterable[tuple[Row, Sequence[str]]], is_done: Callable[[Row, str]
         rows: Rows and the ids of all their images, in order.
         is_done: Whether an image of a row is there already, under the right key.
         chunk: Images of one step at most.
+        is_stale: Whether an image that is not done is there under another key, and has to stay.
     """
     steps: list[Step] = []
+    stale: list[tuple[Row, str]] = []
     done = 0
     for row, ids in rows:
-        missing = [id for id in ids if not is_done(row, id)]
-        done += len(ids) - len(missing)
+        undone = [id for id in ids if not is_done(row, id)]
+        left = {id: row for id in undone if is_stale(row, id)}
+        missing = [id for id in undone if id not in left]
+        done += len(ids) - len(undone)
+        stale += [(row, id) for id in left]
         steps += [Step(row, tuple(missing[start : start + chunk])) for start in range(0, len(missing), chunk)]
-    return Plan(tuple(steps), done)
+    return Plan(tuple(steps), done, tuple(stale))

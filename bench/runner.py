@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from bench.contract import Failure, FloatArray, Options, Record
 from bench.engines import Engine
@@ -111,6 +111,8 @@ class RunResult:
     failures: list[Failure] = field(default_factory=list)
     resamples: dict[Row, Mapping[str, FloatArray]] = field(default_factory=dict)
     seconds: dict[Row, list[float]] = field(default_factory=lambda: defaultdict(list))
+    stopped: bool = False
+    """Whether the first failure ended the work, as asked for."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,9 @@ class Runner:
         progress: Who is told.
         batch: Images that a model is given at once, where it can bear it.
         rebuild: True does everything again.
+        only_missing: True never replaces a restored image or evidence; what was made with another derainer, model
+            or image is left and is a failure.
+        fail_fast: True begins nothing more after the first failure, and summarises what is there.
     """
 
     work: Workload
@@ -132,6 +137,8 @@ class Runner:
     progress: Progress = field(default_factory=Silent)
     batch: int = 1
     rebuild: bool = False
+    only_missing: bool = False
+    fail_fast: bool = False
 
     def outlook(self) -> Outlook:
         """Plan without doing anything."""
@@ -185,6 +192,7 @@ class Runner:
 
     def _restore(self, datasets: Mapping[str, Dataset], result: RunResult) -> None:
         planned = self._plan_restoring(datasets)
+        self._note_stale("restore", planned, result)
         works = {work.name: work for work in self.work.derainers}
         places = {work.name: work.dataset for work in self.work.datasets}
         jobs = [
@@ -207,10 +215,11 @@ class Runner:
             for derainer in self.work.derainers
             for name, dataset in datasets.items()
         ]
-        return plan(rows, lambda row, id: not self.rebuild and self._is_restored(row, datasets, id), STEP_IMAGES)
+        return self._plan(rows, lambda row, id: self._is_restored(row, datasets, id))
 
     def _judge(self, datasets: Mapping[str, Dataset], result: RunResult) -> None:
         planned = self._plan_judging(datasets)
+        self._note_stale("judge", planned, result)
         works = {work.name: work for work in self.work.datasets}
         jobs = [
             JudgeJob(
@@ -230,7 +239,19 @@ class Runner:
             (row, [id for id in datasets[row.dataset].ids if self._is_restored(row, datasets, id)])
             for row in self._task_rows(datasets)
         ]
-        return plan(rows, lambda row, id: not self.rebuild and self._is_judged(row, datasets, id), STEP_IMAGES)
+        return self._plan(rows, lambda row, id: self._is_judged(row, datasets, id))
+
+    def _plan(self, rows: Sequence[tuple[Row, Sequence[str]]], is_done: Callable[[Row, str], bool]) -> Plan:
+        def is_stale(row: Row, id: str) -> bool:
+            return self.only_missing and self.store.key(row, id) != ""
+
+        return plan(rows, lambda row, id: not self.rebuild and is_done(row, id), STEP_IMAGES, is_stale)
+
+    def _note_stale(self, stage: Literal["restore", "judge"], planned: Plan, result: RunResult) -> None:
+        reason = "there, but made with another derainer, model, image or code; run without --only-missing to replace it"
+        result.failures += [
+            Failure(row.dataset, row.derainer, row.task, id, stage, reason) for row, id in planned.stale
+        ]
 
     def _summarise(
         self, datasets: Mapping[str, Dataset], expected: Mapping[str, Sequence[str]], result: RunResult
@@ -275,11 +296,16 @@ class Runner:
         planned: Plan,
         result: RunResult,
     ) -> None:
+        if result.stopped:
+            return
         self.progress.begin(stage, planned.images, planned.done)
         for outcome in self.engine.run(work, jobs):
             self.progress.advance(outcome)
             if outcome.failure:
                 result.failures.append(outcome.failure)
+                if self.fail_fast:
+                    result.stopped = True
+                    return
             else:
                 result.seconds[outcome.row].append(outcome.seconds)
 

@@ -16,7 +16,7 @@ from multiprocessing.context import SpawnProcess
 from time import monotonic
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
-from bench.engines import limit_threads
+from bench.engines import Engine, SameProcess, limit_threads
 from bench.plan import Row, Step
 
 Job = TypeVar("Job")
@@ -155,6 +155,11 @@ class WatchedProcesses:
                 worker.told.append(str(getattr(content, "id", "")))
                 strikes[worker.job.step.row] = 0
             yield content
+
+
+def local_engine(workers: int, time_limit_seconds: float = 0.0) -> Engine:
+    """This process, or watched ones where there are to be several or a hanging model is to be ended."""
+    return WatchedProcesses(workers, time_limit_seconds) if workers > 1 or time_limit_seconds else SameProcess()
 
 
 def _after_loss(worker: _Worker, reason: str, waiting: deque[Any], strikes: Counter[Row]) -> Iterator[Any]:

@@ -1,0 +1,40 @@
+"""What was changed in a run folder behind the runner's back is made again, not believed."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from pathlib import Path
+
+from bench.files import sha256_of
+from bench.verification import DIGESTS
+
+_WORK = ("data/", "restored/", "evidence/")
+
+
+def discard_changed(root: Path) -> list[str]:
+    """Remove every image, label and evidence of a finished run that no longer has the digest it was left with.
+
+    The digests are removed, too: they are those of a finished run, and are written anew when this one ends.
+
+    Returns:
+        Names of the removed files, relative to the run folder.
+    """
+    path = root / DIGESTS
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        noted = {row["file"]: row["sha256"] for row in csv.DictReader(file) if row["file"].startswith(_WORK)}
+    present = {
+        name: digest for name, digest in noted.items() if (root / name).is_file() and ".." not in name.split("/")
+    }
+    changed = [name for name, digest in present.items() if sha256_of(root / name) != digest]
+    for name in changed:
+        (root / name).unlink()
+    path.unlink()
+    if changed:
+        warnings.warn(
+            f"{root}: {len(changed)} files were changed after the last run and are made again, first {changed[0]}",
+            stacklevel=2,
+        )
+    return changed
