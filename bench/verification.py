@@ -12,9 +12,10 @@ from pydantic import BaseModel, ValidationError
 from bench.contract import Parameter, Record
 from bench.errors import UserError
 from bench.files import sha256_of, write_text
+from bench.lock import LOCK
 
 DIGESTS = "digests.csv"
-_NOT_DIGESTED = {DIGESTS, "timings.csv"}
+_NOT_DIGESTED = {DIGESTS, "timings.csv", LOCK}
 TOLERANCE = 1e-6
 """Records are written with six decimals."""
 
