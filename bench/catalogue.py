@@ -29,6 +29,11 @@ _EXTRAS = {
 }  # fmt: skip
 
 
+def derainer_names() -> list[str]:
+    """Names of the registered derainers, plug-ins too."""
+    return list(DERAINERS.entries())
+
+
 def catalogue(kind: Kind, weights_dirs: Sequence[Path] = ()) -> pd.DataFrame:
     """Everything of one kind that can be named in a run, one a row."""
     makers: dict[Kind, Callable[[], pd.DataFrame]] = {

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from bench.commands import about, benchmark, data, images, training, weights
+from bench import __version__
+from bench.commands import about, benchmark, data, images, task_training, training, weights
 from bench.commands.console import INTERRUPTED, USER_ERROR, error_console
 from bench.errors import UserError
 
+RESUMABLE = frozenset({"run", "build", "train"})
+"""Commands that go on where they were stopped when they are given again."""
+
 app = typer.Typer(
     name="derainbench",
-    help="How well does a vision model see after the rain is removed?",
+    epilog=(
+        "Exit status: 0 all is well; 1 some images failed, or a check found faults; 2 the command has to be mended; "
+        "130 stopped by Ctrl-C. Colours are left out where NO_COLOR is set."
+    ),
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -30,9 +39,25 @@ app.command(rich_help_panel="Images")(images.derain)
 app.command(rich_help_panel="Images")(images.score)
 app.command("check-derainer", rich_help_panel="Images")(images.check_derainer)
 app.command(rich_help_panel="Training")(training.train)
+app.command("train-task", rich_help_panel="Training")(task_training.train_task)
 app.add_typer(weights.app, name="weights", rich_help_panel="What there is")
 app.command("list", rich_help_panel="What there is")(about.list_)
 app.command(rich_help_panel="What there is")(about.doctor)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"derainbench {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def derainbench(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """How well does a vision model see after the rain is removed?"""
 
 
 def main() -> None:
@@ -46,9 +71,17 @@ def main() -> None:
         what = f"{error.filename}: " if error.filename else ""
         error_console.print(f"[bold red]error:[/] {escape(what)}{escape(str(error.strerror or error))}", soft_wrap=True)
         sys.exit(USER_ERROR)
-    except KeyboardInterrupt:
-        error_console.print("stopped. What is finished is kept: give the same command to go on")
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
+        error_console.print(_stopped(sys.argv[1:]), markup=False, highlight=False, soft_wrap=True)
         sys.exit(INTERRUPTED)
+
+
+def _stopped(arguments: list[str]) -> str:
+    if not RESUMABLE.intersection(arguments[:1]):
+        return "stopped"
+    return f"stopped. What is finished is kept. To go on:\n  {shlex.join(['derainbench', *arguments])}"
 
 
 if __name__ == "__main__":

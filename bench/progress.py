@@ -22,9 +22,15 @@ class Rate(ProgressColumn):
 
 
 class Bars:
-    """Draws one bar a stage; a context manager."""
+    """Draws one bar a stage; a context manager.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        console: Where to.
+        hidden: True draws none; failures are still said.
+        every_image: True says every image, too.
+    """
+
+    def __init__(self, console: Console, hidden: bool = False, every_image: bool = False) -> None:
         self._progress = Progress(
             TextColumn("{task.description:<7}"),
             BarColumn(),
@@ -33,8 +39,10 @@ class Bars:
             TimeRemainingColumn(),
             TextColumn("{task.fields[row]}", style="dim", markup=False),
             console=console,
+            disable=hidden,
         )
         self._console = console
+        self._every_image = every_image
 
     def __enter__(self) -> Bars:
         """Start drawing."""
@@ -57,4 +65,7 @@ class Bars:
         self._progress.update(self._task, advance=1, row=row)
         if outcome.failure:
             text = Text.assemble(("failed", "red"), f" {row} {outcome.id}: {outcome.failure.reason}")
+            self._console.print(text, soft_wrap=True)
+        elif self._every_image:
+            text = Text(f"done {row} {outcome.id} in {outcome.seconds:.3f} s", style="dim")
             self._console.print(text, soft_wrap=True)

@@ -13,9 +13,10 @@ from bench.contract import Parameter, Record
 from bench.errors import UserError
 from bench.files import sha256_of, write_text
 from bench.lock import LOCK
+from bench.logs import LOG
 
 DIGESTS = "digests.csv"
-_NOT_DIGESTED = {DIGESTS, "timings.csv", LOCK}
+_NOT_DIGESTED = {DIGESTS, "timings.csv", LOG, LOCK}
 TOLERANCE = 1e-6
 """Records are written with six decimals."""
 
@@ -60,7 +61,7 @@ def read_run_card(content: Mapping[str, object], root: Path) -> RunCard:
 
 
 def write_digests(root: Path) -> None:
-    """Write ``digests.csv``: the SHA-256 of every file of a run, but for the timings, which differ each time."""
+    """Write ``digests.csv``: the SHA-256 of every file of a run, but for timings and log, which differ each time."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "sha256"])

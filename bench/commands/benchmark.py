@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -13,7 +13,12 @@ from bench.commands.console import (
     AllowRandomWeights,
     Device,
     Offline,
+    Quiet,
+    Verbose,
     WeightsDirs,
+    bars_of,
+    complete_derainer,
+    complete_suite,
     error_console,
     listed,
     options_of,
@@ -24,10 +29,19 @@ from bench.commands.console import (
 )
 from bench.errors import UserError
 
+if TYPE_CHECKING:
+    from bench.config import Suite
+    from bench.runner import RunResult
+
 
 def run(
-    suite: Annotated[str, typer.Argument(help="Name of a built-in suite, or a TOML file.")] = "streets",
-    derainers: Annotated[list[str], typer.Option(help="Rows, by comma or repeated; see the examples.")] = [],  # noqa: B006
+    suite: Annotated[
+        str, typer.Argument(help="Name of a built-in suite, or a TOML file.", autocompletion=complete_suite)
+    ] = "streets",
+    derainers: Annotated[
+        list[str],
+        typer.Option(help="Rows, by comma or repeated; see the examples.", autocompletion=complete_derainer),
+    ] = [],  # noqa: B006
     tasks: Annotated[list[str], typer.Option(help="Tasks, by comma or repeated.")] = [],  # noqa: B006
     model: Annotated[list[str], typer.Option(help="TASK=BACKEND:CHECKPOINT; repeatable.")] = [],  # noqa: B006
     coco: Annotated[Path | None, typer.Option(help="Folder of COCO.", rich_help_panel="Data")] = None,
@@ -43,6 +57,8 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Do everything again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Run a whole benchmark: rain, restore, judge, compare. What is there is not done again.
 
@@ -84,26 +100,31 @@ def run(
         for stage, plan in (("rain", outlook.render), ("derain", outlook.restore), ("judge", outlook.judge)):
             out_console.print(f"{stage}: {plan.images} images to do, {plan.done} done")
         return
-    from bench.progress import Bars
+    from bench.logs import Logged, run_log
 
-    with Bars(error_console) as bars:
+    with bars_of(quiet, verbose) as bars, run_log(folder, ["derainbench", *sys.argv[1:]], verbose) as log:
         result = api.run_suite(
-            chosen, folder, roots=roots, options=options, workers=workers, rebuild=rebuild, progress=bars
+            chosen, folder, roots=roots, options=options, workers=workers, rebuild=rebuild, progress=Logged(bars, log)
         )
-    from bench import tables
+    if not quiet:
+        _show(chosen, result, folder)
+    report_failures(len(result.failures), folder / "failures.csv")
 
-    names = api.row_names(chosen)
-    for dataset in chosen.datasets:
+
+def _show(suite: Suite, result: RunResult, folder: Path) -> None:
+    from bench import api, tables
+
+    names = api.row_names(suite)
+    for dataset in suite.datasets:
         if any(record.dataset == dataset for record in result.records):
-            print_table(tables.wide(result.records, dataset, names), f"{chosen.title or chosen.name} - {dataset}")
+            print_table(tables.wide(result.records, dataset, names), f"{suite.title or suite.name} - {dataset}")
     if untrained := tables.untrained_in(result.records):
         out_console.print(
             f"Untrained, so not shown: {', '.join(untrained)} (derainbench table --untrained)", markup=False
         )
-    if chosen.note:
-        out_console.print(chosen.note, style="dim", markup=False)
+    if suite.note:
+        out_console.print(suite.note, style="dim", markup=False)
     out_console.print(f"Tables, records and evidence: {folder}", markup=False, soft_wrap=True)
-    report_failures(len(result.failures), folder / "failures.csv")
 
 
 def table(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.contract import Options
+    from bench.progress import Bars
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit statuses: some images failed; the user has to mend something; stopped by Ctrl-C."""
@@ -32,7 +35,10 @@ WeightsDirs = Annotated[
         rich_help_panel="Models",
     ),
 ]
-Offline = Annotated[bool, typer.Option("--offline", help="Never download anything.", rich_help_panel="Models")]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", envvar="DERAINBENCH_OFFLINE", help="Never download anything.", rich_help_panel="Models"),
+]
 AllowRandomWeights = Annotated[
     bool,
     typer.Option(
@@ -42,6 +48,24 @@ AllowRandomWeights = Annotated[
     ),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and failures.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say every image.")]
+Json = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
+
+
+def complete_suite(typed: str) -> list[str]:
+    """What the shell may make of the beginning of a suite's name."""
+    from bench.config import suite_names
+
+    return [name for name in suite_names() if name.startswith(typed)]
+
+
+def complete_derainer(typed: str) -> list[str]:
+    """Likewise of a derainer's name, or of the last of several with commas between them."""
+    from bench.catalogue import derainer_names
+
+    before, comma, last = typed.rpartition(",")
+    return [before + comma + name for name in derainer_names() if name.startswith(last)]
 
 
 def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weights: bool = False) -> Options:
@@ -79,12 +103,31 @@ def pairs_of(texts: list[str], option: str, form: str) -> dict[str, str]:
     return pairs
 
 
+def bars_of(quiet: bool, verbose: bool) -> Bars:
+    """The progress bars: none, or a line for every image besides.
+
+    Raises:
+        UserError: Both are wanted.
+    """
+    from bench.progress import Bars
+
+    if quiet and verbose:
+        raise UserError("--quiet and --verbose contradict each other; leave one out")
+    return Bars(error_console, hidden=quiet, every_image=verbose)
+
+
+def print_json(value: object) -> None:
+    """Print JSON, one value a call, without colours or line breaks of the console's."""
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
 def print_table(frame: pd.DataFrame, title: str) -> None:
     """Print a table that fits 80 columns where it can."""
     from rich import box
     from rich.table import Table
 
-    shown = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    out_console.print(title, style="italic", markup=False, highlight=False)  # a table's own title is as narrow as it
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for index, column in enumerate(frame.columns):
         # Broken before its protocol and its unit, a metric's name is as narrow as its numbers.
         heading = escape(str(column)).replace("@", "\n@").replace(" (", "\n(")

@@ -15,6 +15,7 @@ from bench.commands.console import (
     Device,
     Offline,
     WeightsDirs,
+    complete_derainer,
     error_console,
     options_of,
     out_console,
@@ -23,7 +24,12 @@ from bench.commands.console import (
 
 
 def derain(
-    name: Annotated[str, typer.Argument(help="A derainer: a name, path/to/file.py:factory, onnx:FILE, ...")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A derainer: a name, path/to/file.py:factory, onnx:FILE, ...", autocompletion=complete_derainer
+        ),
+    ],
     input: Annotated[Path, typer.Argument(help="A rainy image or a folder of them.")],
     output: Annotated[Path, typer.Argument(help="A folder, or a .png file for one image.")],
     device: Device = "auto",
@@ -57,7 +63,10 @@ def derain(
 
 
 def check_derainer(
-    name: Annotated[str, typer.Argument(help="A name, path/to/file.py:factory, onnx:FILE, ...")],
+    name: Annotated[
+        str,
+        typer.Argument(help="A name, path/to/file.py:factory, onnx:FILE, ...", autocompletion=complete_derainer),
+    ],
     device: Device = "auto",
     weights_dir: WeightsDirs = [],  # noqa: B006
     offline: Offline = False,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import pytest
 import typer.main
 from PIL import Image as Pillow
 
+from bench import __version__
 from bench.cli import app, main
 from bench.images import read_image, write_png
 
@@ -323,5 +326,60 @@ def test_ctrl_c_is_a_line_and_no_traceback_and_the_run_goes_on_afterwards(call: 
         process.send_signal(signal.SIGINT)
         error = process.communicate()[1]
     assert process.returncode == 130, error
+    assert (
+        "stopped. What is finished is kept. To go on:\n  derainbench run suite.toml --derainers slow.py:build" in error
+    )
     assert "Traceback" not in error
     assert (tmp_path / "out/restored/photos/slow/a.png").exists()
+    again = call("run", "suite.toml", "--derainers", "slow.py:build", "--out", "out", "--device", "cpu")
+    assert again.status == 0, again.error
+    assert "WARNING stopped after" in (tmp_path / "out/run.log").read_text()
+    assert call("verify", "out").status == 0
+
+
+def test_quiet_says_nothing_verbose_says_every_image_and_both_are_refused(call: Call, tmp_path: Path) -> None:
+    quiet = call("run", "suite.toml", "--out", "out", "--device", "cpu", "--quiet")
+    assert (quiet.status, quiet.out, quiet.error) == (0, "", "")
+    verbose = call("run", "suite.toml", "--out", "out2", "--device", "cpu", "--verbose")
+    assert "done photos rain quality a in " in verbose.error
+    assert "DEBUG photos rain quality 'a' in " in (tmp_path / "out2/run.log").read_text()
+    assert call("run", "suite.toml", "--quiet", "--verbose").status == 2
+
+
+def test_quiet_still_says_failures(call: Call, photos: Path) -> None:
+    (photos / "images/c.jpg").write_bytes(b"")
+    done = call("run", "suite.toml", "--out", "out", "--device", "cpu", "--quiet")
+    assert (done.status, done.out) == (1, "")
+    assert "c.jpg: not a readable image" in done.error
+
+
+def test_the_version_and_the_exit_statuses_are_told(call: Call) -> None:
+    assert call("--version").out == f"derainbench {__version__}\n"
+    told = " ".join(call("--help").out.split())
+    for status in ("0 all is well", "1 some images failed", "2 the command has to be mended", "130 stopped"):
+        assert status in told
+
+
+def test_no_color_is_obeyed(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    colour = re.compile(r"\x1b\[[\d;]*3\d")
+    for wanted in (True, False):
+        environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm", **({} if wanted else {"NO_COLOR": "1"})}
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.cli", "run", "no.toml"], env=environment, capture_output=True, text=True
+        )
+        assert bool(colour.search(done.stderr)) is wanted, done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes_commands_options_suites_and_derainers(shell: str, tmp_path: Path) -> None:
+    def complete(line: str) -> str:
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_TYPER_COMPLETE_ARGS": line}
+        environment = {**os.environ, **words, "_DERAINBENCH_COMPLETE": f"complete_{shell}"}
+        environment["_TYPER_COMPLETE_FISH_ACTION"] = "get-args"
+        code = "import sys; from bench.cli import app; sys.argv = ['derainbench']; app(prog_name='derainbench')"
+        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout
+
+    assert "verify" in complete("derainbench ver")
+    assert "--derainers" in complete("derainbench run --der")
+    assert "coco350" in complete("derainbench run coco")
+    assert "prenet" in complete("derainbench derain pren")

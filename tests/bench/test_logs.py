@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from bench.contract import Failure
+from bench.errors import UserError
+from bench.logs import LOG, Logged, run_log
+from bench.plan import Row
+from bench.runner import Silent
+from bench.work import Outcome
+
+ROW = Row("streets", "mine", "quality")
+
+
+def lines_of(folder: Path) -> list[str]:
+    """Lines without their dates."""
+    return [line[24:] for line in (folder / LOG).read_text(encoding="utf-8").splitlines()]
+
+
+def test_the_log_tells_the_command_the_stages_the_failures_and_the_end(tmp_path: Path) -> None:
+    with run_log(tmp_path, ["derainbench", "run", "my suite.toml"]) as log:
+        progress = Logged(Silent(), log)
+        progress.begin("restore", 2, 1)
+        progress.advance(Outcome(ROW, "a", 0.25))
+        progress.advance(Outcome(ROW, "b\nc", 0.0, Failure("", "", "", "b", "judge", "bad\nimage")))
+        warnings.warn("pixels look odd", stacklevel=1)
+    lines = lines_of(tmp_path)
+    assert lines[0].startswith("INFO derainbench 0.")
+    assert lines[0].endswith(": derainbench run 'my suite.toml'")
+    assert lines[1:3] == [
+        "INFO restore: 2 images to do, 1 done",
+        "ERROR streets mine quality 'b\\nc' failed: bad image",
+    ]
+    assert "pixels look odd" in "\n".join(lines[3:-1])
+    assert lines[-1].startswith("INFO ended after ")
+
+
+def test_images_that_went_well_are_noted_when_wanted_and_starts_are_appended(tmp_path: Path) -> None:
+    for wanted in (False, True):
+        with run_log(tmp_path, ["derainbench"], every_image=wanted) as log:
+            Logged(Silent(), log).advance(Outcome(ROW, "a", 0.25))
+    assert lines_of(tmp_path).count("DEBUG streets mine quality 'a' in 0.250 s") == 1
+    assert sum(line.startswith("INFO ended") for line in lines_of(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UserError("mend it"), "ERROR ended by: mend it"),
+        (KeyboardInterrupt(), "WARNING stopped after"),
+        (ZeroDivisionError("x"), "ERROR ended by a fault"),
+    ],
+)
+def test_how_it_ended_badly_is_told(tmp_path: Path, error: BaseException, said: str) -> None:
+    with pytest.raises(type(error)), run_log(tmp_path, ["derainbench"]):
+        raise error
+    assert any(line.startswith(said) for line in lines_of(tmp_path))
+    assert ("Traceback" in (tmp_path / LOG).read_text()) is isinstance(error, ZeroDivisionError)
+
+
+def test_a_log_alone_makes_no_folder_and_loses_no_line_when_it_comes(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(UserError), run_log(folder, ["derainbench"]):
+        raise UserError("a wrong name")
+    assert not folder.exists()
+    with run_log(folder, ["derainbench", "run"]) as log:
+        log.info("before")
+        folder.mkdir()
+    assert [line.split()[0] for line in lines_of(folder)] == ["INFO"] * 3
