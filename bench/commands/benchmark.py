@@ -56,6 +56,14 @@ def run(
     allow_random_weights: AllowRandomWeights = False,
     out: Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Do everything again.")] = False,
+    only_missing: Annotated[
+        bool, typer.Option("--only-missing", help="Replace nothing; what is out of date is a failure.")
+    ] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
+    time_limit: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds that an image may take, with the loading of its model; 0: no limit."),
+    ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -104,7 +112,16 @@ def run(
 
     with bars_of(quiet, verbose) as bars, run_log(folder, ["derainbench", *sys.argv[1:]], verbose) as log:
         result = api.run_suite(
-            chosen, folder, roots=roots, options=options, workers=workers, rebuild=rebuild, progress=Logged(bars, log)
+            chosen,
+            folder,
+            roots=roots,
+            options=options,
+            workers=workers,
+            rebuild=rebuild,
+            only_missing=only_missing,
+            fail_fast=fail_fast,
+            time_limit_seconds=time_limit,
+            progress=Logged(bars, log),
         )
     if not quiet:
         _show(chosen, result, folder)
