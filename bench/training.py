@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.api import quality_judge
-from bench.contract import Photograph
+from bench.contract import Options, Photograph
 from bench.errors import ImageError, UserError
 from bench.files import sha256_of
 from bench.protocols import Derainer, Source
@@ -183,7 +183,7 @@ def train_derainer(
     card["log"] = [{key: value for key, value in row.items() if math.isfinite(value)} for row in progress.log]
     if start is not None and (before := start.with_suffix(".json")).is_file():
         card["started_from"] = json.loads(before.read_text(encoding="utf-8"))
-    card["quality"] = _quality(trained(trainee, machine.accelerator), material)
+    card["quality"] = _quality(trained(trainee, Options(machine.accelerator)), material)
     return save_weights(out, training.name, trainee, card)
 
 

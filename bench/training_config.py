@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import UserError
+from derainers.training.networks import NETWORKS
 from derainers.training.settings import Settings
 
 CHANGEABLE = {
@@ -18,6 +19,9 @@ CHANGEABLE = {
     **{key: key for key in ("steps", "batch", "crop", "seed", "precision", "compile")},
 }
 """Options of the command line that replace a setting, and the setting's name."""
+
+UNIFIED = "mspfn-unified"
+"""The training with which any network can be trained under its own name: the MSPFN paper's for all it compares."""
 
 
 class RainMixture(BaseModel):
@@ -56,13 +60,16 @@ class Training(Settings):
 
 
 def training_names() -> list[str]:
-    """Names of the built-in trainings."""
+    """Names of the built-in trainings: one a file, and one for every network without a file of its own."""
     folder = files("bench.trainings")
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    own = sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return own + [name for name in NETWORKS if name not in own]
 
 
 def load_training(name: str, changes: Mapping[str, object] | None = None) -> Training:
     """Read a built-in training by name, or a TOML file by path.
+
+    The name of a network without a training of its own stands for :data:`UNIFIED` with this network.
 
     Args:
         name: Which.
@@ -74,6 +81,8 @@ def load_training(name: str, changes: Mapping[str, object] | None = None) -> Tra
     raw, origin = _text_of(name)
     try:
         content = tomllib.loads(raw.decode("utf-8"))
+        if _is_unified(name):
+            content["network"] = name
         return Training.model_validate({"name": Path(name).stem, **content, **(changes or {})})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{origin}: not valid TOML: {error}") from error
@@ -100,7 +109,12 @@ def _text_of(name: str) -> tuple[bytes, str]:
         return Path(name).read_bytes(), name
     known = training_names()
     if name in known:
-        return files("bench.trainings").joinpath(f"{name}.toml").read_bytes(), f"built-in training {name}"
+        file = UNIFIED if _is_unified(name) else name
+        return files("bench.trainings").joinpath(f"{file}.toml").read_bytes(), f"built-in training {name}"
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
     raise UserError(f"unknown training {name!r}. {hint} A file of your own ends in .toml")
+
+
+def _is_unified(name: str) -> bool:
+    return name in NETWORKS and not files("bench.trainings").joinpath(f"{name}.toml").is_file()

@@ -114,7 +114,7 @@ def restorer(name: str, options: Options) -> TorchDerainer:
     network = BRN()
     (path,) = weights_paths(name, options)
     load_state(network, state_from_official(read_checkpoint(path), str(path)), str(path))
-    return TorchDerainer(network, Traits(tileable=True, quantisation="trunc"), options.device, reach=REACH)
+    return TorchDerainer(network, Traits(tileable=True, quantisation="trunc"), options, reach=REACH)
 
 
 def brn(options: Options) -> TorchDerainer:

@@ -98,4 +98,4 @@ def ddn(options: Options) -> TorchDerainer:
     network = DDN()
     (path,) = weights_paths("ddn", options)
     load_state(network, read_network_mat(path), str(path))
-    return TorchDerainer(network, Traits(tileable=True, quantisation="round"), options.device)
+    return TorchDerainer(network, Traits(tileable=True, quantisation="round"), options)

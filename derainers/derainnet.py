@@ -85,4 +85,4 @@ def derainnet(options: Options) -> TorchDerainer:
             tensor = torch.from_numpy(np.array(variables[full_name], dtype=np.float32))
             state[f"{layer}.{part}"] = tensor.permute(3, 2, 0, 1).contiguous() if part == "weight" else tensor
     load_state(network, state, str(index))
-    return TorchDerainer(network, Traits(tileable=True, quantisation="trunc"), options.device)
+    return TorchDerainer(network, Traits(tileable=True, quantisation="trunc"), options)

@@ -53,4 +53,4 @@ def didmdn(options: Options) -> TorchDerainer:
     for part, own in (("residual", network.residual), ("density", network.density), ("derain", network.derain)):
         load_imported(own, "didmdn", options, f"didmdn-{part}", unknown_allowed=True)
     traits = Traits(batchable=False, multiple_of=32, quantisation="trunc")
-    return TorchDerainer(Stretched(network), traits, options.device, value_range=(-1.0, 1.0))
+    return TorchDerainer(Stretched(network), traits, options, value_range=(-1.0, 1.0))

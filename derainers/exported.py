@@ -8,6 +8,7 @@ Whatever has other conventions (BGR, another range) fits into the ten lines of `
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,9 +106,8 @@ def torchscript_derainer(file: str, options: Options) -> TorchDerainer:
         network = torch.jit.load(file, map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         raise UserError(f"{file}: not a TorchScript file ({str(error).splitlines()[0][:200]})") from error
-    return TorchDerainer(
-        network, Traits(multiple_of=_multiple(extra["multiple_of"], file), quantisation="round"), options.device
-    )
+    traits = Traits(multiple_of=_multiple(extra["multiple_of"], file), quantisation="round")
+    return TorchDerainer(network, traits, replace(options, compile=False))  # it is compiled already
 
 
 def _multiple(text: str | bytes | None, file: str) -> int:

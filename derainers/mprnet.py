@@ -251,4 +251,4 @@ def mprnet(options: Options) -> TorchDerainer:
     torch_device_ready(options)
     network = MPRNet()
     load_imported(network, "mprnet", options, part="state_dict")
-    return TorchDerainer(network, Traits(batchable=False, multiple_of=8, quantisation="round"), options.device)
+    return TorchDerainer(network, Traits(batchable=False, multiple_of=8, quantisation="round"), options)

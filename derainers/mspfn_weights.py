@@ -107,7 +107,7 @@ def read_design(path: Path, default: Design = FULL) -> Design:
 
 def _derainer(network: MSPFN | SingleScale, options: Options) -> TorchDerainer:
     traits = Traits(multiple_of=4, quantisation="trunc")
-    return TorchDerainer(network, traits, options.device, order="bgr", value_range=(-1.0, 1.0))
+    return TorchDerainer(network, traits, options, order="bgr", value_range=(-1.0, 1.0))
 
 
 def parameters_of(design: Design, in_full: bool = False) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -17,17 +17,19 @@ from derainers.pixels import check_images, pad_to_multiple
 Forward = Callable[[Tensor], Tensor]
 ValueRange = tuple[float, float]
 
+_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
 
 class TorchDerainer:
     """Runs a network over images of any size, singly or in batches of one size.
 
-    On the CPU a batch gives the bytes of single images, with any number of threads, if the network keeps
+    On the CPU in float32 a batch gives the bytes of single images, with any number of threads, if the network keeps
     away from ``torch.sigmoid`` (see :func:`steady_sigmoid`): all other layers used here were found equal.
 
     Args:
         network: Float32 (N, 3, H, W) in ``value_range`` to the same shape.
         traits: What the network can bear; ``multiple_of`` and ``quantisation`` are acted on here.
-        device: ``cpu``, ``cuda``, ...
+        options: Device, precision, and whether the network is compiled; the CPU in float32 if not given.
         order: Channel order that the network was trained with.
         value_range: Values of black and white in the network's input and output.
         reach: How many pixels away a pixel's result can still depend on others; 0 if on all. An image that does
@@ -38,15 +40,18 @@ class TorchDerainer:
         self,
         network: nn.Module,
         traits: Traits,
-        device: str = "cpu",
+        options: Options | None = None,
         order: Literal["rgb", "bgr"] = "rgb",
         value_range: ValueRange = (0.0, 1.0),
         reach: int = 0,
     ) -> None:
         self.traits = traits
         self._reach = reach
-        self._device = device_of(device)
+        options = options or Options()
+        self._device = device_of(options.device)
+        self._precision = _PRECISIONS[options.precision]
         self.network = network.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self._forward = cast(Forward, torch.compile(self.network) if options.compile else self.network)
         self._order = order
         self._range = value_range
 
@@ -102,9 +107,10 @@ class TorchDerainer:
     def _run(self, rainy: Sequence[Image]) -> list[Image]:
         height, width = rainy[0].shape[:2]
         padded = pad_to_multiple(np.stack(rainy), self.traits.multiple_of)
-        with torch.inference_mode(), exact_float32():
+        half = torch.autocast(self._device.type, self._precision, enabled=self._precision is not torch.float32)
+        with torch.inference_mode(), exact_float32(), half:
             x = to_tensor(padded, self._device, self._order, self._range)
-            y = self.network(x)[:, :, :height, :width]
+            y = self._forward(x)[:, :, :height, :width]
             if not torch.isfinite(y).all():
                 raise ImageError("the network's output holds NaN or infinite values")
             return list(to_images(y, self._order, self._range, rounded=self.traits.quantisation == "round"))

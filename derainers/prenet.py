@@ -111,7 +111,7 @@ def restorer(
     network = PReNet(memory=memory, shared=shared)
     load_official(network, name, options)
     traits = Traits(tileable=True, quantisation=quantisation)
-    return TorchDerainer(LeanPReNet(network), traits, options.device, reach=REACH)
+    return TorchDerainer(LeanPReNet(network), traits, options, reach=REACH)
 
 
 def prenet(options: Options) -> TorchDerainer:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from derainers.prenet import PReNet
 
 
+_ONE_GO = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+"""What compiled networks call is no promised part of PyTorch, so it may be missing."""
+
+
 class LeanPReNet(nn.Module):
     """The same function as :class:`derainers.prenet.PReNet`, up to float32 rounding; for inference only.
 
@@ -21,6 +25,7 @@ class LeanPReNet(nn.Module):
       One tanh over all gates then serves, and its bits do not depend on batch or threads.
     * In the first stage hidden state and cell are zero: half of the gates' input and the forget gate drop out.
     * From the second residual branch on both summands are non-negative, so the ReLU of the sum does nothing.
+    * On the CPU a residual branch's convolutions apply their ReLU themselves, which saves a pass over memory.
     * Buffers that are written in place take the place of concatenations; memory is channels-last.
 
     Args:
@@ -59,7 +64,7 @@ class LeanPReNet(nn.Module):
 
         def remember(x: Tensor) -> Tensor:
             nonlocal cell
-            torch.clamp_min(x, 0, out=features)
+            torch.clamp_min(x.to(features.dtype), 0, out=features)  # autocast may have narrowed it
             if cell is None:
                 z = first_gates(features.contiguous(memory_format=torch.channels_last)).tanh_()
                 z[:, : 2 * state].mul_(0.5).add_(0.5)
@@ -77,10 +82,21 @@ class LeanPReNet(nn.Module):
 
     def _residual(self, x: Tensor) -> Tensor:
         for index, (inner, outer) in enumerate(zip(self.inner, self.outer, strict=True)):
-            x = functional.relu_(outer(functional.relu_(inner(x)))).add_(x)
+            x = _with_relu(outer, _with_relu(inner, x)).add_(x)
             if index == 0:  # only the hidden state, which the first branch reads, can be negative
                 x = functional.relu_(x)
         return x
+
+
+def _with_relu(layer: nn.Module, x: Tensor) -> Tensor:
+    """A convolution and its ReLU: in one go where oneDNN is at hand, else one after the other. The bits are equal."""
+    plain = x.device.type != "cpu" or torch.is_autocast_enabled("cpu")
+    if plain or not _ONE_GO or not isinstance(layer, nn.Conv2d):
+        return functional.relu_(layer(x))
+    y: Tensor = torch.ops.mkldnn._convolution_pointwise(
+        x, layer.weight, layer.bias, layer.padding, layer.stride, layer.dilation, layer.groups, "relu", [], ""
+    )
+    return y
 
 
 def _convolution(block: nn.Sequential, place: int = 0) -> nn.Conv2d:

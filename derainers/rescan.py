@@ -103,7 +103,7 @@ def restorer(name: str, options: Options) -> TorchDerainer:
     torch_device_ready(options)
     network = Rescan()
     load_official(network, name, options, part="net")
-    return TorchDerainer(network, Traits(quantisation="round"), options.device, order="bgr")
+    return TorchDerainer(network, Traits(quantisation="round"), options, order="bgr")
 
 
 def rescan(options: Options) -> TorchDerainer:

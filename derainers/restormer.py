@@ -190,4 +190,4 @@ def restormer(options: Options) -> TorchDerainer:
     torch_device_ready(options)
     network = Restormer()
     load_imported(network, "restormer", options, part="params")
-    return TorchDerainer(network, Traits(batchable=False, multiple_of=8, quantisation="round"), options.device)
+    return TorchDerainer(network, Traits(batchable=False, multiple_of=8, quantisation="round"), options)

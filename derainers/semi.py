@@ -82,4 +82,4 @@ def semi(options: Options) -> TorchDerainer:
     network = Semi()
     index, data = weights_paths("semi", options)
     load_state(network, state_from_tensorflow(read_tensorbundle(index, data), str(index)), str(index))
-    return TorchDerainer(network, Traits(batchable=False, quantisation="trunc"), options.device)
+    return TorchDerainer(network, Traits(batchable=False, quantisation="trunc"), options)

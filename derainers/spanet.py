@@ -132,4 +132,4 @@ def spanet(options: Options) -> TorchDerainer:
     inner = state.get("net")
     state = inner if isinstance(inner, dict) else state
     load_state(network, {key: value for key, value in state.items() if _UNUSED not in key}, str(path))
-    return TorchDerainer(network, Traits(quantisation="round"), options.device, order="bgr")
+    return TorchDerainer(network, Traits(quantisation="round"), options, order="bgr")

@@ -159,8 +159,8 @@ def absent(name: str) -> UserError:
     if how:
         return UserError(f"the weights of {name} are not here. {how}")
     return UserError(
-        f"nobody publishes weights of {name}. Train the network (derainers.mspfn_single.member_of), save its state "
-        f"dict as {imported_file(name)} and pass --weights-dir FOLDER; to run it as it is, untrained, pass "
+        f"nobody publishes weights of {name}. Train it (derainbench train {name} --photographs DIR) and pass "
+        f"--weights-dir {name}, the folder with {imported_file(name)}; to run it as it is, untrained, pass "
         "--allow-random-weights"
     )
 

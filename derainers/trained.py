@@ -30,19 +30,19 @@ def trained_file(file: str, options: Options) -> TorchDerainer:
         raise UserError(f"{file}: does not say which network it belongs to; was it written by 'derainbench train'?")
     trainee = network_of(name)
     read_weights(Path(file), trainee)
-    return trained(trainee, options.device)
+    return trained(trainee, options)
 
 
-def trained(trainee: Trainee, device: str = "cpu") -> TorchDerainer:
+def trained(trainee: Trainee, options: Options | None = None) -> TorchDerainer:
     """A network as a derainer, with the weights that it has now.
 
     Args:
         trainee: The network and the order and range of its values.
-        device: ``cpu``, ``cuda``, ...
+        options: Device and precision; the CPU in float32 if not given.
     """
     network = trainee.fast(trainee.network) if trainee.fast else trainee.network
     traits = Traits(multiple_of=4, quantisation="round")
-    return TorchDerainer(network, traits, device, trainee.order, trainee.value_range)
+    return TorchDerainer(network, traits, options, trainee.order, trainee.value_range)
 
 
 def mspfn_light(options: Options) -> TorchDerainer:

@@ -129,4 +129,4 @@ def umrl(options: Options, stretch: bool = True) -> TorchDerainer:
     load_official(network, "umrl", options)
     normalise_with_the_image(network)
     traits = Traits(batchable=False, multiple_of=16, quantisation="trunc")
-    return TorchDerainer(Stretched(network) if stretch else network, traits, options.device, value_range=(-1.0, 1.0))
+    return TorchDerainer(Stretched(network) if stretch else network, traits, options, value_range=(-1.0, 1.0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from bench.errors import UserError
@@ -12,7 +13,11 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from derainers.mspfn import Design
+MSPFN_FAMILY = (
+    "mspfn", "mspfn-light", "mspfn-m30n1", "mspfn-m17n2", "mspfn-m13n2", "mspfn-m10n3", "mspfn-m8n5", "mspfn-m6n3",
+    "mspfn-single-scale", "mspfn-without-cfm", "mspfn-without-ffm",
+)  # fmt: skip
+"""The names of :data:`derainers.mspfn.DESIGNS`, which only PyTorch can open."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +53,18 @@ def network_of(name: str) -> Trainee:
     return replace(trainee, metadata={**trainee.metadata, "network": name})
 
 
-def mspfn() -> Trainee:
-    """MSPFN (M=17, N=1)."""
-    from derainers.mspfn import FULL
+def _mspfn(name: str) -> Trainee:
+    from torch import nn
 
-    return _mspfn(FULL)
+    from derainers.mspfn import DESIGNS
+    from derainers.mspfn_single import member_of
+    from derainers.training.losses import mspfn_loss
 
-
-def mspfn_light() -> Trainee:
-    """MSPFN* (M=5, N=1, width 32)."""
-    from derainers.mspfn import LIGHT
-
-    return _mspfn(LIGHT)
+    design = DESIGNS[name]
+    network = member_of(design)
+    # The network subtracts what its last convolution gives: with zeros there, it starts from the rainy image.
+    nn.init.zeros_(network.last.weight)
+    return Trainee(network, mspfn_loss, "bgr", (-1.0, 1.0), {"design": json.dumps(asdict(design))})
 
 
 def prenet() -> Trainee:
@@ -73,24 +78,11 @@ def prenet_small() -> Trainee:
 
 
 NETWORKS: Mapping[str, Callable[[], Trainee]] = {
-    "mspfn": mspfn,
-    "mspfn-light": mspfn_light,
+    **{name: partial(_mspfn, name) for name in MSPFN_FAMILY},
     "prenet": prenet,
     "prenet-small": prenet_small,
 }
 """Factories by name."""
-
-
-def _mspfn(design: Design) -> Trainee:
-    from torch import nn
-
-    from derainers.mspfn import MSPFN
-    from derainers.training.losses import mspfn_loss
-
-    network = MSPFN(design)
-    # The network subtracts what its last convolution gives: with zeros there, it starts from the rainy image.
-    nn.init.zeros_(network.last.weight)
-    return Trainee(network, mspfn_loss, "bgr", (-1.0, 1.0), {"design": json.dumps(asdict(design))})
 
 
 def _prenet(stages: int) -> Trainee:

@@ -29,6 +29,7 @@ from bench.training import (
     train_derainer,
     training_names,
 )
+from bench.training_config import changes_of
 from derainers.trained import trained_file
 
 TINY = """
@@ -76,6 +77,14 @@ def test_built_in_trainings_are_sound(name):
     training = load_training(name)
     assert training.name == name
     assert bool(training.pairs) != ("rain" in training.model_fields_set)
+
+
+def test_every_network_can_be_trained_by_its_name():
+    training = load_training("mspfn-without-cfm", {"steps": 7})
+    unified = load_training("mspfn-unified")
+    assert training.network == training.name == "mspfn-without-cfm"
+    assert (training.batch, training.crop, training.pairs) == (unified.batch, unified.crop, unified.pairs)
+    assert changes_of(training) == {"steps": 7}
 
 
 def test_the_unified_training_is_the_papers():

@@ -161,3 +161,37 @@ def test_steady_sigmoid_is_the_sigmoid_and_does_not_move_with_threads_or_batch()
         assert torch.equal(steady_sigmoid(x), alone)
     finally:
         torch.set_num_threads(threads)
+
+
+class Noting(torch.nn.Module):
+    """A convolution that notes in which precision it computed."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(5)
+        self.convolution = torch.nn.Conv2d(3, 3, kernel_size=3, padding=1)
+        self.computed = []
+
+    def forward(self, x):
+        y = self.convolution(x)
+        self.computed.append(y.dtype)
+        return x + y
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("bf16", torch.bfloat16), ("fp16", torch.float16)])
+def test_lower_precision_is_used_where_asked_and_changes_little(precision, expected):
+    image = np.random.default_rng(6).integers(0, 256, (18, 21, 3)).astype(np.uint8)
+    whole, half = Noting(), Noting()
+    exact = TorchDerainer(whole, Traits(quantisation="round"))(image)
+    lower = TorchDerainer(half, Traits(quantisation="round"), Options(precision=precision))(image)
+    assert (whole.computed, half.computed) == ([torch.float32], [expected])
+    assert np.abs(exact.astype(int) - lower).max() <= 2
+    assert next(half.parameters()).dtype == torch.float32
+
+
+@pytest.mark.slow
+def test_a_compiled_network_gives_the_same_image():
+    image = np.random.default_rng(7).integers(0, 256, (18, 21, 3)).astype(np.uint8)
+    exact = TorchDerainer(Noting(), Traits(quantisation="round"))(image)
+    compiled = TorchDerainer(Noting(), Traits(quantisation="round"), Options(compile=True))(image)
+    assert np.abs(exact.astype(int) - compiled).max() <= 1
