@@ -1,0 +1,1 @@
+"""Trainings of task models by name."""

@@ -1,0 +1,1 @@
+"""Weights of task models that come with DerainBench, each with its card."""
