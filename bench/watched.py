@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from math import inf
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from time import monotonic
@@ -50,20 +51,21 @@ class _Worker:
 
     Attributes:
         process: It.
-        pipe: Jobs go in; outcomes, errors and None after each job come out.
+        pipe: Jobs go in; ``ready`` at the start, outcomes, errors, and ``end`` after each job come out.
         job: What it works on; None while it waits.
-        told: How many outcomes of the job have come.
-        since: When it last gave a sign of life, in seconds of the monotonic clock.
+        told: Ids of the job's images whose outcomes have come.
+        since: When it last gave a sign of life, in seconds of the monotonic clock; infinite until it is ready.
     """
 
     process: SpawnProcess
     pipe: Connection
     job: object = None
     told: list[str] = field(default_factory=list)
-    since: float = 0.0
+    since: float = inf
 
     def give(self, job: object) -> None:
-        self.job, self.told, self.since = job, [], monotonic()
+        self.job, self.told = job, []
+        self.since = monotonic() if self.since < inf else inf
         with suppress(OSError):  # it died while it waited; reading the pipe will tell
             self.pipe.send(job)
 
@@ -85,8 +87,7 @@ class WatchedProcesses:
 
     Attributes:
         workers: How many processes.
-        time_limit_seconds: Longest silence of a process that works: an image, or the first of a model with its
-            loading. 0 for no limit.
+        time_limit_seconds: Longest that an image may take, the first of a model with its loading; 0 for no limit.
     """
 
     workers: int
@@ -120,8 +121,8 @@ class WatchedProcesses:
         """Wait until a busy worker says something, dies, or has been silent for too long."""
         busy = [worker for worker in crew if worker.job is not None]
         silence = None
-        if self.time_limit_seconds:
-            silence = max(0.0, min(worker.since for worker in busy) + self.time_limit_seconds - monotonic())
+        if self.time_limit_seconds and (oldest := min(worker.since for worker in busy)) < inf:
+            silence = max(0.0, oldest + self.time_limit_seconds - monotonic())
         speaking = wait([worker.pipe for worker in busy], silence)
         return [worker for worker in busy if worker.pipe in speaking or self._is_late(worker)]
 
@@ -150,7 +151,7 @@ class WatchedProcesses:
             raise content
         if kind == "end":
             worker.job = None
-        else:
+        elif kind == "outcome":
             if isinstance(worker.job, Divisible):
                 worker.told.append(str(getattr(content, "id", "")))
                 strikes[worker.job.step.row] = 0
@@ -216,6 +217,7 @@ def _serve(pipe: Connection, threads: int) -> None:
     os.setsid()  # Ctrl-C is the parent's to handle, and what a job starts ends with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     work = pipe.recv()
+    pipe.send(("ready", None))
     while True:
         try:
             job = pipe.recv()
