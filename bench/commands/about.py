@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.commands.console import FAILED, WeightsDirs, error_console, out_console, print_table
+from bench.commands.console import (
+    FAILED,
+    Json,
+    WeightsDirs,
+    error_console,
+    out_console,
+    plain_rows,
+    print_json,
+    print_table,
+)
 from bench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def list_(
     what: Annotated[Literal["derainers", "tasks", "datasets", "suites", "metrics"], typer.Argument()],
     weights_dir: WeightsDirs = [],  # noqa: B006
+    json: Json = False,
 ) -> None:
     """Show what can be named in a run.
 
@@ -25,10 +38,16 @@ def list_(
         derainbench list derainers
 
         derainbench list suites
+
+        derainbench list metrics --json
     """
     from bench.catalogue import catalogue
 
-    print_table(catalogue(what, weights_dir), what)
+    found = catalogue(what, weights_dir)
+    if json:
+        print_json(plain_rows(found))
+    else:
+        print_table(found, what)
 
 
 def doctor(
@@ -36,6 +55,7 @@ def doctor(
     bdd: Annotated[Path | None, typer.Option(help="Examine a folder of BDD100K.")] = None,
     data: Annotated[Path | None, typer.Option(help="Examine a folder of images, pairs or images and masks.")] = None,
     weights_dir: WeightsDirs = [],  # noqa: B006
+    json: Json = False,
 ) -> None:
     """Check the installation, or name every fault of a folder of photographs.
 
@@ -49,23 +69,24 @@ def doctor(
 
     folders: dict[Literal["coco", "bdd", "data"], Path | None] = {"coco": coco, "bdd": bdd, "data": data}
     given = {kind: folder for kind, folder in folders.items() if folder is not None}
-    if not given:
-        for title, frame in health(weights_dir).items():
-            print_table(frame, title)
-        return
     if len(given) > 1:
         raise UserError(f"doctor examines one folder at a time, got --{' and --'.join(given)}")
-    _examine(*given.popitem())
+    found = _examine(*given.popitem()) if given else health(weights_dir)
+    if json:
+        print_json({title: plain_rows(frame) for title, frame in found.items()})
+    else:
+        for title, frame in found.items():
+            print_table(frame, title)
+    if "faults" in found:
+        raise typer.Exit(FAILED)
+    if any(folders.values()) and not json:
+        out_console.print("no faults found")
 
 
-def _examine(kind: Literal["coco", "bdd", "data"], folder: Path) -> None:
+def _examine(kind: Literal["coco", "bdd", "data"], folder: Path) -> dict[str, pd.DataFrame]:
     from bench import data
     from bench.progress import Bars
 
     with Bars(error_console) as bars:
         examined, faults = data.examine_folder(kind, folder, bars)
-    print_table(examined, str(folder))
-    if len(faults):
-        print_table(faults, "faults")
-        raise typer.Exit(FAILED)
-    out_console.print("no faults found")
+    return {str(folder): examined, "faults": faults} if len(faults) else {str(folder): examined}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,8 +12,11 @@ import typer
 from bench.commands.console import (
     FAILED,
     AllowRandomWeights,
+    Compile,
     Device,
+    Json,
     Offline,
+    Precision,
     Quiet,
     Verbose,
     WeightsDirs,
@@ -24,6 +28,8 @@ from bench.commands.console import (
     options_of,
     out_console,
     pairs_of,
+    plain_rows,
+    print_json,
     print_table,
     report_failures,
 )
@@ -31,7 +37,7 @@ from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.config import Suite
-    from bench.runner import RunResult
+    from bench.results import RunResult
 
 
 def run(
@@ -54,6 +60,8 @@ def run(
     weights_dir: WeightsDirs = [],  # noqa: B006
     offline: Offline = False,
     allow_random_weights: AllowRandomWeights = False,
+    precision: Precision = "fp32",
+    compile: Compile = False,
     out: Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Do everything again.")] = False,
     only_missing: Annotated[
@@ -102,6 +110,7 @@ def run(
     }
     roots = {name: place for name, place in given.items() if place is not None}
     options = options_of(device, weights_dir, offline, allow_random_weights)
+    options = replace(options, precision=precision, compile=compile)
     folder = out or Path("results/runs") / chosen.name
     if dry_run:
         outlook = api.foresee(chosen, folder, roots=roots, options=options)
@@ -146,7 +155,7 @@ def _show(suite: Suite, result: RunResult, folder: Path) -> None:
 
 def table(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    format: Annotated[Literal["csv", "md", "latex", "terminal"], typer.Option()] = "terminal",
+    format: Annotated[Literal["csv", "md", "latex", "json", "terminal"], typer.Option()] = "terminal",
     layout: Annotated[Literal["wide", "long"], typer.Option(help="Wide: one row a derainer.")] = "wide",
     dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
     all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
@@ -162,6 +171,8 @@ def table(
         derainbench table run1 --format latex > table.tex
 
         derainbench table run1 --format csv --layout long
+
+        derainbench table run1 --format json | jq '.streets[].derainer'
 
         derainbench table results/runs/streets --into README.md
     """
@@ -180,12 +191,15 @@ def table(
             for d in datasets
             if dataset in ("", d)
         ]
+    if format == "json" and not into:
+        print_json({title: plain_rows(frame) for title, frame in frames})
+        return
     for title, frame in frames:
         if into:
             tables.paste(into, title, frame)
         elif format == "terminal":
             print_table(frame, title)
-        else:
+        elif format != "json":
             sys.stdout.write(tables.render(frame, format))
 
 
@@ -193,7 +207,7 @@ def compare(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     first: Annotated[str, typer.Argument(help="A row of the run.")],
     second: Annotated[str, typer.Argument(help="Another row.")],
-    format: Annotated[Literal["csv", "md", "latex", "terminal"], typer.Option()] = "terminal",
+    format: Annotated[Literal["csv", "md", "latex", "json", "terminal"], typer.Option()] = "terminal",
 ) -> None:
     """Compare two derainers on the same resampled images: difference, 95 % interval, p after Holm's correction.
 
@@ -205,6 +219,9 @@ def compare(
     from bench.uncertainty import compare_rows
 
     frame = compare_rows(run, first, second)
+    if format == "json":
+        print_json(plain_rows(frame))
+        return
     if format != "terminal":
         sys.stdout.write(tables.render(frame, format))
         return
@@ -214,7 +231,7 @@ def compare(
         print_table(shown, f"{first} - {second} on {dataset}")
 
 
-def verify(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+def verify(run: Annotated[Path, typer.Argument(help="A run folder.")], json: Json = False) -> None:
     """Can a run be believed? Every file against its digest, every number against its evidence, without any model.
 
     Example:
@@ -224,6 +241,9 @@ def verify(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     from bench import api
 
     faults = api.verify_run(run)
+    if json:
+        print_json({"faults": faults})
+        raise typer.Exit(FAILED if faults else 0)
     for fault in faults:
         out_console.print(fault, markup=False, highlight=False, soft_wrap=True)
     if faults:

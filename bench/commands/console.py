@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit statuses: some images failed; the user has to mend something; stopped by Ctrl-C."""
+
+Cell = str | float | int | bool | None
 
 # Without emoji: in "detection=net:x:" the end is a name, not a cross.
 out_console = Console(emoji=False)
@@ -46,6 +49,14 @@ AllowRandomWeights = Annotated[
         help="Run derainers whose weights nobody can download untrained; tables leave them out.",
         rich_help_panel="Models",
     ),
+]
+Precision = Annotated[
+    Literal["fp32", "bf16", "fp16"],
+    typer.Option(help="Of the derainers' networks; the card tells what it changes.", rich_help_panel="Models"),
+]
+Compile = Annotated[
+    bool,
+    typer.Option("--compile", help="Compile the derainers' networks; needs a C++ compiler.", rich_help_panel="Models"),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Local processes.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and failures.")]
@@ -119,6 +130,24 @@ def bars_of(quiet: bool, verbose: bool) -> Bars:
 def print_json(value: object) -> None:
     """Print JSON, one value a call, without colours or line breaks of the console's."""
     sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Cell]]:
+    """Rows as JSON can hold them: text that is a number becomes one; what is empty or not finite is None."""
+    return [{str(name): _plain(cell) for name, cell in row.items()} for row in frame.to_dict("records")]
+
+
+def _plain(cell: object) -> Cell:
+    if isinstance(cell, bool | int):
+        return cell
+    text = "" if cell is None else str(cell)
+    try:
+        number = float(text)
+    except ValueError:
+        return text or None
+    if not math.isfinite(number):
+        return None
+    return int(text) if text.lstrip("-").isdecimal() else number
 
 
 def print_table(frame: pd.DataFrame, title: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +14,15 @@ from bench.commands.console import (
     FAILED,
     AllowRandomWeights,
     Device,
+    Json,
     Offline,
     WeightsDirs,
     complete_derainer,
     error_console,
     options_of,
     out_console,
+    plain_rows,
+    print_json,
     report_failures,
 )
 
@@ -70,6 +74,7 @@ def check_derainer(
     device: Device = "auto",
     weights_dir: WeightsDirs = [],  # noqa: B006
     offline: Offline = False,
+    json: Json = False,
 ) -> None:
     """Try a derainer against the contract and say what fails.
 
@@ -80,7 +85,9 @@ def check_derainer(
     from bench import api
 
     findings = api.try_derainer(name, options_of(device, weights_dir, offline))
-    for finding in findings:
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    for finding in () if json else findings:
         mark = "[green]passed[/]" if finding.passed else "[red]failed[/]"
         out_console.print(f"{mark}  {escape(finding.rule)}  {escape(finding.detail)}")
     if not all(finding.passed for finding in findings):
@@ -91,6 +98,7 @@ def score(
     restored: Annotated[Path, typer.Argument(help="Folder of restored images.")],
     clean: Annotated[Path, typer.Argument(help="Folder of clean images with the same stems.")],
     out: Annotated[Path | None, typer.Option(help="CSV file for the per-image values.")] = None,
+    json: Json = False,
 ) -> None:
     """Measure image quality (PSNR, SSIM) of two folders paired by stem.
 
@@ -104,6 +112,8 @@ def score(
     frame, failures = score_folders(api.quality_judge(), restored, clean)
     if out:
         tables.write_frame(out, frame)
+    elif json:
+        print_json(plain_rows(frame))
     else:
         sys.stdout.write(tables.render(frame, "csv"))
     means = frame.drop(columns="image").replace([float("inf")], float("nan")).mean() if len(frame) else None

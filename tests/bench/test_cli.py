@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import json
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -368,6 +370,30 @@ def test_no_color_is_obeyed(call: Call, monkeypatch: pytest.MonkeyPatch) -> None
             [sys.executable, "-m", "bench.cli", "run", "no.toml"], env=environment, capture_output=True, text=True
         )
         assert bool(colour.search(done.stderr)) is wanted, done.stderr
+
+
+def test_scripts_get_json_of_everything(call: Call, photos: Path) -> None:
+    def told(*arguments: object, status: int = 0) -> Any:
+        done = call(*arguments)
+        assert done.status == status, done.error
+        return json.loads(done.out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+    call("run", "suite.toml", "--out", "out", "--device", "cpu")
+    rain, clean = told("table", "out", "--format", "json")["photos"]
+    assert (rain["derainer"], rain["images"], clean["psnr_y (dB)"]) == ("rain", "5/5", None)
+    assert isinstance(rain["psnr_y (dB)"], float)
+    long = told("table", "out", "--layout", "long", "--format", "json")["records"]
+    assert {"dataset", "metric", "value", "protocol"} <= set(long[0])
+    assert told("verify", "out", "--json") == {"faults": []}
+    (row,) = [row for row in told("compare", "out", "clean", "rain", "--format", "json") if row["metric"] == "ssim_y"]
+    assert row["difference"] == pytest.approx(1 - rain["ssim_y"], abs=1e-4)
+    assert "prenet" in {row["name"] for row in told("list", "derainers", "--json")}
+    assert {"machine", "libraries", "extras", "weights"} <= set(told("doctor", "--json"))
+    assert all(row["passed"] for row in told("check-derainer", "rain", "--json"))
+    same = told("score", photos / "images", photos / "images", "--json")
+    assert (same[0]["image"], same[0]["ssim_y"]) == ("a", 1)
+    (photos / "images/c.jpg").write_bytes(b"")
+    assert told("doctor", "--data", "photos/images", "--json", status=1)["faults"][0]["image"] == "c"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
