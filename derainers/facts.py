@@ -27,14 +27,15 @@ HEIGHT, WIDTH = 480, 640
 
 @dataclass(frozen=True)
 class Part:
-    """A network and what it is given: one image of ``size`` (height, width) and further arguments.
+    """A network and what it is given: one image and further arguments.
 
     Attributes:
+        size: Height and width of the only image that it takes; None for any.
         stored: The network in its checkpoint's layout, where another one runs.
     """
 
     network: nn.Module
-    size: tuple[int, int] = (HEIGHT, WIDTH)
+    size: tuple[int, int] | None = None
     arguments: tuple[int, ...] = ()
     stored: nn.Module | None = None
 
@@ -78,8 +79,8 @@ SAME_NETWORK = {
 """Names that differ from others in their weights alone."""
 
 
-def count(name: str) -> tuple[int, int]:
-    """Parameters of a derainer, and floating-point operations for one image of 640x480."""
+def count(name: str, height: int = HEIGHT, width: int = WIDTH) -> tuple[int, int]:
+    """Parameters of a derainer, and floating-point operations for one image whose sides are multiples of 16."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -87,7 +88,7 @@ def count(name: str) -> tuple[int, int]:
         parts = networks()[SAME_NETWORK.get(name, name)]()
         with torch.inference_mode(), FlopCounterMode(display=False) as counter:
             for part in parts:
-                part.network.eval()(torch.empty(1, 3, *part.size), *part.arguments)
+                part.network.eval()(torch.empty(1, 3, *(part.size or (height, width))), *part.arguments)
     parameters = sum(p.numel() for part in parts for p in (part.stored or part.network).parameters())
     return parameters, int(counter.get_total_flops())
 

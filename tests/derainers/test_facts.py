@@ -34,3 +34,7 @@ def test_every_network_that_can_be_named_has_a_row():
     assert set(SAME_NETWORK) < set(rows)
     networks = {*weights_table(), *unpinned_table()} - {"classical"}
     assert networks & set(DERAINERS.entries()) <= set(rows)
+
+
+def test_three_times_the_pixels_take_three_times_the_operations():
+    assert count("prenet-small", 720, 1280)[1] == 3 * count("prenet-small")[1]
