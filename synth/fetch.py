@@ -41,13 +41,13 @@ class CocoSite:
 
 
 VAL2017 = CocoSite(
-    images="http://images.cocodataset.org/val2017",
-    archive="http://images.cocodataset.org/annotations/annotations_trainval2017.zip",
+    images="https://s3.amazonaws.com/images.cocodataset.org/val2017",
+    archive="https://s3.amazonaws.com/images.cocodataset.org/annotations/annotations_trainval2017.zip",
     archive_sha256="113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
     member="annotations/instances_val2017.json",
     member_sha256="e8c7f7908f1d7278341fae127d0da654f102f11bd7b21d8aeefa635b8c810b6f",
 )
-"""COCO's validation images of 2017. The site has no encryption, so everything is checked after the download."""
+"""COCO's validation images of 2017. The site's own name has no certificate; its storage under another name has."""
 
 
 def fetch_coco(

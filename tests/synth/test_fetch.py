@@ -92,10 +92,16 @@ def test_no_connection(site: CocoSite, tmp_path: Path) -> None:
         fetch_coco(tmp_path / "mine", Policy(), replace(site, archive="http://127.0.0.1:9/labels.zip"))
 
 
+def test_coco_is_downloaded_encrypted_and_its_labels_by_digest() -> None:
+    assert VAL2017.images.startswith("https://")
+    assert VAL2017.archive.startswith("https://")
+    assert {len(VAL2017.archive_sha256), len(VAL2017.member_sha256)} == {64}
+
+
 @pytest.mark.network
 def test_coco_itself(tmp_path: Path) -> None:
     try:
-        socket.gethostbyname("images.cocodataset.org")
+        socket.gethostbyname("s3.amazonaws.com")
     except OSError:
         pytest.skip("needs the internet")
     source, failures = fetch_coco(tmp_path, Policy(count=3, size="640x480"), VAL2017)
