@@ -51,8 +51,8 @@ def check_evidence(name: str, sample: Sample, evidence: object) -> None:
 def _check_detections(name: str, id: str, found: Detections) -> None:
     count = len(found.boxes)
     shapes = (found.boxes.shape, found.scores.shape, found.class_ids.shape)
-    if shapes != ((count, 4), (count,), (count,)) or len(found.masks or found.boxes) != count:
-        masks = "no" if found.masks is None else len(found.masks)
+    masks = "no" if found.masks is None else len(found.masks)
+    if shapes != ((count, 4), (count,), (count,)) or masks not in ("no", count):
         raise ImageError(
             f"{name}: expected boxes (N, 4), N scores, N class ids and N or no masks for {id}, "
             f"got {shapes[0]}, {shapes[1]}, {shapes[2]} and {masks} masks"
