@@ -19,6 +19,7 @@ from pathlib import Path
 from bench.config import Suite, resolve_roots
 from bench.contract import Classes, Options, Record
 from bench.data import BuilderLoader, recipe_of
+from bench.engines import Engine
 from bench.errors import ImageError, UserError
 from bench.files import key_of
 from bench.integrity import discard_changed
@@ -29,6 +30,7 @@ from bench.protocols import Dataset, Derainer, Judge, Task
 from bench.provenance import device_name, git_state, library_versions, machine
 from bench.registry import Entry
 from bench.runner import DatasetWork, DerainerWork, Outlook, Progress, Runner, RunResult, Silent, Workload
+from bench.shards import WHOLE, Shard, refuse_other_shard
 from bench.store import RunStore
 from bench.summary import CLEAN, summarise_row
 from bench.tables import mark_untrained, read_records, write_results
@@ -58,6 +60,8 @@ def run_suite(
     only_missing: bool = False,
     fail_fast: bool = False,
     time_limit_seconds: float = 0.0,
+    engine: Engine | None = None,
+    shard: Shard = WHOLE,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run a whole benchmark into a folder, doing only what is missing there.
@@ -73,6 +77,8 @@ def run_suite(
         fail_fast: True ends the work at the first failure.
         time_limit_seconds: Longest that an image may take, the first of a model with its loading; 0 for no limit.
             Models then run in processes of their own, which are ended when they hang.
+        engine: Where steps run, such as :class:`bench.cluster.RayCluster`; None is local processes.
+        shard: Which share of the images is this run's; :func:`bench.merging.merge_runs` joins finished shares.
         progress: Told about every image.
 
     Returns:
@@ -86,7 +92,8 @@ def run_suite(
     options = options or Options()
     runner = replace(
         _runner(suite, out, roots or {}, options, fetch=True),
-        engine=local_engine(workers, time_limit_seconds),
+        engine=engine or local_engine(workers, time_limit_seconds),
+        shard=shard,
         progress=progress or Silent(),
         rebuild=rebuild,
         only_missing=only_missing,
@@ -94,8 +101,9 @@ def run_suite(
     )
     untrained = untrained_rows(suite, options)
     with locked(out):
+        refuse_other_shard(out, shard)
         discard_changed(out)
-        runner.store.write_card({**_card(suite, runner.work, options), "untrained": untrained})
+        runner.store.write_card({**_card(suite, runner.work, options, shard), "untrained": untrained})
         result = runner.run()
         result.records = mark_untrained(result.records, untrained)
         write_results(out, result, [work.name for work in runner.work.derainers])
@@ -105,10 +113,15 @@ def run_suite(
 
 
 def foresee(
-    suite: Suite, out: Path, *, roots: Mapping[str, Path] | None = None, options: Options | None = None
+    suite: Suite,
+    out: Path,
+    *,
+    roots: Mapping[str, Path] | None = None,
+    options: Options | None = None,
+    shard: Shard = WHOLE,
 ) -> Outlook:
     """What :func:`run_suite` would do with the same arguments, without doing it."""
-    return _runner(suite, out, roots or {}, options or Options(), fetch=False).outlook()
+    return replace(_runner(suite, out, roots or {}, options or Options(), fetch=False), shard=shard).outlook()
 
 
 def verify_run(out: Path) -> list[str]:
@@ -290,10 +303,12 @@ def _task(name: str, suite: Suite, dataset: str, classes: Classes) -> tuple[Task
     return task, entry.code_version()
 
 
-def _card(suite: Suite, work: Workload, options: Options) -> dict[str, object]:
+def _card(suite: Suite, work: Workload, options: Options, shard: Shard) -> dict[str, object]:
+    images = {dataset.name: shard.part(kept_data(dataset.builder).ids) for dataset in work.datasets}
+    tasks = {dataset.name: tuple(dataset.tasks) for dataset in work.datasets}
     return {
         "suite": suite.model_dump(mode="json"),
-        "datasets": {dataset.name: len(kept_data(dataset.builder).ids) for dataset in work.datasets},
+        "datasets": {name: len(ids) for name, ids in images.items()},
         "derainers": {derainer.name: derainer.fingerprint for derainer in work.derainers},
         "tasks": {
             dataset.name: {name: _task_card(task, code) for name, (task, code) in dataset.tasks.items()}
@@ -303,6 +318,7 @@ def _card(suite: Suite, work: Workload, options: Options) -> dict[str, object]:
         "machine": machine(),
         "libraries": library_versions(),
         "commit": git_state(),
+        **shard.card(images, [derainer.name for derainer in work.derainers], tasks),
     }
 
 

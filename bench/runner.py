@@ -13,6 +13,7 @@ from bench.errors import ImageError
 from bench.keys import judged_key, restored_key
 from bench.plan import Plan, Row, plan
 from bench.protocols import Dataset, DatasetBuilder, Task
+from bench.shards import WHOLE, Shard
 from bench.store import RunStore
 from bench.summary import CLEAN, PerClass, PerImage, resample_row, summarise_row
 from bench.work import (
@@ -125,6 +126,7 @@ class Runner:
         engine: Where steps run.
         progress: Who is told.
         batch: Images that a model is given at once, where it can bear it.
+        shard: Which of the chosen images are this run's.
         rebuild: True does everything again.
         only_missing: True never replaces a restored image or evidence; what was made with another derainer, model
             or image is left and is a failure.
@@ -136,6 +138,7 @@ class Runner:
     engine: Engine
     progress: Progress = field(default_factory=Silent)
     batch: int = 1
+    shard: Shard = WHOLE
     rebuild: bool = False
     only_missing: bool = False
     fail_fast: bool = False
@@ -163,8 +166,8 @@ class Runner:
             self._summarise(datasets, expected, result)
         finally:
             forget()
-        order = self._failure_order(expected)
-        result.failures.sort(key=order)
+        tasks = {work.name: tuple(work.tasks) for work in self.work.datasets}
+        result.failures.sort(key=failure_order(expected, [work.name for work in self.work.derainers], tasks))
         return result
 
     def build(self) -> tuple[dict[str, Dataset], list[Failure]]:
@@ -183,11 +186,11 @@ class Runner:
         jobs = [RenderJob(step, loaders[step.row.dataset]) for step in planned.steps]
         self._do("render", render_step, jobs, planned, result)
         datasets = {name: builder.finish() for name, builder in builders.items()}
-        return datasets, {name: builder.ids for name, builder in builders.items()}
+        return datasets, {name: self.shard.part(builder.ids) for name, builder in builders.items()}
 
     def _plan_rendering(self, builders: Mapping[str, DatasetBuilder]) -> Plan:
         missing = {name: set(builder.ids if self.rebuild else builder.missing()) for name, builder in builders.items()}
-        rows = [(Row(name), builder.ids) for name, builder in builders.items()]
+        rows = [(Row(name), self.shard.part(builder.ids)) for name, builder in builders.items()]
         return plan(rows, lambda row, id: id not in missing[row.dataset], STEP_IMAGES)
 
     def _restore(self, datasets: Mapping[str, Dataset], result: RunResult) -> None:
@@ -325,20 +328,29 @@ class Runner:
     def _is_judged(self, row: Row, datasets: Mapping[str, Dataset], id: str) -> bool:
         return self.store.key(row, id) == self._judged_key(row, datasets[row.dataset], id)
 
-    def _failure_order(self, expected: Mapping[str, Sequence[str]]) -> Callable[[Failure], tuple[int, ...]]:
-        datasets = {name: index for index, name in enumerate(expected)}
-        images = {name: {id: index for index, id in enumerate(ids)} for name, ids in expected.items()}
-        derainers = {"": -1, **{work.name: index for index, work in enumerate(self.work.derainers)}}
-        tasks = list(dict.fromkeys(["", *(task for work in self.work.datasets for task in work.tasks)]))
-        stages = {"render": 0, "restore": 1, "judge": 2, "summarise": 3}
 
-        def order(failure: Failure) -> tuple[int, ...]:
-            return (
-                datasets[failure.dataset],
-                stages[failure.stage],
-                tasks.index(failure.task),
-                derainers[failure.derainer],
-                images[failure.dataset].get(failure.image, -1),
-            )
+def failure_order(
+    expected: Mapping[str, Sequence[str]], derainers: Sequence[str], tasks: Mapping[str, Sequence[str]]
+) -> Callable[[Failure], tuple[int, ...]]:
+    """A key that sorts failures as the suite names its parts.
 
-        return order
+    Args:
+        expected: Images of every dataset, in order.
+        derainers: Rows, in order.
+        tasks: Tasks of every dataset, in order.
+    """
+    datasets = list(expected)
+    images = {name: {id: index for index, id in enumerate(ids)} for name, ids in expected.items()}
+    names, stages = ["", *derainers], ["render", "restore", "judge", "summarise"]
+    questions = list(dict.fromkeys(["", *(task for names in tasks.values() for task in names)]))
+
+    def order(failure: Failure) -> tuple[int, ...]:
+        return (
+            datasets.index(failure.dataset),
+            stages.index(failure.stage),
+            questions.index(failure.task),
+            names.index(failure.derainer),
+            images[failure.dataset].get(failure.image, -1),
+        )
+
+    return order

@@ -37,7 +37,7 @@ from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.config import Suite
-    from bench.results import RunResult
+    from bench.runner import RunResult
 
 
 def run(
