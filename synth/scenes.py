@@ -26,20 +26,28 @@ SPLITS = ("train", "val")
 LEAST_VISIBLE_PIXELS = 30
 """Objects of which less is seen are in the label map but not among the instances."""
 
-_DEFAULTS: dict[str, str | int] = {"count": 64, "width": 320, "height": 192, "seed": 0, "split": "val"}
-_LEAST = {"count": 1, "width": 32, "height": 32, "seed": 0}
-_MOST = {"count": 100_000, "width": 4096, "height": 4096, "seed": 2**31 - 1}
+_DEFAULTS: dict[str, str | int] = {
+    **{"count": 64, "width": 320, "height": 192, "seed": 0, "split": "val"},
+    "ignored_area": 0,
+}
+_LEAST = {"count": 1, "width": 32, "height": 32, "seed": 0, "ignored_area": 0}
+_MOST = {"count": 100_000, "width": 4096, "height": 4096, "seed": 2**31 - 1, "ignored_area": 4096**2}
 
 
 @dataclass(frozen=True)
 class Streets:
-    """Drawn scenes number 0 .. count - 1 of a split; see :class:`bench.protocols.Source`."""
+    """Drawn scenes number 0 .. count - 1 of a split; see :class:`bench.protocols.Source`.
+
+    Attributes:
+        ignored_area: Objects of which fewer pixels are seen are marked as crowd: nobody has to find them.
+    """
 
     count: int
     width: int
     height: int
     seed: int
     split: str
+    ignored_area: int = 0
     name: str = "streets"
 
     @property
@@ -65,7 +73,7 @@ class Streets:
         split, _, number = id.rpartition("-")
         if split != self.split or not number.isdecimal() or int(number) >= self.count:
             raise ImageError(f"streets: no scene {id!r}; there are {self.split}-00000 to {self.ids[-1]}")
-        return draw(id, (self.seed, SPLITS.index(split), int(number)), (self.height, self.width))
+        return draw(id, (self.seed, SPLITS.index(split), int(number)), (self.height, self.width), self.ignored_area)
 
 
 def open_streets(root: Path | None, parameters: Parameters) -> Source:
@@ -74,7 +82,8 @@ def open_streets(root: Path | None, parameters: Parameters) -> Source:
     Args:
         root: Not used: nothing is read from disk.
         parameters: ``count`` scenes of ``width`` x ``height`` pixels; ``seed`` (whole number) and ``split``
-            (``train`` or ``val``) choose which. Scenes of different seeds or splits share nothing.
+            (``train`` or ``val``) choose which. Scenes of different seeds or splits share nothing. Objects of which
+            less than ``ignored_area`` pixels are seen are ignored when models are scored, as KITTI ignores them.
 
     Raises:
         UserError: An unknown parameter, or one out of range.
@@ -85,8 +94,8 @@ def open_streets(root: Path | None, parameters: Parameters) -> Source:
     split = parameters.get("split", _DEFAULTS["split"])
     if split not in SPLITS:
         raise UserError(f"streets: split is {split!r}; expected one of {', '.join(SPLITS)}")
-    count, width, height, seed = (_whole(name, parameters.get(name, _DEFAULTS[name])) for name in _LEAST)
-    return Streets(count, width, height, seed, str(split))
+    count, width, height, seed, ignored = (_whole(name, parameters.get(name, _DEFAULTS[name])) for name in _LEAST)
+    return Streets(count, width, height, seed, str(split), ignored)
 
 
 def _whole(name: str, value: object) -> int:
@@ -95,13 +104,14 @@ def _whole(name: str, value: object) -> int:
     return value
 
 
-def draw(id: str, key: tuple[int, ...], size: tuple[int, int]) -> Photograph:
+def draw(id: str, key: tuple[int, ...], size: tuple[int, int], ignored_area: int = 0) -> Photograph:
     """Draw one scene with its truth.
 
     Args:
         id: Name of the result.
         key: What the scene depends on.
         size: (height, width) in pixels.
+        ignored_area: As in :class:`Streets`.
     """
     layout = throw_layout(Dice(*key, 0))
     chance = Dice(*key, 1)
@@ -119,19 +129,20 @@ def draw(id: str, key: tuple[int, ...], size: tuple[int, int]) -> Photograph:
     clean: Image = photograph(layout, camera, view, surface, light, chance)
     truth = Truth(
         size,
-        instances_of(surface.instances, layout.categories),
+        instances_of(surface.instances, layout.categories, ignored_area),
         surface.labels,
     )
     depth: FloatArray = np.ascontiguousarray(view.depth[1::2, 1::2])
     return Photograph(id, clean, None, truth, depth, {"timeofday": layout.time, "weather": "clear"})
 
 
-def instances_of(numbers: IntArray, categories: Sequence[Category]) -> Instances:
+def instances_of(numbers: IntArray, categories: Sequence[Category], ignored_area: int = 0) -> Instances:
     """Boxes and masks of the visible parts.
 
     Args:
         numbers: (H, W) instance seen at each pixel, from 1; 0 for none.
         categories: Class of instance 1, 2, ...
+        ignored_area: Objects of which fewer pixels are seen are marked as crowd.
     """
     visible = np.bincount(numbers.ravel(), minlength=len(categories) + 1)
     kept = [n for n in range(1, len(categories) + 1) if visible[n] >= LEAST_VISIBLE_PIXELS]
@@ -147,7 +158,7 @@ def instances_of(numbers: IntArray, categories: Sequence[Category]) -> Instances
     return Instances(
         boxes=boxes,
         class_ids=np.array([categories[n - 1] for n in kept], dtype=np.int64),
-        crowd=np.zeros(len(kept), dtype=np.bool_),
+        crowd=visible[kept] < ignored_area,
         areas=visible[kept].astype(np.float64),
         masks=tuple(masks),
     )

@@ -34,7 +34,7 @@ class YoloDesign:
 
     classes: int
     channels: tuple[int, int, int, int, int] = (16, 32, 64, 96, 128)
-    repeats: tuple[int, int, int, int] = (1, 2, 2, 1)
+    repeats: tuple[int, int, int, int] = (1, 1, 1, 1)
 
 
 class Conv(nn.Module):

@@ -14,7 +14,7 @@ from tasks.detection.yolo_network import Yolo, YoloDesign
 from tasks.training.loop import Trainee
 from tasks.training.yolo_loss import Objects, yolo_loss
 
-LEAST_AREA = 50
+LEAST_AREA = 60
 """Objects of which fewer pixels are seen are not trained on."""
 
 
@@ -40,7 +40,7 @@ def _augmented(photograph: Photograph, random: np.random.Generator) -> tuple[Flo
     if photograph.clean is None or photograph.truth.instances is None:
         raise ValueError(f"{photograph.id}: training a detector needs a clean image and boxes")
     seen = photograph.truth.instances
-    kept = (seen.areas >= LEAST_AREA) | (seen.areas >= seen.areas.max(initial=0))
+    kept = seen.areas >= LEAST_AREA
     boxes, image = seen.boxes[kept].copy(), photograph.clean
     if random.integers(2):
         image = image[:, ::-1]
