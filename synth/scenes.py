@@ -27,9 +27,8 @@ LEAST_VISIBLE_PIXELS = 30
 """Objects of which less is seen are in the label map but not among the instances."""
 
 _DEFAULTS: dict[str, str | int] = {
-    **{"count": 64, "width": 320, "height": 192, "seed": 0, "split": "val"},
-    "ignored_area": 0,
-}
+    "count": 64, "width": 320, "height": 192, "seed": 0, "split": "val", "ignored_area": 0,
+}  # fmt: skip
 _LEAST = {"count": 1, "width": 32, "height": 32, "seed": 0, "ignored_area": 0}
 _MOST = {"count": 100_000, "width": 4096, "height": 4096, "seed": 2**31 - 1, "ignored_area": 4096**2}
 

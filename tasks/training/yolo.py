@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from bench.contract import FloatArray, Photograph
+from bench.contract import FloatArray, IntArray, Photograph
 from tasks.detection.yolo_network import Yolo, YoloDesign
 from tasks.training.loop import Trainee
 from tasks.training.yolo_loss import Objects, yolo_loss
@@ -35,7 +36,9 @@ def loss_of(network: nn.Module, photographs: Sequence[Photograph], random: np.ra
     return yolo_loss(network(pixels), _padded(boxes, classes))
 
 
-def _augmented(photograph: Photograph, random: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _augmented(
+    photograph: Photograph, random: np.random.Generator
+) -> tuple[npt.NDArray[np.float32], FloatArray, IntArray]:
     """Pixels in [0, 1], boxes, and class numbers from 0."""
     if photograph.clean is None or photograph.truth.instances is None:
         raise ValueError(f"{photograph.id}: training a detector needs a clean image and boxes")
@@ -50,7 +53,8 @@ def _augmented(photograph: Photograph, random: np.random.Generator) -> tuple[Flo
     return table[image], boxes, seen.class_ids[kept] - 1
 
 
-def _padded(boxes: Sequence[FloatArray], classes: Sequence[FloatArray]) -> Objects:
+def _padded(boxes: Sequence[FloatArray], classes: Sequence[IntArray]) -> Objects:
+    """Tensors of one length, in single precision."""
     most = max(1, *(len(one) for one in boxes))
     padded = np.zeros((len(boxes), most, 4), np.float32)
     numbers, real = np.zeros((len(boxes), most), np.int64), np.zeros((len(boxes), most), bool)
