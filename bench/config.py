@@ -139,7 +139,9 @@ def dataset_config(name: str, changes: Mapping[str, object]) -> DatasetConfig:
     Raises:
         UserError: The name is in no suite and ``source`` is not given, or a value is wrong.
     """
-    known = {found: dataset for suite in suite_names() for found, dataset in load_suite(suite).datasets.items()}
+    # Of two suites with one dataset, the first counts; reversed, since the last is what a mapping keeps.
+    suites = [load_suite(suite) for suite in reversed(suite_names())]
+    known = {found: dataset for suite in suites for found, dataset in suite.datasets.items()}
     base = known[name].model_dump() if name in known else {"root": name}
     if name not in known and "source" not in changes:
         raise UserError(
@@ -205,15 +207,26 @@ def resolve_roots(suite: Suite, roots: Mapping[str, Path]) -> dict[str, Path | N
     if unused := [name for name in roots if name not in wanted]:
         fits = ", ".join(sorted(filter(None, wanted))) or "none; it needs no files"
         raise UserError(f"suite {suite.name} has no dataset that reads {unused[0]!r}; its folders: {fits}")
-    found: dict[str, Path | None] = {}
-    for name, dataset in suite.datasets.items():
-        if not dataset.root:
-            found[name] = None
-            continue
-        path = roots.get(dataset.root, Path(dataset.root)).expanduser()
-        if not path.is_dir():
-            option = f"--{dataset.root} DIR" if dataset.root in ("coco", "bdd") else f"--data {dataset.root}=DIR"
-            given = f"{path} is no folder" if dataset.root in roots else "its folder is not known"
-            raise UserError(f"dataset {name}: {given}. Say where the photographs are: {option}")
-        found[name] = path.resolve()
-    return found
+    for name, reason in missing_roots(suite, roots).items():
+        raise UserError(f"dataset {name}: {reason}")
+    return {name: _root_of(dataset, roots) for name, dataset in suite.datasets.items()}
+
+
+def missing_roots(suite: Suite, roots: Mapping[str, Path]) -> dict[str, str]:
+    """Datasets whose folder was not given or is not there, with what to do about it."""
+    found = {name: _root_of(dataset, roots) for name, dataset in suite.datasets.items()}
+    return {
+        name: _how_to_give(suite.datasets[name].root, roots, path)
+        for name, path in found.items()
+        if path is not None and not path.is_dir()
+    }
+
+
+def _root_of(dataset: DatasetConfig, roots: Mapping[str, Path]) -> Path | None:
+    return roots.get(dataset.root, Path(dataset.root)).expanduser().resolve() if dataset.root else None
+
+
+def _how_to_give(root: str, roots: Mapping[str, Path], path: Path) -> str:
+    option = f"--{root} DIR" if root in ("coco", "bdd") else f"--data {root}=DIR"
+    given = f"{path} is no folder" if root in roots else "its folder is not known"
+    return f"{given}. Say where the photographs are: {option}"

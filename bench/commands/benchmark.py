@@ -48,6 +48,7 @@ def run(
         list[str],
         typer.Option(help="Rows, by comma or repeated; see the examples.", autocompletion=complete_derainer),
     ] = [],  # noqa: B006
+    also: Annotated[list[str], typer.Option(help="Rows besides the suite's.", autocompletion=complete_derainer)] = [],  # noqa: B006
     tasks: Annotated[list[str], typer.Option(help="Tasks, by comma or repeated.")] = [],  # noqa: B006
     model: Annotated[list[str], typer.Option(help="TASK=BACKEND:CHECKPOINT; repeatable.")] = [],  # noqa: B006
     coco: Annotated[Path | None, typer.Option(help="Folder of COCO.", rich_help_panel="Data")] = None,
@@ -63,6 +64,9 @@ def run(
     precision: Precision = "fp32",
     compile: Compile = False,
     out: Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")] = None,
+    available: Annotated[
+        bool, typer.Option("--available", help="Leave out rows without weights and datasets without a folder.")
+    ] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Do everything again.")] = False,
     only_missing: Annotated[
         bool, typer.Option("--only-missing", help="Replace nothing; what is out of date is a failure.")
@@ -86,6 +90,8 @@ def run(
 
         derainbench run coco350 --coco ~/coco --model detection=ultralytics:yolov8n.onnx
 
+        derainbench run table6 --coco ~/coco --bdd ~/bdd --also restormer,umrl --available
+
         derainbench run my_suite.toml --derainers rain,path/to/mine.py:build,clean
 
         derainbench run coco350 --coco ~/coco --derainers rain,prenet,clean,clean+prenet
@@ -95,9 +101,10 @@ def run(
     from bench import api
     from bench.config import load_suite, override
 
+    named = load_suite(suite)
     chosen = override(
-        load_suite(suite),
-        derainers=listed(derainers),
+        named,
+        derainers=[*(listed(derainers) or named.derainers), *listed(also)],
         tasks=listed(tasks),
         models=pairs_of(model, "--model", "TASK=BACKEND:CHECKPOINT"),
         count=count,
@@ -112,6 +119,10 @@ def run(
     options = options_of(device, weights_dir, offline, allow_random_weights)
     options = replace(options, precision=precision, compile=compile)
     folder = out or Path("results/runs") / chosen.name
+    if available:
+        chosen, missing = api.available_part(chosen, roots, options)
+        for line in missing.lines:
+            error_console.print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
     if dry_run:
         outlook = api.foresee(chosen, folder, roots=roots, options=options)
         for stage, plan in (("rain", outlook.render), ("derain", outlook.restore), ("judge", outlook.judge)):
