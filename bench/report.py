@@ -1,0 +1,211 @@
+"""One offline HTML file of a run: tables with intervals, plots, and pictures to look at. Knows every room.
+
+Needs neither models nor a network. What a run folder lacks, such as the pictures of a published run, is left out, and
+the page says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.config import DatasetConfig
+from bench.contract import Classes, Detections, Instances
+from bench.errors import UserError
+from bench.files import write_text
+from bench.protocols import Dataset
+from bench.report_evidence import curves_of
+from bench.report_figures import against_cost, against_quality, precision_recall, ranking, severity
+from bench.report_gallery import Gallery, build_gallery, choose_images, image_scores
+from bench.report_layers import Matched, Sight
+from bench.report_page import DatasetPart, Page, render_page
+from bench.report_plots import Plot
+from bench.report_run import ReadRun, card_of, costs_of, extra_tables, read_run, read_table, suite_of
+from bench.report_tables import kind_of, plain_table, recovery_table, score_table
+from bench.report_words import MAIN, findings, main_metrics
+from bench.tables import wide
+from bench.verification import TaskCard
+
+IMAGES = 24
+"""Images in the gallery, of all datasets together, if nothing else is asked for."""
+
+MEGABYTES = 15.0
+"""Most that the pictures may take; with tables and plots the page stays under 20 MB."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written: the file, its size in bytes, and how many images it shows of how many."""
+
+    path: Path
+    size: int
+    shown: int
+    images: int
+
+
+def write_report(run: Path, out: Path | None = None, *, images: int = IMAGES, megabytes: float = MEGABYTES) -> Report:
+    """Write the page of a run.
+
+    Args:
+        run: The run folder.
+        out: The file; None is ``report.html`` in the run folder.
+        images: How many images the gallery shows, of all datasets together; 0 for no gallery.
+        megabytes: Most that their pictures may take.
+
+    Raises:
+        UserError: There is no finished run, or a file of it is damaged.
+    """
+    found = read_run(run)
+    galleries, curves = _look(found, images, int(megabytes * 1e6))
+    text = render_page(_page(found, galleries, curves))
+    path = out or run / "report.html"
+    write_text(path, text)
+    shown = sum(len(gallery.images) for gallery in galleries)
+    return Report(path, len(text.encode("utf-8")), shown, sum(found.card.datasets.values()))
+
+
+def write_tables_page(path: Path, title: str, notes: Sequence[str], frames: Mapping[str, pd.DataFrame]) -> None:
+    """Write a page of tables alone, such as a leaderboard of several runs.
+
+    Args:
+        path: The file.
+        title: Heading of the page.
+        notes: Paragraphs below it.
+        frames: Heading of each table to its content.
+    """
+    tables = [plain_table(heading, frame) for heading, frame in frames.items()]
+    write_text(path, render_page(Page(title, notes, tables=tables)))
+
+
+def _page(run: ReadRun, galleries: Sequence[Gallery], curves: Mapping[str, Sequence[Plot]]) -> Page:
+    suite = suite_of(run)
+    configs = suite.datasets if suite else {}
+    costs = costs_of(run.store.root)
+    names = list(dict.fromkeys(record.dataset for record in run.records))
+    metrics = list(dict.fromkeys(metric for name in names for metric in main_metrics(run.records, name)))
+    over_severity = [severity(run.estimates, metric, configs, run.ranked) for metric in metrics] if configs else []
+    return Page(
+        title=(suite.title or suite.name) if suite else run.store.root.name,
+        notes=[suite.note] if suite and suite.note else [],
+        parts=[_part(run, name, configs.get(name), costs, curves.get(name, ())) for name in names],
+        plots=[plot for plot in over_severity if plot],
+        tables=extra_tables(run.store.root),
+        galleries=galleries,
+        gallery_note="" if any(gallery.images for gallery in galleries) else _why_no_pictures(galleries),
+        card=card_of(run),
+        card_json=json.dumps(run.content, indent=1, ensure_ascii=False),
+    )
+
+
+def _part(
+    run: ReadRun, name: str, config: DatasetConfig | None, costs: Mapping[str, float], curves: Sequence[Plot]
+) -> DatasetPart:
+    metrics = main_metrics(run.records, name)
+    vision = [metric for metric in metrics if metric in MAIN]
+    plots = [ranking(run.estimates, name, metric, run.ranked) for metric in metrics]
+    plots += [against_quality(run.estimates, name, metric, run.ranked) for metric in vision]
+    plots += [against_cost(run.estimates, name, metric, costs, run.ranked) for metric in vision]
+    tables = [score_table(run.records, run.estimates, name, run.rows)]
+    recovered = recovery_table(run.records, run.estimates, name, run.rows)
+    every = wide(run.records, name, run.rows, every_metric=True, untrained=True)
+    facts = [f"{run.card.datasets.get(name, 0)} images"]
+    facts += [f"rain {config.rain}, severity {config.severity:g}, seed {config.seed}"] if config and config.rain else []
+    facts += [f"{task}: {card.model}" for task, card in run.card.tasks.get(name, {}).items() if card.model]
+    return DatasetPart(
+        name=name,
+        facts="; ".join(facts),
+        findings=findings(run.records, run.estimates, name, run.rows, run.comparisons),
+        tables=[*tables, *([recovered] if recovered else [])],
+        plots=[plot for plot in (*plots, *curves) if plot],
+        details=[plain_table(f"Every metric on {name}", every)],
+    )
+
+
+def _look(run: ReadRun, images: int, budget: int) -> tuple[list[Gallery], dict[str, list[Plot]]]:
+    """What needs pictures, labels and evidence: galleries and precision-recall curves, dataset by dataset."""
+    from synth.dataset import open_dataset
+
+    galleries: list[Gallery] = []
+    curves: dict[str, list[Plot]] = {}
+    frame = read_table(run.store.root / "per_image.csv")
+    names = list(run.card.datasets)
+    for index, name in enumerate(names):
+        try:
+            dataset = open_dataset(run.store.data_folder(name))
+            sights = [_sight(task, card, dataset.classes) for task, card in run.card.tasks.get(name, {}).items()]
+        except UserError as error:
+            reason = str(error).replace(f"{run.store.root}/", "")
+            galleries.append(Gallery(name, (), (), of=run.card.datasets[name], reason=reason))
+            continue
+        drawn = [sight for sight in sights if sight]
+        curves[name] = [plot for sight in drawn if sight.match and (plot := _curves(run, dataset, name, sight))]
+        left = budget - sum(gallery.bytes for gallery in galleries)
+        share, most = left // (len(names) - index), -(-images // len(names))
+        galleries.append(_gallery(run, dataset, name, drawn, frame, most, share))
+    return galleries, curves
+
+
+def _curves(run: ReadRun, dataset: Dataset, name: str, sight: Sight) -> Plot | None:
+    rows = [row for row in run.ranked if kind_of(row, ()) != "harm test"]
+    curves = curves_of(run.store, dataset, name, rows, sight)
+    return precision_recall(f"Precision and recall, {sight.task}", sight.overlap, curves) if curves else None
+
+
+def _gallery(
+    run: ReadRun, dataset: Dataset, name: str, sights: Sequence[Sight], frame: pd.DataFrame, most: int, budget: int
+) -> Gallery:
+    derainers = [row for row in run.rows if kind_of(row, ()) == "derainer"]
+    scores = image_scores(frame, name)
+    trained = [row for row in derainers if row in run.ranked]
+    chosen = choose_images(scores, trained, dataset.ids, most, _disagreeing(run.store.root, name, most // 4))
+    return build_gallery(run.store, dataset, name, derainers, sights, scores, chosen, budget)
+
+
+def _disagreeing(root: Path, dataset: str, most: int) -> list[str]:
+    """Images where image quality and task disagree most, where the run has looked for them."""
+    frame = read_table(root / "disagreements.csv")
+    if frame.empty:
+        return []
+    chosen = frame[frame["dataset"] == dataset].sort_values("rank", kind="stable")
+    return list(dict.fromkeys(str(id) for id in chosen["image"]))[:most]
+
+
+def _sight(task: str, card: TaskCard, classes: Classes) -> Sight | None:
+    """How the evidence of a task is drawn; None for what is no picture, such as image quality."""
+    if task == "semantic":
+        return Sight(task)
+    scoring = card.scoring
+    if classes.instances is None or not {"score", "overlap", "classes"} <= set(scoring):
+        return None
+    names = scoring["classes"]
+    space = classes.instances
+    ids = tuple(
+        id for id, name in zip(space.ids, space.names, strict=True) if isinstance(names, tuple) and name in names
+    )
+    score, overlap = float(str(scoring["score"])), float(str(scoring["overlap"]))
+    return Sight(task, partial(_match, task == "instances", ids, overlap), score, overlap)
+
+
+def _match(masks: bool, class_ids: tuple[int, ...], overlap: float, seen: Detections, truth: Instances) -> Matched:
+    """Match as the task itself does."""
+    from tasks.detection.matching import match
+    from tasks.detection.objects import keep_detections, scorable
+    from tasks.detection.summary import label
+    from tasks.detection.task import overlaps_of_boxes
+    from tasks.instances.task import overlaps_of_masks
+
+    known = keep_detections(seen, np.isin(seen.class_ids, class_ids))
+    there, _ = scorable(truth, class_ids)
+    matching = match(label(known, there, overlaps_of_masks if masks else overlaps_of_boxes), overlap)
+    return Matched(known, matching.partner >= 0, matching.ignored, there)
+
+
+def _why_no_pictures(galleries: Sequence[Gallery]) -> str:
+    reasons = "; ".join(dict.fromkeys(gallery.reason for gallery in galleries if gallery.reason))
+    return f"No pictures: {reasons or 'none were asked for'}. The numbers above do not need them."

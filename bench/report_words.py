@@ -1,0 +1,170 @@
+"""What a run found, in words: what the rain took, what came back, and which derainer does harm. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from bench.contract import Record
+from bench.report_tables import (
+    LOWER_IS_BETTER,
+    ON_CLEAN,
+    Estimate,
+    Estimates,
+    base_of,
+    headline_metrics,
+    kind_of,
+    shown,
+)
+from bench.tables import untrained_in
+from bench.uncertainty import CLEAN, RAIN
+
+MAIN = ("AP", "mask_AP", "mIoU")
+"""The one metric of each vision task by which rows are summed up in words and plots."""
+
+Comparisons = Mapping[tuple[str, str], pd.DataFrame]
+"""A row and the row it is compared with, to what :func:`bench.uncertainty.compare_rows` found."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence; ``harm`` is set apart on the page."""
+
+    text: str
+    tone: Literal["plain", "harm"] = "plain"
+
+
+def findings(
+    records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str], comparisons: Comparisons
+) -> list[Finding]:
+    """Everything worth saying of one dataset.
+
+    Args:
+        records: All records of the run.
+        estimates: The same with intervals.
+        dataset: Which one.
+        rows: Names of the rows in order.
+        comparisons: Every derainer against ``rain`` and every ``clean+NAME`` against ``clean``, where the run has
+            resamples of both.
+    """
+    untrained = untrained_in(records)
+    derainers = [row for row in rows if kind_of(row, untrained) == "derainer"]
+    found: list[Finding] = []
+    for metric in main_metrics(records, dataset):
+        model = next(record.model for record in records if (record.dataset, record.metric) == (dataset, metric))
+        found += _told(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN)))
+    harms = _harms(records, dataset, rows, comparisons)
+    found += harms
+    if not harms and any((row, RAIN) in comparisons for row in derainers):
+        found.append(Finding("No derainer's scores fall below the rain itself beyond chance."))
+    found += _untested(rows, derainers, comparisons)
+    if shown_untrained := [row for row in rows if row in untrained]:
+        found.append(Finding(f"Untrained weights, so neither ranked nor plotted: {', '.join(shown_untrained)}."))
+    return found
+
+
+def main_metrics(records: Sequence[Record], dataset: str) -> list[str]:
+    """The vision tasks' main metrics that a dataset has; without vision tasks, those of image quality."""
+    found = headline_metrics(records, dataset)
+    return [metric for metric in found if metric in MAIN] or [m for m in found if m in ("psnr_y", "ssim_y")]
+
+
+def _told(
+    estimates: Estimates,
+    dataset: str,
+    metric: str,
+    model: str,
+    derainers: Sequence[str],
+    losses: pd.DataFrame | None,
+) -> list[Finding]:
+    """What the rain took, and what each derainer brought back of it."""
+    name = f"{metric} of {model}" if model else metric
+    loss = losses[(losses["dataset"] == dataset) & (losses["metric"] == metric)] if losses is not None else None
+    rain, clean = (estimates.get((dataset, end, metric)) for end in (RAIN, CLEAN))
+    if rain is None or clean is None:
+        return []
+    ends = f"from {_amount(clean.value, clean.unit)} to {_amount(rain.value, rain.unit)}"
+    found = [Finding(f"The rain takes {name} {ends}.")]
+    if loss is not None and len(loss) and loss.iloc[0]["low"] <= 0 <= loss.iloc[0]["high"]:
+        found = [Finding(f"The rain moves {name} {ends}, which may be chance.")]
+    back = [(row, e) for row in derainers if (e := estimates.get((dataset, row, metric))) and math.isfinite(e.recovery)]
+    back.sort(key=lambda pair: -pair[1].recovery)
+    if not back:
+        return found
+    best, others = back[0], back[1:]
+    text = f"Of that loss {best[0]} brings back {_share(best[1])}"
+    if others:
+        text += "; " + ", ".join(f"{row} {_share(estimate)}" for row, estimate in others)
+    return [*found, Finding(text + ".")]
+
+
+def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], comparisons: Comparisons) -> list[Finding]:
+    found: list[Finding] = []
+    for row, reference in questions(rows):
+        frame = comparisons.get((row, reference))
+        if frame is None or row in untrained_in(records):
+            continue
+        losses = [
+            f"{metric} by {_amount(-sign * one['difference'], unit)} "
+            f"(95 % interval {_range(sorted((-sign * one['high'], -sign * one['low'])), unit)})"
+            for one in frame[frame["dataset"] == dataset].to_dict("records")
+            if (metric := str(one["metric"])) in headline_metrics(records, dataset)
+            for sign, unit in [(_sign(metric), _unit(records, metric))]
+            if max(sign * one["low"], sign * one["high"]) < 0
+        ]
+        if losses and reference == RAIN:
+            found.append(Finding(f"{row} does harm: it leaves {_joined(losses)} worse than the rain itself.", "harm"))
+        elif losses:
+            name = row.removeprefix(ON_CLEAN)
+            text = f"{name} harms images without rain: restoring the clean images worsens {_joined(losses)}."
+            found.append(Finding(text, "harm"))
+    return found
+
+
+def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons) -> list[Finding]:
+    if not derainers:
+        return []
+    found: list[Finding] = []
+    if not any((row, RAIN) in comparisons for row in derainers):
+        found.append(Finding("Whether a derainer does worse than the rain was not tested: no resamples of both rows."))
+    if missing := [row for row in derainers if ON_CLEAN + row not in rows]:
+        wanted = _joined([ON_CLEAN + row for row in missing])
+        text = f"Not tested: harm to images without rain, by {_joined(missing)}. It takes the rows {wanted}."
+        found.append(Finding(text))
+    return found
+
+
+def questions(rows: Sequence[str]) -> list[tuple[str, str]]:
+    """Which rows have to be compared with which, to know of harm."""
+    pairs = [(row, CLEAN if row.startswith(ON_CLEAN) else RAIN) for row in rows if row not in (RAIN, CLEAN)]
+    return [(row, reference) for row, reference in pairs if reference in rows]
+
+
+def _sign(metric: str) -> float:
+    return -1.0 if base_of(metric) in LOWER_IS_BETTER else 1.0
+
+
+def _unit(records: Sequence[Record], metric: str) -> str:
+    return next((record.unit for record in records if record.metric == metric), "")
+
+
+def _amount(value: float, unit: str) -> str:
+    return shown(value, unit) + (f" {unit}" if unit else "")
+
+
+def _range(ends: Sequence[float], unit: str) -> str:
+    return f"{shown(ends[0], unit)} to {shown(ends[1], unit)}"
+
+
+def _share(estimate: Estimate) -> str:
+    low, high = 100 * estimate.recovery_low, 100 * estimate.recovery_high
+    interval = f" ({low:.0f} to {high:.0f} %)" if math.isfinite(low) else ""
+    return f"{100 * estimate.recovery:.0f} %{interval}".replace("-", "−")
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
