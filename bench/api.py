@@ -16,26 +16,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bench import rescoring
 from bench.config import Suite, resolve_roots
-from bench.contract import Classes, Options, Record
+from bench.contract import Classes, Options
 from bench.data import BuilderLoader, recipe_of
 from bench.engines import Engine
-from bench.errors import ImageError, UserError
+from bench.errors import UserError
 from bench.files import key_of
 from bench.integrity import discard_changed
-from bench.keys import judged_key, restored_key
 from bench.lock import locked
-from bench.plan import Row
-from bench.protocols import Dataset, Derainer, Judge, Task
+from bench.lower_precision import note_differences, numerics_of
+from bench.missing import Missing, available, missing_of, refuse
+from bench.protocols import Derainer, Judge, Task
 from bench.provenance import device_name, git_state, library_versions, machine
 from bench.registry import Entry
 from bench.runner import DatasetWork, DerainerWork, Outlook, Progress, Runner, RunResult, Silent, Workload
 from bench.shards import WHOLE, Shard, refuse_other_shard
 from bench.store import RunStore
-from bench.summary import CLEAN, summarise_row
-from bench.tables import mark_untrained, read_records, write_results
-from bench.uncertainty import write_intervals
-from bench.verification import RunCard, TaskCard, check_digests, compare_records, read_run_card, write_digests
 from bench.watched import local_engine
 from bench.work import DatasetLoader, DerainerLoader, forget, kept_data
 from derainers import plugins
@@ -90,6 +87,7 @@ def run_suite(
     if rebuild and only_missing:
         raise UserError("--rebuild replaces everything and --only-missing nothing; give one of them")
     options = options or Options()
+    refuse(missing_of(suite, _named(suite), roots or {}, options))
     runner = replace(
         _runner(suite, out, roots or {}, options, fetch=True),
         engine=engine or local_engine(workers, time_limit_seconds),
@@ -105,10 +103,8 @@ def run_suite(
         discard_changed(out)
         runner.store.write_card({**_card(suite, runner.work, options, shard), "untrained": untrained})
         result = runner.run()
-        result.records = mark_untrained(result.records, untrained)
-        write_results(out, result, [work.name for work in runner.work.derainers])
-        write_intervals(out, result)
-        write_digests(out)
+        note_differences(runner)
+        rescoring.conclude(runner.store, result, [work.name for work in runner.work.derainers])
     return result
 
 
@@ -133,15 +129,17 @@ def verify_run(out: Path) -> list[str]:
     Raises:
         UserError: The folder holds no finished run.
     """
-    store = RunStore(out)
-    faults = check_digests(out)
-    try:
-        card = read_run_card(store.read_card(), out)
-        computed = mark_untrained(_verified_records(store, card), card.untrained)
-        faults += compare_records(read_records(out), computed)
-    except (ImageError, UserError) as error:
-        faults.append(str(error))
-    return faults
+    return rescoring.verify_run(out)
+
+
+def available_part(suite: Suite, roots: Mapping[str, Path], options: Options) -> tuple[Suite, Missing]:
+    """A suite without the rows whose weights and the datasets whose folders are not here, and what these are.
+
+    Raises:
+        UserError: Nothing worth a run is left, or a derainer is unknown.
+    """
+    missing = missing_of(suite, _named(suite), roots, options)
+    return available(suite, _named(suite), missing), missing
 
 
 def find_derainer(spec: str) -> Entry:
@@ -253,6 +251,10 @@ def _runner(suite: Suite, out: Path, roots: Mapping[str, Path], options: Options
     return Runner(Workload(datasets, derainers, options, suite.resamples), store, local_engine(1), batch=batch)
 
 
+def _named(suite: Suite) -> list[tuple[str, Entry]]:
+    return [(name, entry) for name, entry, _ in _rows(suite.derainers)]
+
+
 def _rows(specs: Sequence[str]) -> list[tuple[str, Entry, bool]]:
     """Name, entry, and whether the clean image is restored, of every row."""
     rows: list[tuple[str, Entry, bool]] = []
@@ -277,7 +279,8 @@ def _derainer_work(name: str, entry: Entry, on_clean: bool, options: Options, fe
     attribute = entry.target.rpartition(":")[2]
     # Where the code lies does not matter; what it is, which weights it loads and on what it computes do.
     device = options.device.split(":")[0]
-    fingerprint = key_of(attribute, entry.code_version(), weights, device, on_clean)
+    numerics = numerics_of(options) or ()
+    fingerprint = key_of(attribute, entry.code_version(), weights, device, on_clean, *numerics)
     return DerainerWork(name, DerainerLoader(entry, options), fingerprint, on_clean)
 
 
@@ -309,6 +312,9 @@ def _card(suite: Suite, work: Workload, options: Options, shard: Shard) -> dict[
     return {
         "suite": suite.model_dump(mode="json"),
         "datasets": {name: len(ids) for name, ids in images.items()},
+        "chosen": {name: list(ids) for name, ids in images.items()},
+        "severities": {name: dataset.severity for name, dataset in suite.datasets.items() if dataset.rain},
+        "resamples": suite.resamples,
         "derainers": {derainer.name: derainer.fingerprint for derainer in work.derainers},
         "tasks": {
             dataset.name: {name: _task_card(task, code) for name, (task, code) in dataset.tasks.items()}
@@ -330,29 +336,3 @@ def _task_card(task: Task, code_version: str) -> dict[str, object]:
         "fingerprint": task.fingerprint,
         "code": code_version,
     }
-
-
-def _verified_records(store: RunStore, card: RunCard) -> list[Record]:
-    records: list[Record] = []
-    for name, tasks in card.tasks.items():
-        dataset = open_dataset(store.data_folder(name))
-        for task_name, noted in tasks.items():
-            build: Callable[..., Task] = TASKS.load(TASKS.find(task_name))
-            task = build(noted.scoring, dataset.classes)
-            rows = {Row(name, derainer, task_name): text for derainer, text in card.derainers.items()}
-            judged = {row: _judged_ids(store, row, text, noted, dataset) for row, text in rows.items()}
-            clean_ids = judged.get(Row(name, CLEAN, task_name), [])
-            for row, ids in judged.items():
-                if ids:
-                    found = summarise_row(store, row, task, dataset, ids, card.datasets[name], clean_ids).records
-                    records += [replace(record, model=noted.model, protocol=noted.protocol) for record in found]
-    return records
-
-
-def _judged_ids(store: RunStore, row: Row, fingerprint: str, noted: TaskCard, dataset: Dataset) -> list[str]:
-    """Images whose evidence is that of the run."""
-    keys = {
-        id: judged_key(restored_key(fingerprint, dataset.digest(id)), noted.fingerprint, noted.code)
-        for id in dataset.ids
-    }
-    return [id for id in dataset.ids if store.key(row, id) == keys[id]]

@@ -89,3 +89,53 @@ def rank_correlation(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan"), float("nan")
     return float(stats.spearmanr(x, y).statistic), float(stats.kendalltau(x, y).statistic)
+
+
+def resample_rank_correlation(x: FloatArray, y: FloatArray, weights: IntArray) -> tuple[FloatArray, FloatArray]:
+    """:func:`rank_correlation` on bootstrap resamples of the pairs; exact, as if pairs were really repeated.
+
+    Args:
+        x: (N,) values.
+        y: (N,) values.
+        weights: (R, N), how often each pair is in each resample.
+
+    Returns:
+        Spearman's rho and Kendall's tau-b, (R,) each; NaN where a resample leaves one side constant.
+    """
+    drawn = weights.astype(np.float64)
+    above_x, above_y = (np.sign(values[:, None] - values[None, :]) for values in (x, y))
+    # Half the drawn pairs below less half those above: the mid-rank, but for a constant that correlation ignores.
+    rank_x, rank_y = drawn @ above_x.T, drawn @ above_y.T
+
+    def total(pairs: FloatArray) -> FloatArray:
+        summed: FloatArray = ((drawn @ pairs) * drawn).sum(axis=1)
+        return summed
+
+    rho = _normalised(drawn, rank_x * rank_y, rank_x**2, rank_y**2)
+    concordant, untied_x, untied_y = total(above_x * above_y), total(np.abs(above_x)), total(np.abs(above_y))
+    tau = _quotient(concordant, np.sqrt(untied_x * untied_y))
+    return rho, tau
+
+
+def row_rank_correlations(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """:func:`rank_correlation` of every row of two (R, D) arrays, for few columns; NaN where a side is constant."""
+    defined = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+    above_x, above_y = (np.sign(values[:, :, None] - values[:, None, :]) for values in (x, y))
+    rank_x, rank_y = above_x.sum(axis=2), above_y.sum(axis=2)
+    ones = np.ones_like(x)
+    rho = _normalised(ones, rank_x * rank_y, rank_x**2, rank_y**2)
+    concordant, untied_x, untied_y = (
+        pairs.sum(axis=(1, 2)) for pairs in (above_x * above_y, np.abs(above_x), np.abs(above_y))
+    )
+    tau = _quotient(concordant, np.sqrt(untied_x * untied_y))
+    return np.where(defined, rho, np.nan), np.where(defined, tau, np.nan)
+
+
+def _normalised(drawn: FloatArray, both: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:
+    both, left, right = ((drawn * part).sum(axis=1) for part in (both, left, right))
+    return _quotient(both, np.sqrt(left * right))
+
+
+def _quotient(part: FloatArray, whole: FloatArray) -> FloatArray:
+    found: FloatArray = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+    return found

@@ -14,7 +14,7 @@ from bench.contract import Failure, Record
 from bench.errors import UserError
 from bench.files import safe_name, write_text
 from bench.runner import RunResult
-from bench.summary import PerImage
+from bench.summary import PerClass, PerImage
 
 Format = Literal["csv", "md", "latex"]
 Layout = Literal["wide", "long"]
@@ -29,28 +29,27 @@ UNTRAINED = "untrained weights; "
 
 _DIGITS = {"dB": 2, "%": 2}
 _RECORD_COLUMNS = [field.name for field in fields(Record)]
+_RECORD_TEXTS = ("dataset", "derainer", "task", "model", "metric", "unit", "protocol", "protocol_hash")
+_HASHLESS = _RECORD_COLUMNS[:-1]
+_PER_IMAGE_COLUMNS = ["dataset", "derainer", "task", "model", "image", "metric", "value"]
+_PER_CLASS_COLUMNS = ["dataset", "derainer", "task", "model", "class", "metric", "value", "unit", "support"]
 
 
-def write_results(root: Path, result: RunResult, derainers: Sequence[str]) -> None:
-    """Write ``records.csv``, ``per_image.csv``, ``failures.csv`` and ``tables/<dataset>.csv``.
+def record_frames(result: RunResult, derainers: Sequence[str]) -> dict[str, pd.DataFrame]:
+    """Records, measures of images and classes, failures, and a wide table a dataset, by the names of their files."""
+    tables = {record.dataset: f"tables/{safe_name(record.dataset)}.csv" for record in result.records}
+    return {
+        "records.csv": long(result.records),
+        "per_image.csv": image_frame(result.per_image),
+        "per_class.csv": _frame(map(_per_class, result.per_class), _PER_CLASS_COLUMNS),
+        "failures.csv": _frame(map(asdict, result.failures), [f.name for f in fields(Failure)]),
+        **{name: wide(result.records, dataset, derainers, every_metric=True) for dataset, name in tables.items()},
+    }
 
-    Equal results give equal bytes, whatever was resumed. ``timings.csv`` tells of this time's work only.
-    """
-    write_frame(root / "records.csv", long(result.records))
-    write_frame(root / "per_image.csv", _frame(map(_per_image, result.per_image), _per_image_columns()))
-    write_frame(root / "failures.csv", _frame(map(asdict, result.failures), [f.name for f in fields(Failure)]))
-    tables = {root / "tables" / f"{safe_name(record.dataset)}.csv": record.dataset for record in result.records}
-    for path, dataset in tables.items():
-        write_frame(path, wide(result.records, dataset, derainers, every_metric=True))
-    for path in (root / "tables").glob("*.csv"):
-        if path not in tables:
-            path.unlink()  # of a dataset that the suite no longer has
-    timings = [
-        {**asdict(row), "images": len(seconds), "seconds_per_image": sum(seconds) / len(seconds)}
-        for row, seconds in result.seconds.items()
-    ]
-    if timings:
-        write_frame(root / "timings.csv", pd.DataFrame(timings))
+
+def image_frame(measures: Iterable[PerImage]) -> pd.DataFrame:
+    """``per_image.csv``."""
+    return _frame(map(_per_image, measures), _PER_IMAGE_COLUMNS)
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
@@ -73,6 +72,8 @@ def read_records(root: Path) -> list[Record]:
         frame = pd.read_csv(path, keep_default_na=False, dtype=str)
     except ValueError as error:  # empty, not UTF-8, rows of different lengths
         raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); run the benchmark again") from error
+    if list(frame.columns) == _HASHLESS:
+        frame["protocol_hash"] = ""  # published numbers, and runs of schema 1
     if list(frame.columns) != _RECORD_COLUMNS:
         raise UserError(f"{path}: expected the columns {', '.join(_RECORD_COLUMNS)}, found {', '.join(frame.columns)}")
     try:
@@ -186,7 +187,7 @@ def _counts(records: Sequence[Record]) -> set[str]:
 
 
 def _record(row: Mapping[object, str]) -> Record:
-    text = {name: row[name] for name in ("dataset", "derainer", "task", "model", "metric", "unit", "protocol")}
+    text = {name: row[name] for name in _RECORD_TEXTS}
     return Record(
         **text,
         value=float(row["value"]),
@@ -199,8 +200,8 @@ def _per_image(row: PerImage) -> dict[str, object]:
     return {**asdict(row), **asdict(row.measure)}
 
 
-def _per_image_columns() -> list[str]:
-    return ["dataset", "derainer", "task", "model", "image", "metric", "value"]
+def _per_class(row: PerClass) -> dict[str, object]:
+    return {**asdict(row), **asdict(row.measure), "class": row.measure.label}
 
 
 def _frame(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:

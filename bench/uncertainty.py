@@ -13,7 +13,7 @@ from bench.files import safe_name
 from bench.plan import Row
 from bench.runner import RunResult
 from bench.statistics import holm, interval, p_value, recovery
-from bench.tables import read_records, write_frame
+from bench.tables import read_records, untrained_in
 
 RAIN, CLEAN = "rain", "clean"
 """Rows between which a derainer's worth lies."""
@@ -32,15 +32,14 @@ _COLUMNS = [
 ]
 
 
-def write_intervals(root: Path, result: RunResult) -> None:
-    """Write ``intervals.csv``, and the resamples behind it as ``bootstrap/<dataset>/<derainer>/<task>.csv``.
+def interval_frames(result: RunResult) -> dict[str, pd.DataFrame]:
+    """``intervals.csv``, and the resamples behind it as ``bootstrap/<dataset>/<derainer>/<task>.csv``.
 
     Recovery is (derained - rain) / (clean - rain), told where the run has both rows and the rain took something.
+    Rows with random weights have no intervals: nothing ranks them.
     """
-    for row, values in result.resamples.items():
-        if values:
-            write_frame(_resamples_path(root, row), pd.DataFrame(dict(values)))
-    write_frame(root / "intervals.csv", pd.DataFrame(_interval_rows(result), columns=_COLUMNS))
+    drawn = {_resamples_name(row): pd.DataFrame(dict(values)) for row, values in result.resamples.items() if values}
+    return {"intervals.csv": pd.DataFrame(_interval_rows(result), columns=_COLUMNS), **drawn}
 
 
 def read_intervals(root: Path) -> pd.DataFrame:
@@ -80,7 +79,10 @@ def compare_rows(root: Path, first: str, second: str) -> pd.DataFrame:
 def _interval_rows(result: RunResult) -> list[dict[str, object]]:
     values = {(r.dataset, r.derainer, r.task, r.metric): r.value for r in result.records}
     rows: list[dict[str, object]] = []
+    untrained = untrained_in(result.records)
     for row, resamples in result.resamples.items():
+        if row.derainer in untrained:
+            continue
         for metric, drawn in resamples.items():
             value = values.get((row.dataset, row.derainer, row.task, metric))
             if value is None:
@@ -117,7 +119,7 @@ def _both(
 ) -> list[tuple[tuple[str, str, str], FloatArray, FloatArray]]:
     found: list[tuple[tuple[str, str, str], FloatArray, FloatArray]] = []
     for dataset, task in dict.fromkeys((record.dataset, record.task) for record in records):
-        paths = [_resamples_path(root, Row(dataset, name, task)) for name in (first, second)]
+        paths = [root / _resamples_name(Row(dataset, name, task)) for name in (first, second)]
         if not all(path.is_file() for path in paths):
             continue
         ours, theirs = (pd.read_csv(path) for path in paths)
@@ -151,5 +153,5 @@ def _comparison(
     }
 
 
-def _resamples_path(root: Path, row: Row) -> Path:
-    return root / "bootstrap" / safe_name(row.dataset) / safe_name(row.derainer) / f"{safe_name(row.task)}.csv"
+def _resamples_name(row: Row) -> str:
+    return f"bootstrap/{safe_name(row.dataset)}/{safe_name(row.derainer)}/{safe_name(row.task)}.csv"

@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 from pydantic import BaseModel, ValidationError
 
 from bench.contract import Parameter, Record
@@ -19,6 +20,9 @@ DIGESTS = "digests.csv"
 _NOT_DIGESTED = {DIGESTS, "timings.csv", LOG, LOCK}
 TOLERANCE = 1e-6
 """Records are written with six decimals."""
+SCHEMA = 2
+"""Version of the run folder's files; ``results/README.md`` says what changed."""
+_MOST_FAULTS = 5
 
 
 class TaskCard(BaseModel):
@@ -31,20 +35,37 @@ class TaskCard(BaseModel):
     code: str
 
 
+class ProtocolCard(BaseModel):
+    """What a run's card says of the numbers of one task on one dataset; see :mod:`bench.comparability`."""
+
+    hash: str
+    parts: Mapping[str, object]
+
+
 class RunCard(BaseModel):
     """What verification needs of a run's card.
 
     Attributes:
+        schema_version: Version of the run folder's files (``results/README.md``).
         datasets: Name to the number of images expected.
+        chosen: Name to the ids of the images expected.
+        severities: Name to the severity of the rain, for datasets whose rain is drawn.
         derainers: Row to its fingerprint.
         tasks: Dataset to task to its card.
+        resamples: Bootstrap resamples.
         untrained: Rows that were made with random weights.
+        protocols: Dataset to task to what its numbers are comparable by.
     """
 
+    schema_version: int = 1
     datasets: Mapping[str, int]
+    chosen: Mapping[str, Sequence[str]] = {}
+    severities: Mapping[str, float] = {}
     derainers: Mapping[str, str]
     tasks: Mapping[str, Mapping[str, TaskCard]]
+    resamples: int = 0
     untrained: Sequence[str] = ()
+    protocols: Mapping[str, Mapping[str, ProtocolCard]] = {}
 
 
 def read_run_card(content: Mapping[str, object], root: Path) -> RunCard:
@@ -103,11 +124,61 @@ def compare_records(written: Sequence[Record], computed: Sequence[Record]) -> li
         mine, yours = ours[name], theirs[name]
         if abs(mine.value - yours.value) > TOLERANCE:
             faults.append(f"{name}: records.csv says {yours.value:.6f}, the evidence gives {mine.value:.6f}")
-        elif (mine.unit, mine.images, mine.expected, mine.protocol) != (
-            yours.unit, yours.images, yours.expected, yours.protocol,
+        elif (mine.unit, mine.images, mine.expected, mine.protocol, mine.protocol_hash) != (
+            yours.unit, yours.images, yours.expected, yours.protocol, yours.protocol_hash,
         ):  # fmt: skip
-            faults.append(f"{name}: unit, images or protocol differ from what the evidence gives")
+            faults.append(f"{name}: unit, images, protocol or its hash differ from what the evidence gives")
     return sorted(faults)
+
+
+def compare_frames(name: str, path: Path, computed: pd.DataFrame) -> list[str]:
+    """Compare a CSV file with what was computed again; the order of its rows plays no part.
+
+    Returns:
+        One line a row that differs, is missing or has no evidence; of many, the first ones and their number.
+    """
+    try:
+        written = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        return [f"{name}: cannot be read ({' '.join(str(error).split())})"]
+    text = io.StringIO(computed.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    expected = pd.read_csv(text, dtype=str, keep_default_na=False)
+    if list(written.columns) != list(expected.columns):
+        return [f"{name}: expected the columns {', '.join(expected.columns)}"]
+    numbers = [column for column in computed.columns if computed[column].dtype.kind == "f"]
+    ours, theirs = _by_place(expected, numbers), _by_place(written, numbers)
+    faults = [f"{name}: {place} is there, but the evidence does not give it" for place in theirs.keys() - ours.keys()]
+    faults += [f"{name}: {place} is missing" for place in ours.keys() - theirs.keys()]
+    for place in ours.keys() & theirs.keys():
+        wrong = [f"{n} {y} instead of {m}" for n, m, y in zip(numbers, ours[place], theirs[place], strict=True)
+                 if not _equal(m, y)]  # fmt: skip
+        faults += [f"{name}: {place} has {wrong[0]}"] if wrong else []
+    more = len(faults) - _MOST_FAULTS
+    return [*sorted(faults)[:_MOST_FAULTS], *([f"{name}: {more} more rows differ"] if more > 0 else [])]
+
+
+def _by_place(frame: pd.DataFrame, numbers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Text cells, with a count where rows share them, to the cells that hold numbers."""
+    texts = [column for column in frame.columns if column not in numbers]
+    found: dict[str, tuple[str, ...]] = {}
+    seen: dict[str, int] = {}
+    for row in frame.to_dict("records"):
+        place = " ".join(filter(None, (str(row[column]) for column in texts)))
+        seen[place] = seen.get(place, 0) + 1
+        key = f"{place} (row {seen[place]})" if seen[place] > 1 or not texts else place
+        found[key] = tuple(str(row[column]) for column in numbers)
+    return found
+
+
+def _equal(ours: str, theirs: str) -> bool:
+    """Equal text, or numbers that differ by no more than another machine's rounding of the sixth decimal."""
+    if ours == theirs:
+        return True
+    try:
+        mine, yours = float(ours), float(theirs)
+    except ValueError:
+        return False
+    return abs(mine - yours) <= TOLERANCE * max(2.0, abs(mine))
 
 
 def _name(record: Record) -> str:

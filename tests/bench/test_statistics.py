@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.statistics import draw_weights, holm, interval, p_value, rank_correlation, recovery
+from bench.statistics import (
+    draw_weights,
+    holm,
+    interval,
+    p_value,
+    rank_correlation,
+    recovery,
+    resample_rank_correlation,
+    row_rank_correlations,
+)
 
 
 def test_every_resample_draws_as_many_images_as_there_are() -> None:
@@ -76,3 +85,32 @@ def test_rank_correlation_by_hand() -> None:
     rho, tau = rank_correlation(np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 4, 3]))
     assert (rho, tau) == pytest.approx((0.8, 2 / 3))
     assert np.isnan(rank_correlation(np.array([1.0, 2, 3]), np.array([1.0, 1, 1]))[0])
+
+
+def test_resampled_rank_correlations_are_those_of_repeated_pairs() -> None:
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(0, 1, 15).round(1), rng.integers(0, 4, 15).astype(float)
+    weights = draw_weights(15, 40, 1)
+    weights[0] = [15, *[0] * 14]
+    rho, tau = resample_rank_correlation(x, y, weights)
+    assert np.isnan(rho[0])
+    assert np.isnan(tau[0])
+    for row in range(1, 40):
+        repeated = np.repeat(np.arange(15), weights[row])
+        expected = (
+            stats.spearmanr(x[repeated], y[repeated]).statistic,
+            stats.kendalltau(x[repeated], y[repeated]).statistic,
+        )
+        assert (rho[row], tau[row]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_rank_correlations_of_rows_are_scipys() -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.integers(0, 5, (30, 6)).astype(float), rng.normal(0, 1, (30, 6))
+    x[0] = 1.0
+    y[1, 2] = np.nan
+    rho, tau = row_rank_correlations(x, y)
+    assert np.isnan([rho[0], tau[0], rho[1], tau[1]]).all()
+    for row in range(2, 30):
+        expected = stats.spearmanr(x[row], y[row]).statistic, stats.kendalltau(x[row], y[row]).statistic
+        assert (rho[row], tau[row]) == pytest.approx(expected, abs=1e-12)

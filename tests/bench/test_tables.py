@@ -8,12 +8,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.contract import Failure, ImageMeasure, Record
+from bench.contract import ClassMeasure, Failure, ImageMeasure, Record
 from bench.errors import UserError
 from bench.plan import Row
+from bench.run_files import write_results
 from bench.runner import RunResult
-from bench.summary import PerImage
-from bench.tables import long, paste, read_records, render, wide, write_results
+from bench.summary import PerClass, PerImage
+from bench.tables import long, paste, read_records, render, wide
 
 
 def record(derainer: str, metric: str, value: float, unit: str = "", images: int = 4, dataset: str = "d") -> Record:
@@ -72,6 +73,7 @@ def test_long_has_every_record(tmp_path: Path) -> None:
     assert rows[0] == {
         "dataset": "d", "derainer": "rain", "task": "quality", "model": "net, large", "metric": "psnr_y",
         "value": "21.234560", "unit": "dB", "images": "4", "expected": "5", "protocol": 'rules "as printed", 1',
+        "protocol_hash": "",
     }  # fmt: skip
 
 
@@ -104,17 +106,24 @@ def result() -> RunResult:
     found = RunResult()
     found.records = RECORDS
     found.per_image = [PerImage("d", "rain", "quality", "net, large", ImageMeasure("a/b", "psnr_y", 20.123456789))]
+    found.per_class = [
+        PerClass("d", "rain", "detection", "net, large", ClassMeasure("traffic light", "AP", 12.5, "%", 7))
+    ]
     found.failures = [Failure("d", "rain", "", "c", "restore", 'ValueError: "x", y')]
     found.seconds[Row("d", "rain")] += [1.0, 2.0]
     return found
 
 
 def test_written_results_are_read_back(tmp_path: Path) -> None:
-    write_results(tmp_path, result(), ["rain", "mine_1", "other"])
+    write_results(tmp_path, result(), [], ["rain", "mine_1", "other"], {}, 0)
     assert read_records(tmp_path) == [replace(item, value=round(item.value, 6)) for item in RECORDS]
     assert rows_of((tmp_path / "per_image.csv").read_text()) == [
         {"dataset": "d", "derainer": "rain", "task": "quality", "model": "net, large", "image": "a/b",
          "metric": "psnr_y", "value": "20.123457"}
+    ]  # fmt: skip
+    assert rows_of((tmp_path / "per_class.csv").read_text()) == [
+        {"dataset": "d", "derainer": "rain", "task": "detection", "model": "net, large", "class": "traffic light",
+         "metric": "AP", "value": "12.500000", "unit": "%", "support": "7"}
     ]  # fmt: skip
     assert rows_of((tmp_path / "failures.csv").read_text())[0]["reason"] == 'ValueError: "x", y'
     assert rows_of((tmp_path / "timings.csv").read_text())[0]["seconds_per_image"] == "1.500000"
@@ -123,15 +132,15 @@ def test_written_results_are_read_back(tmp_path: Path) -> None:
 
 def test_equal_results_are_equal_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_results(tmp_path / name, result(), ["rain", "mine_1", "other"])
+        write_results(tmp_path / name, result(), [], ["rain", "mine_1", "other"], {}, 0)
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.csv"))
-    assert len(files) == 6
+    assert len(files) == 11
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
 
 
 def test_empty_results_have_headings(tmp_path: Path) -> None:
-    write_results(tmp_path, RunResult(), ["rain"])
-    for name in ("records", "per_image", "failures"):
+    write_results(tmp_path, RunResult(), [], ["rain"], {}, 0)
+    for name in ("records", "per_image", "per_class", "failures", "slices", "intervals"):
         text = (tmp_path / f"{name}.csv").read_text()
         assert text.startswith("dataset,derainer,task,")
         assert text.count("\n") == 1
@@ -171,3 +180,10 @@ def test_a_table_is_pasted_below_its_marker_in_place_of_the_last(tmp_path: Path)
     assert path.read_text().endswith("|\n\nafter | here\n")
     with pytest.raises(UserError, match="<!-- table: other -->"):
         paste(path, "other", pd.DataFrame())
+
+
+def test_records_without_a_protocol_hash_are_read(tmp_path: Path) -> None:
+    head = "dataset,derainer,task,model,metric,value,unit,images,expected,protocol\n"
+    (tmp_path / "records.csv").write_text(head + "d,rain,quality,,psnr_y,1.0,dB,4,5,rules\n")
+    (found,) = read_records(tmp_path)
+    assert (found.value, found.protocol_hash) == (1.0, "")

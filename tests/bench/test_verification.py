@@ -102,4 +102,7 @@ def test_detections_and_label_maps_are_scored_again_without_their_models(
     run_suite(suite, tmp_path / "camvid", roots={"camvid": shared / "data/camvid"})
     assert verify_run(tmp_path / "camvid") == []
     replace(tmp_path / "camvid/card.json", "recorded:camvid_fpn", "recorded:another")
-    assert verify_run(tmp_path / "camvid") == ["card.json: changed"]
+    assert verify_run(tmp_path / "camvid") == [
+        "card.json: changed",
+        "card.json: protocols.camvid.semantic: not what the dataset and the task give",
+    ]

@@ -1,0 +1,74 @@
+"""The files that a run leaves: all its CSV tables, from what it found out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from bench.correlation import correlation_frame, disagreement_frame
+from bench.runner import RunResult
+from bench.slices import SliceMeasure, slice_frame, slices_of_records
+from bench.tables import image_frame, record_frames, untrained_in, write_frame
+from bench.uncertainty import interval_frames
+
+FROM_THIS_TIME = ("failures.csv",)
+"""Files that evidence alone cannot give again."""
+
+
+def result_frames(
+    result: RunResult,
+    slices: Sequence[SliceMeasure],
+    derainers: Sequence[str],
+    severities: Mapping[str, float],
+    resamples: int,
+) -> dict[str, pd.DataFrame]:
+    """Every table of a run by the name of its file.
+
+    Args:
+        result: What the run found out.
+        slices: By attributes of the images.
+        derainers: Rows in order.
+        severities: Severity of the rain of each dataset whose rain is drawn.
+        resamples: Bootstrap resamples of the run.
+    """
+    untrained = untrained_in(result.records)
+    ranked = [record for record in result.records if record.derainer not in untrained]
+    images = image_frame(row for row in result.per_image if row.derainer not in untrained)
+    every = [*slices, *slices_of_records(result.records, result.resamples, severities)]
+    return {
+        **record_frames(result, derainers),
+        **interval_frames(result),
+        "slices.csv": slice_frame([row for row in every if row.derainer not in untrained]),
+        "correlations.csv": correlation_frame(images, ranked, result.resamples, resamples),
+        "disagreements.csv": disagreement_frame(images, ranked),
+    }
+
+
+def write_results(
+    root: Path,
+    result: RunResult,
+    slices: Sequence[SliceMeasure],
+    derainers: Sequence[str],
+    severities: Mapping[str, float],
+    resamples: int,
+) -> None:
+    """Write every table of a run; arguments as in :func:`result_frames`.
+
+    Equal results give equal bytes, whatever was resumed. ``timings.csv`` tells of this time's work only.
+    """
+    frames = result_frames(result, slices, derainers, severities, resamples)
+    for name, frame in frames.items():
+        write_frame(root / name, frame)
+    for folder in ("tables", "bootstrap"):
+        for path in (root / folder).rglob("*.csv"):
+            if path.relative_to(root).as_posix() not in frames:
+                path.unlink()  # of a dataset or row that the suite no longer has
+    timings = [
+        {**asdict(row), "images": len(seconds), "seconds_per_image": sum(seconds) / len(seconds)}
+        for row, seconds in result.seconds.items()
+    ]
+    if timings:
+        write_frame(root / "timings.csv", pd.DataFrame(timings))
