@@ -1,0 +1,126 @@
+"""The loop: the same weights every time, stopped or not; averaged; refusing what cannot be right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from bench.contract import Photograph  # noqa: E402
+from bench.errors import UserError  # noqa: E402
+from tasks.detection.yolo_network import Yolo, YoloDesign  # noqa: E402
+from tasks.training.loop import Job, Trainee, batch_at, train  # noqa: E402
+from tasks.training.settings import Settings, rate_at  # noqa: E402
+from tasks.training.yolo import loss_of  # noqa: E402
+
+Squares = Callable[[int], list[Photograph]]
+
+
+def job_of(folder: Path, photographs: list[Photograph], **changes: object) -> Job:
+    given = {"network": "yolo", "steps": 6, "batch": 2, "every": 3, "warm_up": 2, "average": 0.5}
+    torch.manual_seed(0)
+    network = Yolo(YoloDesign(2, channels=(8, 8, 8, 8, 8)))
+    settings = Settings.model_validate({**given, **changes})
+    return Job(settings, Trainee(network, loss_of), photographs, folder, "squares")
+
+
+def weights_of(job: Job) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in job.trainee.network.state_dict().items()}
+
+
+def test_a_stopped_training_ends_with_the_same_weights(squares_of: Squares, tmp_path: Path) -> None:
+    whole = job_of(tmp_path / "whole", squares_of(5))
+    train(whole)
+
+    class Stopped(Exception):  # noqa: N818
+        pass
+
+    def stop(done: int, _: object) -> None:
+        if done == 4:
+            raise Stopped
+
+    stopped = job_of(tmp_path / "stopped", squares_of(5))
+    with pytest.raises(Stopped):
+        train(stopped, stop)
+    again = job_of(tmp_path / "stopped", squares_of(5))
+    steps = []
+    progress = train(again, lambda done, _: steps.append(done))
+    assert steps == [4, 5, 6]
+    assert [row["step"] for row in progress.log] == [3, 6]
+    first, second = weights_of(whole), weights_of(again)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert (tmp_path / "whole/log.csv").read_text() == (tmp_path / "stopped/log.csv").read_text()
+
+
+def test_seed_decides_the_weights(squares_of: Squares, tmp_path: Path) -> None:
+    jobs = [job_of(tmp_path / str(place), squares_of(5), seed=seed) for place, seed in enumerate((0, 0, 1))]
+    for job in jobs:
+        train(job)
+    same, other = ([torch.equal(weights_of(jobs[0])[n], v) for n, v in weights_of(job).items()] for job in jobs[1:])
+    assert all(same)
+    assert not all(other)
+
+
+def test_kept_weights_are_the_moving_average(squares_of: Squares, tmp_path: Path) -> None:
+    """By hand: the first average is the weights after step 1, then half of each."""
+    seen = []
+    job = job_of(tmp_path, squares_of(3), steps=3, every=9)
+    name = "model.0.conv.weight"
+    train(job, lambda *_: seen.append(job.trainee.network.state_dict()[name].clone()))
+    by_hand = (seen[0] + seen[1]) / 2 / 2 + seen[2] / 2
+    torch.testing.assert_close(weights_of(job)[name], by_hand)
+
+
+def test_half_precision_trains_too(squares_of: Squares, tmp_path: Path) -> None:
+    progress = train(job_of(tmp_path, squares_of(4), precision="bf16-mixed"))
+    assert math.isfinite(progress.log[-1]["loss"])
+
+
+def test_every_photograph_once_an_epoch(squares_of: Squares) -> None:
+    photographs = squares_of(6)
+    settings = Settings(network="yolo", steps=9, batch=4)
+    ids = [photograph.id for step in range(3) for photograph in batch_at(photographs, settings, step)]
+    assert sorted(ids[:6]) == sorted(ids[6:]) == sorted(photograph.id for photograph in photographs)
+    assert ids[:6] != ids[6:]
+
+
+def test_rate_rises_and_falls() -> None:
+    settings = Settings(network="yolo", steps=1000, warm_up=99, learning_rate=0.1, floor=0.01)
+    rates = [rate_at(settings, step) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.001)
+    assert np.argmax(rates) in (99, 100)
+    assert max(rates) == pytest.approx(0.1)
+    assert rates[-1] == pytest.approx(0.001, rel=0.01)
+    assert rates[99 + 450] == pytest.approx(0.0505, rel=0.01)
+
+
+def test_another_trainings_checkpoint_is_refused(squares_of: Squares, tmp_path: Path) -> None:
+    train(job_of(tmp_path, squares_of(3)))
+    other = job_of(tmp_path, squares_of(3))
+    with pytest.raises(UserError, match="belongs to a training with other settings"):
+        train(Job(other.settings, other.trainee, other.photographs, tmp_path, "circles"))
+
+
+def test_a_damaged_checkpoint_is_refused(squares_of: Squares, tmp_path: Path) -> None:
+    train(job_of(tmp_path, squares_of(3)))
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match="not a readable checkpoint"):
+        train(job_of(tmp_path, squares_of(3)))
+    content = {"identity": "squares", "network": {}, "average": {}, "optimizer": {}, "log": [], "seconds": 0.0}
+    torch.save(content, path)
+    with pytest.raises(UserError, match="lacks"):
+        train(job_of(tmp_path, squares_of(3)))
+
+
+def test_a_loss_that_is_no_number_stops_the_training(squares_of: Squares, tmp_path: Path) -> None:
+    job = job_of(tmp_path, squares_of(3))
+    broken = Trainee(job.trainee.network, lambda *arguments: loss_of(*arguments) * float("nan"))
+    with pytest.raises(UserError, match=r"step 3: the loss is nan; lower learning_rate"):
+        train(Job(job.settings, broken, job.photographs, tmp_path, "squares"))
+    assert not (tmp_path / "checkpoint.pt").exists()
