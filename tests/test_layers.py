@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {"bench", "derainers", "synth", "tasks"}
 GROUND_FLOOR = {"", "checkpoints", "contract", "errors", "files", "images", "protocols", "registry", "weights"}
 WIRING = {
-    *("bench/api", "bench/catalogue", "bench/data", "bench/rescoring", "bench/speeds"),
+    *("bench/api", "bench/catalogue", "bench/data", "bench/rescoring", "bench/speeds", "bench/missing", "bench/cost"),
+    "bench/report",
     *("bench/training", "bench/training_config", "bench/task_training", "bench/task_training_config"),
 }
 """The only modules that know every room."""

@@ -33,6 +33,7 @@ from bench.commands.console import (
     print_table,
     report_failures,
 )
+from bench.commands.report import write_page
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def run(
         typer.Option(min=0, help="Seconds that an image may take, with the loading of its model; 0: no limit."),
     ] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html, the run's page.")] = True,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -145,6 +147,8 @@ def run(
         )
     if not quiet:
         _show(chosen, result, folder)
+    if report:
+        write_page(folder, quiet)
     report_failures(len(result.failures), folder / "failures.csv")
 
 

@@ -32,10 +32,18 @@ def report(
     """
     from bench.report import write_report
 
-    print_written(write_report(run, out, images=images, megabytes=megabytes))
+    _say(write_report(run, out, images=images, megabytes=megabytes))
 
 
-def print_written(page: Report) -> None:
-    """Say where a page is, how large, and what it shows."""
+def write_page(run: Path, quiet: bool = False) -> None:
+    """Write ``report.html`` into a run folder at the end of a run, and say so."""
+    from bench.report import write_report
+
+    page = write_report(run)
+    if not quiet:
+        _say(page)
+
+
+def _say(page: Report) -> None:
     shown = f"{page.shown} of {page.images} images" if page.shown else "no pictures"
     out_console.print(f"Page: {page.path} ({page.size / 1e6:.1f} MB, {shown})", markup=False, soft_wrap=True)
