@@ -17,7 +17,7 @@ from bench.lock import LOCK
 from bench.logs import LOG
 
 DIGESTS = "digests.csv"
-_NOT_DIGESTED = {DIGESTS, "timings.csv", LOG, LOCK}
+_NOT_DIGESTED = {DIGESTS, "timings.csv", "report.html", LOG, LOCK}
 TOLERANCE = 1e-6
 """Records are written with six decimals."""
 SCHEMA = 2
