@@ -1,0 +1,83 @@
+"""With ``--offline`` nothing asks the network: sockets are taken away, and every wish for one is noted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import socket, sys, traceback
+
+def refuse(*arguments, **named):
+    with open("network.txt", "a") as file:
+        traceback.print_stack(file=file)
+    raise OSError("no network here")
+
+class Deaf(socket.socket):
+    connect = connect_ex = sendto = refuse
+
+socket.socket = Deaf
+socket.getaddrinfo = socket.gethostbyname = socket.create_connection = refuse
+from bench.cli import main
+sys.argv = ["derainbench", *sys.argv[1:]]
+main()
+"""
+
+
+def offline(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command without any network in a folder that is also the home: every cache is empty."""
+    home = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache"), "YOLO_CONFIG_DIR": str(folder)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DERAINBENCH", "HF_"))}
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, *map(str, arguments), "--offline"],
+        cwd=folder, capture_output=True, text=True, env={**environment, **home},
+    )  # fmt: skip
+
+
+def test_the_embedded_suite_needs_no_network(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    done = offline(tmp_path, "run", "--count", 2, "--tasks", "quality", "--device", "cpu", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "network.txt").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--derainers", "rain,prenet"],
+        ["--derainers", "rain", "--tasks", "detection", "--model", "detection=torchvision:fasterrcnn_resnet50_fpn"],
+        ["--derainers", "rain", "--tasks", "detection", "--model", "detection=ultralytics:yolo26n"],
+    ],
+    ids=["derainer", "torchvision", "ultralytics"],
+)
+def test_weights_that_are_not_here_are_asked_of_the_user(tmp_path: Path, arguments: list[str]) -> None:
+    pytest.importorskip("torchvision")
+    done = offline(tmp_path, "run", "streets", "--count", 2, "--device", "cpu", "--out", "out", *arguments)
+    assert done.returncode == 2, done.stderr
+    assert "--offline is set" in done.stderr
+    assert "--weights-dir FOLDER" in done.stderr
+    assert not (tmp_path / "network.txt").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_models_on_the_disk_need_no_network(shared: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics")
+    pytest.importorskip("segmentation_models_pytorch")
+    models = shared / "models"
+    detector, segmenter = models / "detection/yolov8n_int8.tflite", models / "semantic/camvid_fpn"
+    done = offline(
+        tmp_path, "run", "coco350", "--coco", shared / "data/coco", "--derainers", "rain", "--size", "any",
+        "--count", 1, "--model", f"detection=ultralytics:{detector}", "--device", "cpu", "--out", "a",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    done = offline(
+        tmp_path, "run", "camvid", "--data", f"camvid={shared / 'data/camvid'}", "--derainers", "rain",
+        "--count", 1, "--model", f"semantic=smp:{segmenter}", "--device", "cpu", "--out", "b",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "network.txt").exists(), (tmp_path / "network.txt").read_text()
