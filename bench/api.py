@@ -324,7 +324,7 @@ def _card(suite: Suite, work: Workload, options: Options, shard: Shard) -> dict[
         "machine": machine(),
         "libraries": library_versions(),
         "commit": git_state(),
-        **shard.card(images, [derainer.name for derainer in work.derainers], tasks),
+        **shard.card([derainer.name for derainer in work.derainers], tasks),
     }
 
 

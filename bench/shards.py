@@ -29,20 +29,17 @@ class Shard:
         """This share of a dataset's images; shares differ by one image at most."""
         return ids[self.number - 1 :: self.of]
 
-    def card(
-        self, images: Mapping[str, Sequence[str]], derainers: Sequence[str], tasks: Mapping[str, Sequence[str]]
-    ) -> dict[str, object]:
-        """What a run's card says of a share, in lists, because the order counts; nothing of the whole.
+    def card(self, derainers: Sequence[str], tasks: Mapping[str, Sequence[str]]) -> dict[str, object]:
+        """What a run's card says of a share: nothing of the whole; else the order of its parts, in lists.
 
         Args:
-            images: This share's images of each dataset.
             derainers: Rows.
             tasks: Each dataset's tasks.
         """
         if self.of == 1:
             return {}
-        datasets = [{"name": name, "images": list(ids), "tasks": list(tasks[name])} for name, ids in images.items()]
-        return {"shard": {"number": self.number, "of": self.of, "derainers": list(derainers), "datasets": datasets}}
+        order = {"derainers": list(derainers), "tasks": [[name, list(names)] for name, names in tasks.items()]}
+        return {"shard": {"number": self.number, "of": self.of, **order}}
 
     def __str__(self) -> str:
         """As it is given on the command line."""

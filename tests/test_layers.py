@@ -10,7 +10,7 @@ ROOMS = {"bench", "derainers", "synth", "tasks"}
 GROUND_FLOOR = {"", "checkpoints", "contract", "errors", "files", "images", "protocols", "registry", "weights"}
 WIRING = {
     *("bench/api", "bench/catalogue", "bench/data", "bench/rescoring", "bench/speeds", "bench/missing", "bench/cost"),
-    "bench/report",
+    *("bench/report", "bench/merging"),
     *("bench/training", "bench/training_config", "bench/task_training", "bench/task_training_config"),
 }
 """The only modules that know every room."""
