@@ -6,7 +6,7 @@ from types import ModuleType
 
 import numpy as np
 
-from bench.errors import MissingExtraError
+from bench.errors import MissingExtraError, UserError
 
 _TABLE: dict[str, list[type[np.generic]]] = {
     "int": [np.int8, np.int16, np.int32, np.int64],
@@ -21,6 +21,7 @@ def import_imgaug() -> ModuleType:
 
     Raises:
         MissingExtraError: imgaug is not installed.
+        UserError: A library of the system that it needs is not.
     """
     lacking = "sctypes" not in vars(np)
     if lacking:
@@ -29,6 +30,11 @@ def import_imgaug() -> ModuleType:
         import imgaug.augmenters as augmenters
     except ModuleNotFoundError as error:
         raise MissingExtraError("imgaug", "imgaug", "the rain renderer imgaug") from error
+    except ImportError as error:
+        raise UserError(
+            f"imgaug is installed but cannot be imported: {error}. Its OpenCV needs libraries of the system: "
+            "apt install libgl1 libglib2.0-0, or pip install --force-reinstall opencv-python-headless"
+        ) from error
     finally:
         if lacking:
             del vars(np)["sctypes"]

@@ -236,6 +236,7 @@ def import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
 
     Raises:
         MissingExtraError: It is not installed.
+        UserError: A library of the system that it needs is not.
     """
     # It would otherwise install packages by itself, look for the internet and report each use to its makers.
     os.environ.setdefault("YOLO_AUTOINSTALL", "false")
@@ -244,8 +245,13 @@ def import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
     try:
         from ultralytics.models import YOLO
         from ultralytics.utils.events import events
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError("ultralytics", "yolo", "detection by ultralytics") from error
+    except ImportError as error:
+        raise UserError(
+            f"ultralytics is installed but cannot be imported: {error}. Its OpenCV needs libraries of the system: "
+            "apt install libgl1 libglib2.0-0, or pip install --force-reinstall opencv-python-headless"
+        ) from error
     events.enabled = False
     return YOLO
 

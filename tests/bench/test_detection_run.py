@@ -40,7 +40,7 @@ def values_of(out: Path) -> dict[tuple[str, str], float]:
 
 @pytest.fixture(autouse=True)
 def libraries() -> None:
-    pytest.importorskip("ultralytics")
+    pytest.importorskip("ultralytics", exc_type=ImportError)
     pytest.importorskip("ai_edge_litert")
 
 

@@ -66,7 +66,7 @@ def test_weights_that_are_not_here_are_asked_of_the_user(tmp_path: Path, argumen
 @pytest.mark.slow
 @pytest.mark.shared
 def test_models_on_the_disk_need_no_network(shared: Path, tmp_path: Path) -> None:
-    pytest.importorskip("ultralytics")
+    pytest.importorskip("ultralytics", exc_type=ImportError)
     pytest.importorskip("segmentation_models_pytorch")
     models = shared / "models"
     detector, segmenter = models / "detection/yolov8n_int8.tflite", models / "semantic/camvid_fpn"

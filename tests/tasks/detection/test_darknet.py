@@ -137,7 +137,7 @@ def test_boxes_are_decoded_as_the_paper_says(tmp_path: Path) -> None:
 
 
 def test_equals_opencv(tmp_path: Path) -> None:
-    dnn = getattr(pytest.importorskip("cv2"), "dnn", None)
+    dnn = getattr(pytest.importorskip("cv2", exc_type=ImportError), "dnn", None)
     if not hasattr(dnn, "readNetFromDarknet"):
         pytest.skip("this OpenCV reads no darknet files (4.x does)")
     path = write(tmp_path)

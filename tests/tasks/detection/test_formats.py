@@ -15,7 +15,7 @@ COCO = Classes(instances=known_spaces()["coco"])
 
 @pytest.fixture(scope="module")
 def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    models = pytest.importorskip("ultralytics.models")
+    models = pytest.importorskip("ultralytics.models", exc_type=ImportError)
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     model = models.YOLO("yolov8n.yaml", task="detect", verbose=False)

@@ -1,6 +1,9 @@
 """The ultralytics backend on a real exported detector, and its refusals."""
 
+import importlib.util
 import json
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -29,7 +32,7 @@ def task_of(shared: Path, **parameters: float) -> DetectionTask:
 
 @pytest.mark.shared
 def test_the_real_detector_on_real_photographs(shared: Path) -> None:
-    pytest.importorskip("ultralytics")
+    pytest.importorskip("ultralytics", exc_type=ImportError)
     pytest.importorskip("ai_edge_litert")
     official = json.loads((shared / "data/coco/annotations/instances_val2017.json").read_text())
     judge = task_of(shared).judge(Options(threads=1))
@@ -96,7 +99,7 @@ def test_a_pickled_model_is_not_opened_unless_trusted(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
-    pytest.importorskip("ultralytics")
+    pytest.importorskip("ultralytics", exc_type=ImportError)
     pytest.importorskip("onnxruntime")
     file = tmp_path / "mine.onnx"
     file.write_bytes(b"<!DOCTYPE html><p>404</p>")
@@ -153,7 +156,7 @@ def test_a_hostile_or_empty_file_has_no_names(tmp_path: Path) -> None:
 
 
 def test_a_damaged_image_stays_our_own_error_after_the_import(tmp_path: Path) -> None:
-    pytest.importorskip("ultralytics")
+    pytest.importorskip("ultralytics", exc_type=ImportError)
     import_yolo()
     (tmp_path / "cut.png").write_bytes(b"\x89PN")
     with pytest.raises(ImageError, match=r"cut\.png"):
@@ -172,3 +175,13 @@ def test_boxes_that_are_no_numbers_or_lie_outside_are_no_evidence() -> None:
     assert len(tidy(no_score, {0: 7}, (60, 100)).scores) == 0
     unknown = Detections(np.array([inside]), np.array([0.9]), np.array([55]))
     assert len(tidy(unknown, {0: 7}, (60, 100)).scores) == 0
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ultralytics") is None, reason="needs ultralytics")
+def test_a_library_of_the_system_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cv2").mkdir()
+    (tmp_path / "cv2/__init__.py").write_text('raise ImportError("libGL.so.1: cannot open shared object file")')
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import tasks.detection.ultralytics as u; u.import_yolo()"
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert "UserError: ultralytics is installed but cannot be imported: libGL.so.1" in done.stderr
+    assert "libgl1" in done.stderr

@@ -49,7 +49,7 @@ def detectron2_model(folder: Path) -> dict[str, str | bool | int]:
 
 
 def ultralytics_model(folder: Path) -> dict[str, str | bool | int]:
-    models = pytest.importorskip("ultralytics.models")
+    models = pytest.importorskip("ultralytics.models", exc_type=ImportError)
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     model = models.YOLO("yolov8n-seg.yaml", task="segment", verbose=False)
