@@ -17,7 +17,7 @@ from bench.lock import LOCK
 from bench.logs import LOG
 
 DIGESTS = "digests.csv"
-_NOT_DIGESTED = {DIGESTS, "timings.csv", "report.html", LOG, LOCK}
+_NOT_DIGESTED = {DIGESTS, "timings.csv", "cost.csv", "report.html", LOG, LOCK}
 TOLERANCE = 1e-6
 """Records are written with six decimals."""
 SCHEMA = 2
@@ -82,7 +82,7 @@ def read_run_card(content: Mapping[str, object], root: Path) -> RunCard:
 
 
 def write_digests(root: Path) -> None:
-    """Write ``digests.csv``: the SHA-256 of every file of a run, but for timings and log, which differ each time."""
+    """Write ``digests.csv``: the SHA-256 of every file of a run, but for timings, costs and log, which differ each time."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "sha256"])
