@@ -15,17 +15,19 @@ from typing import Literal
 import pandas as pd
 
 from bench.config import DatasetConfig
-from bench.contract import Failure, Image, Options
+from bench.contract import Failure, Image, Options, Photograph
 from bench.errors import ImageError, UserError
 from bench.images import list_images, read_image, write_png
 from bench.lock import locked
 from bench.plan import Row
-from bench.protocols import Dataset, DatasetBuilder
+from bench.protocols import Dataset, DatasetBuilder, Derainer
 from bench.runner import DatasetWork, Progress, Runner, Silent, Workload
 from bench.store import RunStore
 from bench.watched import local_engine
 from bench.work import DatasetLoader, Outcome
-from synth.build import Recipe, open_builder
+from derainers import DERAINERS
+from derainers.plugins import find_derainer
+from synth.build import Recipe, open_builder, open_renderer
 from synth.calibration import PUBLISHED, Quality, calibrate, measure
 from synth.dataset import open_dataset, verify
 from synth.doctor import examine, sources_in
@@ -34,7 +36,7 @@ from synth.imgaug_rain import build as build_imgaug
 from synth.presets import preset
 from synth.rain_sheet import contact_sheet
 from synth.rain_speed import compare
-from synth.scene_sheet import scene_sheet
+from synth.scene_sheet import clean_of, scene_sheet, write_sheet
 from synth.scenes import open_streets
 
 
@@ -178,9 +180,27 @@ def draw_rain_sheet(name: str, source: Path, out: Path, count: int = 4, referenc
     write_png(out, contact_sheet(photographs, preset(name), others, references))
 
 
-def draw_scene_sheet(out: Path, width: int = 320, height: int = 192, seed: int = 0) -> None:
-    """Write a sheet of drawn street scenes: day, dusk and night; clean, boxes, masks, labels, depth."""
-    scene_sheet(open_streets(None, {"count": 60, "width": width, "height": height, "seed": seed}), out)
+def draw_scene_sheet(
+    out: Path,
+    width: int = 320,
+    height: int = 192,
+    seed: int = 0,
+    rain: str = "streets_y",
+    derainer: str = "mspfn-light",
+) -> None:
+    """Write a sheet of drawn street scenes: day, dusk and night; clean, rain, restored, boxes, masks, labels.
+
+    Raises:
+        UserError: There is no such rain or derainer, or the derainer cannot be had.
+    """
+    renderer = open_renderer(rain, {})
+    restore: Derainer = DERAINERS.load(find_derainer(derainer))(Options())
+
+    def rained_on(scene: Photograph) -> Image:
+        return renderer(clean_of(scene), key=f"sheet/0/{scene.id}", severity=1.0, depth=scene.depth).rainy
+
+    source = open_streets(None, {"count": 60, "width": width, "height": height, "seed": seed})
+    write_sheet(out, scene_sheet(source, rained_on, restore))
 
 
 def rain_speeds() -> pd.DataFrame:

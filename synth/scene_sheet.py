@@ -1,8 +1,8 @@
-"""A contact sheet of drawn scenes: the picture and everything known about it, side by side."""
+"""A contact sheet of drawn scenes: the picture, its rain, what a derainer makes of it, and all that is known."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from PIL import ImageDraw
 
 from bench.contract import UNLABELLED, Image, Photograph
 from bench.errors import UserError
-from bench.images import write_png
+from bench.files import atomic
 from bench.protocols import Source
 from synth.scene_stage import TIMES
 
@@ -30,13 +30,19 @@ _CATEGORY_COLOURS = (
 _BORDER = 3
 
 
-def scene_sheet(source: Source, path: Path, times: Sequence[str] = TIMES) -> None:
-    """Write a PNG: a row per time of day; columns clean, boxes, masks, label map, depth.
+def scene_sheet(
+    source: Source,
+    rain: Callable[[Photograph], Image],
+    restore: Callable[[Image], Image],
+    times: Sequence[str] = TIMES,
+) -> Image:
+    """For every time of day a row of clean, rainy and restored, and one of boxes, masks and label map.
 
     Args:
         source: The source ``streets``.
-        path: The file to write.
-        times: Times of day to show; each row is the busiest of the source's first scenes of that time.
+        rain: Renders rain on a scene.
+        restore: Takes it away again.
+        times: Times of day to show; each shows the busiest of the source's first scenes of that time.
 
     Raises:
         UserError: The source has no scene of one of these times.
@@ -50,15 +56,25 @@ def scene_sheet(source: Source, path: Path, times: Sequence[str] = TIMES) -> Non
     missing = [time for time in times if time not in busiest]
     if missing:
         raise UserError(f"{source.name}: no scene at {' or '.join(missing)} among its first; ask for a larger count")
-    write_png(path, np.concatenate([_row(busiest[time]) for time in times]))
+    rows: list[Image] = []
+    for scene in (busiest[time] for time in times):
+        rainy = rain(scene)
+        rows.append(_row(clean_of(scene), rainy, restore(rainy)))
+        rows.append(_row(draw_boxes(scene), draw_masks(scene), draw_labels(scene)))
+    return np.concatenate(rows)
+
+
+def write_sheet(path: Path, sheet: Image) -> None:
+    """Write a sheet as a PNG of 256 colours: a third of the bytes, and rain compresses badly."""
+    with atomic(path) as part:
+        Pillow.fromarray(sheet).quantize(256, Pillow.Quantize.MEDIANCUT).save(part, format="PNG", optimize=True)
 
 
 def _objects(scene: Photograph) -> int:
     return 0 if scene.truth.instances is None else len(scene.truth.instances.areas)
 
 
-def _row(scene: Photograph) -> Image:
-    pictures = (clean_of(scene), draw_boxes(scene), draw_masks(scene), draw_labels(scene), draw_depth(scene))
+def _row(*pictures: Image) -> Image:
     framed = [np.pad(picture, ((_BORDER, _BORDER), (_BORDER, _BORDER), (0, 0))) for picture in pictures]
     return np.concatenate(framed, axis=1)
 
@@ -102,11 +118,3 @@ def draw_labels(scene: Photograph) -> Image:
     if scene.truth.label_map is None:
         return np.zeros((*scene.truth.size, 3), np.uint8)
     return palette[scene.truth.label_map]
-
-
-def draw_depth(scene: Photograph) -> Image:
-    """Nearness in grey: white at 3 m and less, falling with distance."""
-    if scene.depth is None:
-        return np.zeros((*scene.truth.size, 3), np.uint8)
-    near = np.clip(255 * np.sqrt(3.0 / np.maximum(scene.depth, 3.0)), 0, 255)
-    return np.repeat(near[..., None].astype(np.uint8), 3, axis=2)

@@ -92,11 +92,14 @@ def calibrate(
 def sheet(
     out: Annotated[Path, typer.Argument(help="PNG file to write.")],
     source: Annotated[Path | None, typer.Option(help="Folder of clean photographs; none: drawn streets.")] = None,
-    rain: Annotated[str, typer.Option(help="Rain preset.")] = "coco350_y",
+    rain: Annotated[str, typer.Option(help="Rain preset; default coco350_y, on drawn streets streets_y.")] = "",
     count: Annotated[int, typer.Option(min=1, max=12, help="Photographs.")] = 4,
     reference: Annotated[Path | None, typer.Option(help="Folder of rainy images to set beside them.")] = None,
+    derainer: Annotated[str, typer.Option(help="What restores the drawn streets.")] = "mspfn-light",
 ) -> None:
     """Draw a contact sheet to look at: rain with its layers, severities and looks, or the drawn street scenes.
+
+    The streets are shown by day, at dusk and at night: clean, in the rain, restored; boxes, masks, labels.
 
     Examples:
 
@@ -107,9 +110,9 @@ def sheet(
     from bench import data as library
 
     if source is None:
-        library.draw_scene_sheet(out)
+        library.draw_scene_sheet(out, rain=rain or "streets_y", derainer=derainer)
     else:
-        library.draw_rain_sheet(rain, source, out, count, reference)
+        library.draw_rain_sheet(rain or "coco350_y", source, out, count, reference)
     out_console.print(f"wrote {out}", markup=False)
 
 

@@ -5,25 +5,45 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.contract import Image, Photograph
 from bench.errors import UserError
 from bench.images import read_image
-from synth.scene_sheet import draw_boxes, draw_depth, draw_labels, draw_masks, scene_sheet
+from synth.scene_sheet import clean_of, draw_boxes, draw_labels, draw_masks, scene_sheet, write_sheet
 from synth.scenes import open_streets
 
 
-def test_sheet_has_a_row_per_time_and_five_columns(tmp_path: Path) -> None:
+def darker(scene: Photograph) -> Image:
+    return clean_of(scene) // 2
+
+
+def test_sheet_has_two_rows_a_time_and_three_columns() -> None:
     source = open_streets(None, {"count": 12, "width": 96, "height": 64})
-    scene_sheet(source, tmp_path / "sheet.png")
-    sheet = read_image(tmp_path / "sheet.png")
-    assert sheet.shape == (3 * (64 + 6), 5 * (96 + 6), 3)
-    rows = sheet.reshape(3, 70, -1, 3)[:, 3:67, 3:99].mean(axis=(1, 2, 3))
-    assert rows[2] < rows[0], "night is darker than day"
+    sheet = scene_sheet(source, darker, lambda rainy: rainy + 20)
+    assert sheet.shape == (3 * 2 * (64 + 6), 3 * (96 + 6), 3)
+    tiles = sheet.reshape(6, 70, 3, 102, 3)[:, 3:67, :, 3:99]
+    clean, rainy, restored = (tiles[::2, :, column] for column in range(3))
+    assert clean[2].mean() < clean[0].mean(), "night is darker than day"
+    assert (rainy == clean // 2).all()
+    assert (restored == rainy + 20).all()
+    boxes, masks, labels = (tiles[1::2, :, column] for column in range(3))
+    assert 0 < (boxes != clean).any(axis=-1).mean() < 0.5
+    assert (masks != clean).any(axis=-1).mean() > 0.5
+    assert ((labels == (128, 64, 128)).all(axis=-1).mean(axis=(1, 2)) > 0.05).all(), "road, in Cityscapes' colour"
 
 
-def test_sheet_says_what_it_lacks(tmp_path: Path) -> None:
+def test_a_written_sheet_looks_the_same(tmp_path: Path) -> None:
+    source = open_streets(None, {"count": 12, "width": 96, "height": 64})
+    sheet = scene_sheet(source, darker, np.flipud)
+    write_sheet(tmp_path / "sheet.png", sheet)
+    written = read_image(tmp_path / "sheet.png")
+    assert written.shape == sheet.shape
+    assert np.abs(written.astype(int) - sheet).mean() < 4
+
+
+def test_sheet_says_what_it_lacks() -> None:
     source = open_streets(None, {"count": 1, "width": 64, "height": 64})
     with pytest.raises(UserError, match="larger count"):
-        scene_sheet(source, tmp_path / "sheet.png")
+        scene_sheet(source, darker, darker)
 
 
 def test_overlays_change_what_they_should() -> None:
@@ -34,5 +54,3 @@ def test_overlays_change_what_they_should() -> None:
     assert (np.ptp(draw_masks(scene).astype(int), axis=2) > 30).any()
     road = scene.truth.label_map == 0
     assert (draw_labels(scene)[road] == (128, 64, 128)).all()
-    grey = draw_depth(scene)[..., 0].astype(float)
-    assert grey[-1].mean() > grey[scene.truth.label_map == 10].mean()
