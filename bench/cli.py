@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from bench import __version__
-from bench.commands import about, benchmark, data, export, images, report, task_training, training, weights
+from bench.commands import about, benchmark, data, export, images, report, tables, task_training, training, weights
 from bench.commands.console import INTERRUPTED, USER_ERROR, error_console
 from bench.errors import UserError
 
@@ -28,8 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command(rich_help_panel="Benchmark")(benchmark.run)
-app.command(rich_help_panel="Benchmark")(benchmark.table)
+app.command(rich_help_panel="Benchmark")(tables.table)
+app.command(rich_help_panel="Benchmark")(tables.leaderboard)
 app.command(rich_help_panel="Benchmark")(benchmark.compare)
+app.command(rich_help_panel="Benchmark")(tables.correlate)
 app.command(rich_help_panel="Benchmark")(report.report)
 app.command(rich_help_panel="Benchmark")(benchmark.verify)
 app.command(rich_help_panel="Benchmark")(export.export)

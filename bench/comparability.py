@@ -10,11 +10,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
+from bench.contract import Record
+from bench.errors import UserError
 from bench.files import key_of
 from bench.verification import TaskCard
 
 Parts: TypeAlias = Mapping[str, object]
 """Nested mappings of JSON values, as they stand in the card of a run."""
+
+Place: TypeAlias = tuple[str, str]
+"""A dataset and a task: what one hash is of."""
 
 HASH_DIGITS = 12
 _MOST_DIFFERENCES = 6
@@ -88,6 +93,24 @@ def differences(ours: Parts, theirs: Parts) -> list[str]:
     told = [f"{_in_words(name)} ({_both(mine.get(name), yours.get(name))})" for name in names[:_MOST_DIFFERENCES]]
     more = len(names) - len(told)
     return [*told, f"{more} more"] if more else told
+
+
+def check_one_protocol(records: Sequence[Record]) -> None:
+    """Refuse records of one dataset and task that were made under different protocols.
+
+    Raises:
+        UserError: The dataset, the task and the hashes are named.
+    """
+    found: dict[Place, dict[str, None]] = {}
+    for record in records:
+        found.setdefault((record.dataset, record.task), {})[record.protocol_hash] = None
+    for (dataset, task), hashes in found.items():
+        if len(hashes) > 1:
+            told = ", ".join(text or "none" for text in hashes)
+            raise UserError(
+                f"dataset {dataset}, task {task}: numbers of {len(hashes)} protocols (hashes {told}) cannot stand in "
+                "one table; give their run folders one by one to be told what differs, or --mix"
+            )
 
 
 def _in_words(name: str) -> str:

@@ -172,6 +172,7 @@ def questions(store: RunStore, card: RunCard) -> Iterator[Question]:
 
 def _slices(store: RunStore, card: RunCard, records: Sequence[Record]) -> list[SliceMeasure]:
     found: list[SliceMeasure] = []
+    order = list(dict.fromkeys(record.derainer for record in records))
     for name in card.tasks:
         if not (store.data_folder(name) / "card.json").is_file():
             continue
@@ -180,9 +181,10 @@ def _slices(store: RunStore, card: RunCard, records: Sequence[Record]) -> list[S
         if not slices:
             continue
         for question in questions(store, card.model_copy(update={"tasks": {name: card.tasks[name]}})):
-            for row, ids in question.rows.items():
+            for row in (Row(name, derainer, question.task.name) for derainer in order):
                 ours = [r for r in records if Row(r.dataset, r.derainer, r.task) == row]
-                if ours:
+                ids = question.rows.get(row, ())
+                if ours and ids:
                     found += slice_row(store, row, question.task, dataset, ids, slices, ours, card.resamples)
     return found
 

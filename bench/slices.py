@@ -167,6 +167,24 @@ def sliced_table(rows: pd.DataFrame, by: str, metrics: Sequence[str] = ()) -> pd
     return pd.DataFrame(list(cells.values()), columns=columns, dtype=str).fillna("")
 
 
+def class_table(rows: pd.DataFrame, every_metric: bool = False) -> pd.DataFrame:
+    """One row a class, one column a derainer; every cell is text.
+
+    Args:
+        rows: Rows of ``per_class.csv`` of one dataset.
+        every_metric: False keeps the first metric of every task: average precision or IoU.
+    """
+    first = rows.groupby("task", sort=False)["metric"].first()
+    chosen = rows if every_metric else rows[rows["metric"].isin(first)]
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for row in chosen.to_dict("records"):
+        heading = f"{row['metric']} ({row['unit']})" if row["unit"] else str(row["metric"])
+        start = {"class": str(row["class"]), "metric": heading, "support": str(row["support"])}
+        cells.setdefault((heading, start["class"]), start)[str(row["derainer"])] = f"{float(row['value']):.2f}"
+    columns = ["class", "metric", "support", *dict.fromkeys(str(name) for name in chosen["derainer"])]
+    return pd.DataFrame(list(cells.values()), columns=columns, dtype=str).fillna("")
+
+
 def _measure(
     row: Row, records: Sequence[Record], part: Slice, metric: str, values: FloatArray, images: int
 ) -> SliceMeasure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -10,13 +11,15 @@ from typing import Literal
 
 import pandas as pd
 
+from bench.comparability import check_one_protocol
 from bench.contract import Failure, Record
-from bench.errors import UserError
-from bench.files import safe_name, write_text
+from bench.errors import MissingExtraError, UserError
+from bench.files import atomic, safe_name, write_text
+from bench.latex import render_latex
 from bench.runner import RunResult
 from bench.summary import PerClass, PerImage
 
-Format = Literal["csv", "md", "latex"]
+Format = Literal["csv", "md", "latex", "html"]
 Layout = Literal["wide", "long"]
 
 HEADLINES = (
@@ -55,6 +58,18 @@ def image_frame(measures: Iterable[PerImage]) -> pd.DataFrame:
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
     """Write a CSV file atomically: floats with six decimals, unknown cells empty."""
     write_text(path, frame.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+
+
+def write_parquet(path: Path, records: Sequence[Record]) -> None:
+    """Write records as a Parquet file, typed, one a row.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+    """
+    if importlib.util.find_spec("pyarrow") is None:
+        raise MissingExtraError("pyarrow", "parquet", "--format parquet")
+    with atomic(path) as part:
+        long(records).to_parquet(part, engine="pyarrow", index=False)
 
 
 def read_records(root: Path) -> list[Record]:
@@ -106,6 +121,7 @@ def wide(
     derainers: Sequence[str] = (),
     every_metric: bool = False,
     untrained: bool = False,
+    mix: bool = False,
 ) -> pd.DataFrame:
     """One row a derainer, one column a metric, for one dataset; every cell is text.
 
@@ -115,7 +131,13 @@ def wide(
         derainers: Order of the rows; those without records get empty cells. Empty: as in the records.
         every_metric: False keeps the headline metrics. Per-class metrics stay in ``records.csv`` either way.
         untrained: True shows rows with random weights, too.
+        mix: True also shows numbers that cannot be compared (:mod:`bench.comparability`) side by side.
+
+    Raises:
+        UserError: The dataset's records are of several protocols.
     """
+    if not mix:
+        check_one_protocol([record for record in records if record.dataset == dataset])
     hidden = () if untrained else untrained_in(records)
     chosen = [
         record
@@ -139,13 +161,15 @@ def wide(
 
 
 def render(frame: pd.DataFrame, format: Format) -> str:
-    """A table as text: CSV, a Markdown pipe table, or a LaTeX ``tabular`` with booktabs rules."""
+    """A table as text: CSV, a Markdown pipe table, an HTML table, or a LaTeX ``tabular`` (:mod:`bench.latex`)."""
     if format == "csv":
         return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
     if format == "md":
         alignment = ["left", *["right"] * (len(frame.columns) - 1)]
         return str(frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)) + "\n"
-    return frame.to_latex(index=False, escape=True, column_format="l" + "r" * (len(frame.columns) - 1))
+    if format == "html":
+        return frame.to_html(index=False, border=0, na_rep="", classes="derainbench") + "\n"
+    return render_latex(frame)
 
 
 def paste(path: Path, title: str, frame: pd.DataFrame) -> None:

@@ -34,7 +34,6 @@ from bench.commands.console import (
     report_failures,
 )
 from bench.commands.report import write_page
-from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.config import Suite
@@ -166,56 +165,6 @@ def _show(suite: Suite, result: RunResult, folder: Path) -> None:
     if suite.note:
         out_console.print(suite.note, style="dim", markup=False)
     out_console.print(f"Tables, records and evidence: {folder}", markup=False, soft_wrap=True)
-
-
-def table(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    format: Annotated[Literal["csv", "md", "latex", "json", "terminal"], typer.Option()] = "terminal",
-    layout: Annotated[Literal["wide", "long"], typer.Option(help="Wide: one row a derainer.")] = "wide",
-    dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
-    all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
-    untrained: Annotated[bool, typer.Option("--untrained", help="Also rows with random weights.")] = False,
-    into: Annotated[Path | None, typer.Option(help="Markdown file whose '<!-- table: DATASET -->' it follows.")] = None,
-) -> None:
-    """Print the tables of a finished run.
-
-    Examples:
-
-        derainbench table run1
-
-        derainbench table run1 --format latex > table.tex
-
-        derainbench table run1 --format csv --layout long
-
-        derainbench table run1 --format json | jq '.streets[].derainer'
-
-        derainbench table results/runs/streets --into README.md
-    """
-    from bench import tables
-
-    records = tables.read_records(run)
-    datasets = list(dict.fromkeys(record.dataset for record in records))
-    if dataset and dataset not in datasets:
-        raise UserError(f"{run} has no dataset {dataset!r}; it has {', '.join(datasets) or 'none'}")
-    records = [record for record in records if dataset in ("", record.dataset)]
-    if layout == "long":
-        frames = [("records", tables.long(records))]
-    else:
-        frames = [
-            (d, tables.wide(records, d, every_metric=all_metrics, untrained=untrained))
-            for d in datasets
-            if dataset in ("", d)
-        ]
-    if format == "json" and not into:
-        print_json({title: plain_rows(frame) for title, frame in frames})
-        return
-    for title, frame in frames:
-        if into:
-            tables.paste(into, title, frame)
-        elif format == "terminal":
-            print_table(frame, title)
-        elif format != "json":
-            sys.stdout.write(tables.render(frame, format))
 
 
 def compare(

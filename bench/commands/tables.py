@@ -1,0 +1,224 @@
+"""Tables of finished runs: of one, of several, by slices, and what image quality says of the tasks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bench.commands.console import error_console, out_console, plain_rows, print_json, print_table
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Format = Literal["csv", "md", "latex", "html", "json", "parquet", "terminal"]
+Mix = Annotated[bool, typer.Option("--mix", help="Also of other protocols, images or rain: not to be compared.")]
+
+
+def table(
+    runs: Annotated[list[Path], typer.Argument(help="A run folder, or several of the same protocol.")],
+    format: Annotated[Format, typer.Option(help="parquet: every record, into --out.")] = "terminal",
+    layout: Annotated[Literal["wide", "long"], typer.Option(help="Wide: one row a derainer.")] = "wide",
+    dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
+    by: Annotated[str, typer.Option(help="Slices: timeofday, weather, object_size, severity, class, ...")] = "",
+    all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
+    untrained: Annotated[bool, typer.Option("--untrained", help="Also rows with random weights.")] = False,
+    mix: Mix = False,
+    paper: Annotated[
+        Literal["no", "difference", "beside"],
+        typer.Option(help="With the MSPFN paper's values: their difference, or merely beside ours."),
+    ] = "no",
+    into: Annotated[Path | None, typer.Option(help="Markdown file whose '<!-- table: DATASET -->' it follows.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Print the tables of finished runs.
+
+    LaTeX has the best row bold and the second underlined, without rain and clean, between which they lie; the
+    document needs the packages booktabs and [T1]fontenc. A difference to the paper is told only where its authors'
+    images were used, and all of them.
+
+    Examples:
+
+        derainbench table run1
+
+        derainbench table run1 --format latex > table.tex
+
+        derainbench table run1 --by timeofday
+
+        derainbench table run1 --paper difference
+
+        derainbench table run1 run2 --format csv --layout long
+
+        derainbench table run1 --format parquet --out run1.parquet
+
+        derainbench table run1 --format json | jq '.streets[].derainer'
+
+        derainbench table results/runs/streets --into README.md
+    """
+    from bench import joining, tables
+
+    records = joining.join_runs(runs, mix)
+    datasets = list(dict.fromkeys(record.dataset for record in records))
+    if dataset and dataset not in datasets:
+        told = ", ".join(map(str, runs))
+        raise UserError(f"{told} has no dataset {dataset!r}; it has {', '.join(datasets) or 'none'}")
+    chosen = [name for name in datasets if dataset in ("", name)]
+    records = [record for record in records if record.dataset in chosen]
+    if format == "parquet":
+        if out is None:
+            raise UserError("--format parquet is no text; say where to write it: --out FILE")
+        tables.write_parquet(out, records)
+        return
+    if paper != "no":
+        frames = _with_paper(runs, paper == "difference", dataset)
+    elif by:
+        frames = _sliced(runs, by, chosen, all_metrics)
+    elif layout == "long":
+        frames = {"records": tables.long(records)}
+    else:
+        frames = {
+            name: tables.wide(records, name, every_metric=all_metrics, untrained=untrained, mix=mix) for name in chosen
+        }
+    _give(frames, format, into, out)
+
+
+def leaderboard(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
+    format: Annotated[Format, typer.Option(help="parquet: every record, into --out.")] = "terminal",
+    dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
+    sort: Annotated[str, typer.Option(help="Metric; default AP, else mIoU, else PSNR.")] = "",
+    all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
+    mix: Mix = False,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Join runs of the same protocol into one table, best derainer first.
+
+    Runs of another model, other rules, images or rain are refused, saying what differs. A row that two runs have in
+    common stands once, or by the name of its run where the numbers differ.
+
+    Examples:
+
+        derainbench leaderboard run1 run2 run3
+
+        derainbench leaderboard results/* --sort psnr_y --format html --out leaderboard.html
+    """
+    from bench import joining, tables
+    from bench.ranking import ranked
+
+    records = joining.join_runs(runs, mix)
+    chosen = [name for name in dict.fromkeys(record.dataset for record in records) if dataset in ("", name)]
+    if not chosen:
+        raise UserError(f"no run has the dataset {dataset!r}")
+    if format == "parquet":
+        if out is None:
+            raise UserError("--format parquet is no text; say where to write it: --out FILE")
+        tables.write_parquet(out, [record for record in records if record.dataset in chosen])
+        return
+    frames = {name: ranked(tables.wide(records, name, every_metric=all_metrics, mix=mix), sort) for name in chosen}
+    _give(frames, format, None, out)
+
+
+def correlate(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    over: Annotated[Literal["images", "gains", "derainers"], typer.Option(help="What is paired.")] = "gains",
+    format: Annotated[Literal["csv", "md", "latex", "html", "json", "terminal"], typer.Option()] = "terminal",
+    disagreements: Annotated[bool, typer.Option("--disagreements", help="The images where they disagree.")] = False,
+) -> None:
+    """Does image quality predict what a model sees? Rank correlations of every quality with every score.
+
+    Over the gains of a derainer's images on the rain (does what PSNR gains help the detector in the same image?),
+    over its images, or over the derainers' values in the table.
+
+    Examples:
+
+        derainbench correlate run1
+
+        derainbench correlate run1 --over derainers
+
+        derainbench correlate run1 --disagreements --format csv
+    """
+    frame = _read(run, "disagreements.csv" if disagreements else "correlations.csv")
+    if not disagreements:
+        frame = frame[frame["over"] == over].drop(columns="over")
+    if format == "terminal":
+        if frame.empty:
+            out_console.print("nothing to correlate: the run has no task beside quality, or too few rows", markup=False)
+            return
+        for name, rows in frame.groupby("dataset", sort=False):
+            shown = rows.drop(columns=["dataset", "model"]).round(3).astype(str).replace("nan", "")
+            print_table(shown, f"{name} - {'disagreements' if disagreements else f'over {over}'}")
+        return
+    _give({run.name: frame}, format, None, None)
+
+
+def _with_paper(runs: list[Path], differences: bool, dataset: str) -> dict[str, pd.DataFrame]:
+    from bench.paper import paper_tables
+
+    if len(runs) > 1:
+        raise UserError("--paper compares one run with the paper; give one folder")
+    frames, refused = paper_tables(runs[0], differences, dataset)
+    reasons = [f"{name}: {reason}" for name, reason in refused.items()]
+    if not frames:
+        hint = ". To see the paper's values anyway: --paper beside" if differences else ""
+        raise UserError(f"no comparison with the paper. {'. '.join(reasons)}{hint}")
+    for reason in reasons:
+        error_console.print(f"not compared with the paper: {reason}", style="yellow", markup=False, soft_wrap=True)
+    return frames
+
+
+def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -> dict[str, pd.DataFrame]:
+    from bench import slices, tables
+
+    if len(runs) > 1:
+        raise UserError("--by shows the slices of one run; give one folder")
+    headlines = () if all_metrics else tables.HEADLINES
+    if by == slices.CLASS:
+        rows = _read(runs[0], "per_class.csv")
+        frames = {
+            str(name): slices.class_table(part, all_metrics)
+            for name, part in rows.groupby("dataset", sort=False)
+            if name in datasets
+        }
+        if not frames:
+            raise UserError(f"{runs[0]} tells nothing class by class: it has no task that knows classes")
+        return frames
+    rows = _read(runs[0], "slices.csv")
+    rows = rows[rows["dataset"].isin(datasets)]
+    if by == slices.SEVERITY:
+        return {by: slices.sliced_table(rows, by, headlines)}
+    parts = rows[rows["by"] == by]["dataset"].unique()
+    found = {str(name): slices.sliced_table(rows[rows["dataset"] == name], by, headlines) for name in parts}
+    return found or {by: slices.sliced_table(rows, by, headlines)}
+
+
+def _read(run: Path, name: str) -> pd.DataFrame:
+    import pandas as pd
+
+    path = run / name
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give the run's command again, which does only what is missing")
+    return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]})
+
+
+def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, out: Path | None) -> None:
+    from bench import tables
+    from bench.files import write_text
+
+    if into:
+        for title, frame in frames.items():
+            tables.paste(into, title, frame)
+    elif format == "terminal" and not out:
+        for title, frame in frames.items():
+            print_table(frame, title)
+    elif format == "json":
+        print_json({title: plain_rows(frame) for title, frame in frames.items()})
+    else:
+        kind: dict[Format, tables.Format] = {"md": "md", "latex": "latex", "html": "html"}
+        text = "".join(tables.render(frame, kind.get(format, "csv")) for frame in frames.values())
+        if out:
+            write_text(out, text)
+        else:
+            sys.stdout.write(text)

@@ -1,0 +1,95 @@
+"""Which row is best? Order of a leaderboard, and the marks of a printed table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+
+from bench.correlation import is_control
+from bench.errors import UserError
+
+_LOWER_IS_BETTER = frozenset({"lpips", "niqe", "sseq"})
+_PLAIN_SCORES = _LOWER_IS_BETTER | {"ssim_y", "ssim_rgb", "ms_ssim_y", "fsim", "fsimc"}
+"""Scores without a unit; what else has none is a count."""
+_TASKS_FIRST = ("AP", "mask_AP", "mIoU")
+RAIN = "rain"
+
+
+def is_bound(derainer: str) -> bool:
+    """Whether a row only says between what the derainers lie: the rain, the clean images and what was made of them."""
+    return derainer == RAIN or is_control(derainer)
+
+
+def sign_of(heading: str) -> int:
+    """1 if a column of a wide table is better the higher, -1 if the lower, 0 if it ranks nothing."""
+    metric = heading.partition(" ")[0].partition("@")[0]
+    if metric in _LOWER_IS_BETTER:
+        return -1
+    return 1 if metric in _PLAIN_SCORES or re.search(r" \((%|dB)\)$", heading) else 0
+
+
+def places(frame: pd.DataFrame) -> dict[str, list[int]]:
+    """Rank of every row in every column that ranks: 1 is best, 0 is no rank; equal text has equal rank.
+
+    Args:
+        frame: A wide table (:func:`bench.tables.wide`). Its rows ``rain`` and ``clean`` are no competitors.
+    """
+    found: dict[str, list[int]] = {}
+    for heading in frame.columns:
+        if not (sign := sign_of(str(heading))):
+            continue
+        values = [
+            None if is_bound(str(name)) or not _is_number(cell) else sign * float(cell)
+            for name, cell in zip(frame["derainer"], frame[heading], strict=True)
+        ]
+        if sum(value is not None for value in values) < 2:
+            continue  # a single derainer is neither best nor second
+        order = sorted({value for value in values if value is not None}, reverse=True)
+        found[str(heading)] = [0 if value is None else 1 + order.index(value) for value in values]
+    return found
+
+
+def ranked(frame: pd.DataFrame, by: str = "") -> pd.DataFrame:
+    """A wide table in the order of one column, best first; the rain stays above and the clean images below.
+
+    Args:
+        frame: A wide table.
+        by: The metric, with or without its protocol and unit; empty for what the task is about: AP, else mIoU,
+            else the first column that ranks.
+
+    Raises:
+        UserError: No column that ranks has this name.
+    """
+    ranks = places(frame)
+    heading = _column(list(ranks), by)
+    if heading is None:
+        return frame
+    last = len(frame) + 1
+    order = [(ranks[heading][row] or last, row) for row in range(len(frame))]
+    names = [str(name) for name in frame["derainer"]]
+    middle = [row for _, row in sorted(order) if not is_bound(names[row])]
+    above = [row for row, name in enumerate(names) if name == RAIN]
+    below = [row for row, name in enumerate(names) if is_bound(name) and name != RAIN]
+    return frame.iloc[[*above, *middle, *below]].reset_index(drop=True)
+
+
+def _column(headings: Sequence[str], by: str) -> str | None:
+    for wanted in (by,) if by else _TASKS_FIRST:
+        for heading in headings:
+            metric = heading.partition(" ")[0]
+            if wanted in (heading, metric, metric.partition("@")[0]):
+                return heading
+    if by:
+        known = ", ".join(heading.partition(" ")[0] for heading in headings) or "none"
+        raise UserError(f"--sort {by}: no such column; those that rank: {known}")
+    return headings[0] if headings else None
+
+
+def _is_number(cell: object) -> bool:
+    try:
+        float(str(cell))
+    except ValueError:
+        return False
+    return True
