@@ -82,7 +82,7 @@ def read_run_card(content: Mapping[str, object], root: Path) -> RunCard:
 
 
 def write_digests(root: Path) -> None:
-    """Write ``digests.csv``: the SHA-256 of every file of a run, but for timings, costs and log, which differ each time."""
+    """Write ``digests.csv``: the SHA-256 of every file of a run but timings, costs and log, which differ each time."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "sha256"])
