@@ -22,6 +22,10 @@ _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 # Taken now: ultralytics puts a function in its place that, at a damaged image, asks for another library.
 _open = Pillow.open
 
+# Said once and not around each opening: images are read in several threads, and filters are the whole process's.
+# Larger images than MOST_PIXELS are refused here anyway.
+warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
+
 # What is decoded, whatever a file is called: Pillow has decoders that start programs (EPS).
 _EXIF_ORIENTATION = 0x0112
 _KEY = "derainbench-key"
@@ -127,10 +131,8 @@ def png_key(path: Path) -> str:
 def size_of_image(path: Path) -> tuple[int, int] | None:
     """(height, width) from an image's header; None if it cannot be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
-            with _open(path, formats=_FORMATS) as picture:
-                return picture.height, picture.width
+        with _open(path, formats=_FORMATS) as picture:
+            return picture.height, picture.width
     except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
         return None
 
@@ -156,9 +158,7 @@ def _opened(path: Path) -> Pillow.Image:
     if not path.is_file():
         raise ImageError(f"{path}: no such image")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Pillow.DecompressionBombWarning)
-            picture = _open(path, formats=_FORMATS)
+        picture = _open(path, formats=_FORMATS)
     except (UnidentifiedImageError, OSError, ValueError, Pillow.DecompressionBombError) as error:
         raise ImageError(f"{path}: not a readable image ({error})") from error
     if picture.width * picture.height > MOST_PIXELS:

@@ -120,14 +120,16 @@ class WatchedProcesses:
     def _heard(self, crew: list[_Worker]) -> list[_Worker]:
         """Wait until a busy worker says something, dies, or has been silent for too long."""
         busy = [worker for worker in crew if worker.job is not None]
-        silence = None
-        if self.time_limit_seconds and (oldest := min(worker.since for worker in busy)) < inf:
-            silence = max(0.0, oldest + self.time_limit_seconds - monotonic())
-        speaking = wait([worker.pipe for worker in busy], silence)
-        return [worker for worker in busy if worker.pipe in speaking or self._is_late(worker)]
+        deadline = min(map(self._deadline, busy))
+        speaking = wait([worker.pipe for worker in busy], max(0.0, deadline - monotonic()) if deadline < inf else None)
+        return [worker for worker in busy if worker.pipe in speaking or self._deadline(worker) <= monotonic()]
 
-    def _is_late(self, worker: _Worker) -> bool:
-        return bool(self.time_limit_seconds) and monotonic() - worker.since >= self.time_limit_seconds
+    def _deadline(self, worker: _Worker) -> float:
+        if not self.time_limit_seconds:
+            return inf
+        # Among others an image is told while the next is in hand; alone, where it is blamed, it has its time exactly.
+        alone = not isinstance(worker.job, Divisible) or len(worker.job.step.ids) == 1
+        return worker.since + self.time_limit_seconds * (1 if alone else 2)
 
     def _listen(self, worker: _Worker, waiting: deque[Any], strikes: Counter[Row]) -> Iterator[Any]:
         if worker.pipe.poll():

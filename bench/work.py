@@ -12,11 +12,12 @@ from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from time import perf_counter
-from typing import Literal, Protocol, TypeAlias, TypeVar, cast
+from typing import Generic, Literal, Protocol, TypeAlias, TypeVar, cast
 
 from bench.checks import check_evidence, check_restored
 from bench.contract import Evidence, Failure, Image, Options, Sample, Traits
 from bench.errors import ImageError, UserError, reason_of
+from bench.pipeline import Attempt, overlapped
 from bench.plan import Row, Step
 from bench.protocols import BatchDerainer, Dataset, DatasetBuilder, Derainer, Judge, NamedDerainer, Task
 from bench.registry import Entry
@@ -24,6 +25,8 @@ from bench.store import RunStore
 
 Loaded_co = TypeVar("Loaded_co", covariant=True)
 Product = TypeVar("Product")
+AHEAD = 2
+"""Images that are read before a model wants them, and images that wait to be written."""
 Stage: TypeAlias = Literal["render", "restore", "judge"]
 
 
@@ -246,6 +249,15 @@ class Given:
     image: Image
 
 
+@dataclass(frozen=True)
+class Made(Generic[Product]):
+    """What a model made of a sample, and its seconds."""
+
+    sample: Sample
+    product: Product
+    seconds: float
+
+
 def _in_batches(
     row: Row,
     stage: Stage,
@@ -255,27 +267,56 @@ def _in_batches(
     process: Callable[[Sequence[Given]], Sequence[Product]],
     store: Callable[[Sample, Product], None],
 ) -> Iterator[Outcome]:
-    given: list[Given] = []
-    for id in ids:
+    """Load, process and store images in turn; the model computes while others are read and written."""
+
+    def keep(made: Made[Product] | Outcome) -> Outcome:
+        if isinstance(made, Outcome):
+            return made
+        store(made.sample, made.product)
+        return Outcome(row, made.sample.id, made.seconds)
+
+    loaded = overlapped(load, ids, batch + AHEAD)
+    for attempt in overlapped(keep, _made(row, stage, loaded, batch, process), AHEAD):
         try:
-            given.append(load(id))
+            yield attempt.value
         except UserError:
             raise
         except Exception as error:
-            yield _failed(row, id, stage, error)
-        if len(given) == batch or (given and id == ids[-1]):
-            for _, same_size in groupby(given, key=lambda each: each.sample.truth.size):
-                yield from _one_batch(row, stage, list(same_size), process, store)
+            made = attempt.item
+            yield made if isinstance(made, Outcome) else _failed(row, made.sample.id, stage, error)
+
+
+def _made(
+    row: Row,
+    stage: Stage,
+    loaded: Iterator[Attempt[str, Given]],
+    batch: int,
+    process: Callable[[Sequence[Given]], Sequence[Product]],
+) -> Iterator[Made[Product] | Outcome]:
+    given: list[Given] = []
+    for attempt in loaded:
+        try:
+            given.append(attempt.value)
+        except UserError:
+            raise
+        except Exception as error:
+            yield _failed(row, attempt.item, stage, error)
+        if len(given) == batch:
+            yield from _by_size(row, stage, given, process)
             given = []
+    yield from _by_size(row, stage, given, process)
+
+
+def _by_size(
+    row: Row, stage: Stage, given: Sequence[Given], process: Callable[[Sequence[Given]], Sequence[Product]]
+) -> Iterator[Made[Product] | Outcome]:
+    for _, same_size in groupby(given, key=lambda each: each.sample.truth.size):
+        yield from _one_batch(row, stage, list(same_size), process)
 
 
 def _one_batch(
-    row: Row,
-    stage: Stage,
-    given: Sequence[Given],
-    process: Callable[[Sequence[Given]], Sequence[Product]],
-    store: Callable[[Sample, Product], None],
-) -> Iterator[Outcome]:
+    row: Row, stage: Stage, given: Sequence[Given], process: Callable[[Sequence[Given]], Sequence[Product]]
+) -> Iterator[Made[Product] | Outcome]:
     started = perf_counter()
     blamed: Outcome | None = None
     try:
@@ -292,18 +333,11 @@ def _one_batch(
             yield blamed
             return
         half = len(given) // 2  # find the image that is to blame, or the batch that fits into memory
-        yield from _one_batch(row, stage, given[:half], process, store)
-        yield from _one_batch(row, stage, given[half:], process, store)
+        yield from _one_batch(row, stage, given[:half], process)
+        yield from _one_batch(row, stage, given[half:], process)
         return
     seconds = (perf_counter() - started) / len(given)
-    for sample, product in zip((each.sample for each in given), products, strict=True):
-        try:
-            store(sample, product)
-            yield Outcome(row, sample.id, seconds)
-        except UserError:
-            raise
-        except Exception as error:
-            yield _failed(row, sample.id, stage, error)
+    yield from (Made(each.sample, product, seconds) for each, product in zip(given, products, strict=True))
 
 
 def _failed(row: Row, id: str, stage: Stage, error: Exception | SystemExit) -> Outcome:
