@@ -15,8 +15,8 @@ from bench.errors import ImageError, UserError
 from bench.keys import judged_key, restored_key
 from bench.plan import Row
 from bench.protocols import Task
-from bench.runner import RunResult
 from bench.run_files import FROM_THIS_TIME, result_frames, write_results
+from bench.runner import RunResult
 from bench.slices import SliceMeasure, find_slices, slice_row
 from bench.store import RunStore
 from bench.summary import CLEAN, resample_row, summarise_row
@@ -41,12 +41,14 @@ class Question:
     """One task on one dataset of a run.
 
     Attributes:
+        name: The task's name in the run.
         dataset: The labels.
         task: Knows how to score; its model is only on record.
         card: What the run's card says of it.
         rows: Rows to their images with the run's evidence.
     """
 
+    name: str
     dataset: FolderDataset
     task: Task
     card: TaskCard
@@ -167,7 +169,7 @@ def questions(store: RunStore, card: RunCard) -> Iterator[Question]:
             task = build(noted.scoring, dataset.classes)
             rows = {Row(name, derainer, task_name): text for derainer, text in card.derainers.items()}
             judged = {row: _judged_ids(store, row, text, noted, dataset) for row, text in rows.items()}
-            yield Question(dataset, task, noted, judged)
+            yield Question(task_name, dataset, task, noted, judged)
 
 
 def _slices(store: RunStore, card: RunCard, records: Sequence[Record]) -> list[SliceMeasure]:
@@ -181,7 +183,7 @@ def _slices(store: RunStore, card: RunCard, records: Sequence[Record]) -> list[S
         if not slices:
             continue
         for question in questions(store, card.model_copy(update={"tasks": {name: card.tasks[name]}})):
-            for row in (Row(name, derainer, question.task.name) for derainer in order):
+            for row in (Row(name, derainer, question.name) for derainer in order):
                 ours = [r for r in records if Row(r.dataset, r.derainer, r.task) == row]
                 ids = question.rows.get(row, ())
                 if ours and ids:
