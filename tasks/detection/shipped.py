@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -22,6 +22,9 @@ _MOST_CANDIDATES = 1000  # boxes that enter suppression
 _LARGEST_STRIDE = 32
 _GREY = 114 / 255
 
+_Width = Annotated[int, Field(gt=0, le=1024, multiple_of=2)]
+_Repeats = Annotated[int, Field(ge=1, le=16)]
+
 
 class _Design(BaseModel):
     """:class:`tasks.detection.yolo_network.YoloDesign` as a card states it."""
@@ -29,8 +32,8 @@ class _Design(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     classes: int = Field(gt=0, le=255)
-    channels: tuple[int, int, int, int, int]
-    repeats: tuple[int, int, int, int]
+    channels: tuple[_Width, _Width, _Width, _Width, _Width]
+    repeats: tuple[_Repeats, _Repeats, _Repeats, _Repeats]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+"""Short tables stay readable, and tell their intervals."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from bench.contract import Record
+from bench.headlines import ESSENTIALS, HEADLINES, base_of, headlines_of, with_intervals
+
+
+def record(task: str, metric: str) -> Record:
+    return Record("streets", "rain", task, "model", metric, 0.5, "%", 3, 3, "protocol", "")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "expected"),
+    [
+        (["quality"], HEADLINES),
+        (["quality", "detection"], HEADLINES),
+        (["detection", "semantic"], ESSENTIALS),
+        (["quality", "detection", "instances", "semantic"], ESSENTIALS),
+    ],
+)
+def test_several_vision_tasks_share_a_table_of_few_columns(tasks: list[str], expected: tuple[str, ...]) -> None:
+    assert headlines_of([record(task, "AP50") for task in tasks]) == expected
+
+
+def test_thresholds_are_no_part_of_a_metrics_name() -> None:
+    assert base_of("precision@0.25/0.60") == "precision"
+
+
+def test_intervals_stand_beside_their_numbers() -> None:
+    table = pd.DataFrame({
+        "derainer": ["rain", "clean"],
+        "AP50 (%)": ["40.12", "80.00"],
+        "psnr_y (dB)": ["18.63", ""],
+        "images": ["24/24", "24/24"],
+    })
+    intervals = pd.DataFrame({
+        "dataset": ["streets", "streets", "other", "streets"],
+        "derainer": ["rain", "rain", "clean", "clean"],
+        "metric": ["AP50", "psnr_y", "AP50", "psnr_y"],
+        "low": [38.5, 18.001, 1.0, 2.0],
+        "high": [42.25, 19.239, 3.0, 4.0],
+    })
+    shown = with_intervals(table, intervals, "streets").to_dict("list")
+    assert shown["AP50 (%)"] == ["40.12 [38.50, 42.25]", "80.00"]
+    assert shown["psnr_y (dB)"] == ["18.63 [18.00, 19.24]", ""]
+    assert shown["images"] == ["24/24", "24/24"]
