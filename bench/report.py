@@ -28,7 +28,7 @@ from bench.report_page import DatasetPart, Page, render_page
 from bench.report_plots import Plot
 from bench.report_run import ReadRun, card_of, costs_of, extra_tables, read_run, read_table, suite_of
 from bench.report_tables import kind_of, plain_table, recovery_table, score_table
-from bench.report_words import MAIN, findings, main_metrics
+from bench.report_words import MAIN, findings, main_metrics, rank_agreement
 from bench.tables import wide
 from bench.verification import TaskCard
 
@@ -120,7 +120,10 @@ def _part(
     return DatasetPart(
         name=name,
         facts="; ".join(facts),
-        findings=findings(run.records, run.estimates, name, run.rows, run.comparisons),
+        findings=[
+            *findings(run.records, run.estimates, name, run.rows, run.comparisons),
+            *rank_agreement(read_table(run.store.root / "correlations.csv"), name, vision),
+        ],
         tables=[*tables, *([recovered] if recovered else [])],
         plots=[plot for plot in (*plots, *curves) if plot],
         details=[plain_table(f"Every metric on {name}", every)],
@@ -141,7 +144,7 @@ def _look(run: ReadRun, images: int, budget: int) -> tuple[list[Gallery], dict[s
             sights = [_sight(task, card, dataset.classes) for task, card in run.card.tasks.get(name, {}).items()]
         except UserError as error:
             reason = str(error).replace(f"{run.store.root}/", "")
-            galleries.append(Gallery(name, (), (), of=run.card.datasets[name], reason=reason))
+            galleries.append(Gallery(name, {}, (), of=run.card.datasets[name], reason=reason))
             continue
         drawn = [sight for sight in sights if sight]
         curves[name] = [plot for sight in drawn if sight.match and (plot := _curves(run, dataset, name, sight))]
@@ -164,7 +167,8 @@ def _gallery(
     scores = image_scores(frame, name)
     trained = [row for row in derainers if row in run.ranked]
     chosen = choose_images(scores, trained, dataset.ids, most, _disagreeing(run.store.root, name, most // 4))
-    return build_gallery(run.store, dataset, name, derainers, sights, scores, chosen, budget)
+    labels = {row: row if row in trained else f"{row} (untrained)" for row in derainers}
+    return build_gallery(run.store, dataset, name, labels, sights, scores, chosen, budget)
 
 
 def _disagreeing(root: Path, dataset: str, most: int) -> list[str]:

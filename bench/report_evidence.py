@@ -79,7 +79,8 @@ def curve_of(scores: FloatArray, right: BoolArray, truths: int, least: float) ->
     recall, precision = hits / truths, hits / np.arange(1, len(order) + 1)
     # Equal scores come and go together: only the last of them is a point that a least score can reach.
     ends = np.flatnonzero(np.diff(scores[order], append=-1.0))
-    kept = np.unique(ends[np.searchsorted(recall[ends], np.linspace(0, recall[ends].max(initial=0), POINTS))])
+    places = np.searchsorted(recall[ends], np.linspace(0, recall[ends].max(initial=0), POINTS))
+    kept = np.unique([*ends[places], *ends[-1:]])
     count = int((scores >= least).sum())
     point = (float(recall[count - 1]), float(precision[count - 1])) if count else None
     return Curve(recall[kept], precision[kept], point)

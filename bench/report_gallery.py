@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -31,7 +31,7 @@ class Gallery:
 
     Attributes:
         dataset: Its name.
-        rows: Derainers to choose from.
+        rows: Derainers to choose from, and what they are called.
         measures: By what images are sorted.
         classes: Task to class names and their colours.
         images: One entry an image, ready for JSON.
@@ -41,7 +41,7 @@ class Gallery:
     """
 
     dataset: str
-    rows: Sequence[str]
+    rows: Mapping[str, str]
     measures: Sequence[str]
     classes: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     images: list[dict[str, object]] = field(default_factory=list)
@@ -121,7 +121,7 @@ def build_gallery(
     store: RunStore,
     dataset: Dataset,
     name: str,
-    derainers: Sequence[str],
+    derainers: Mapping[str, str],
     sights: Sequence[Sight],
     scores: ImageScores,
     chosen: Sequence[str],
@@ -133,14 +133,14 @@ def build_gallery(
         store: The run folder.
         dataset: The opened dataset.
         name: Its name in the run.
-        derainers: Rows beside rain and clean.
+        derainers: Rows beside rain and clean, and what they are called.
         sights: Tasks whose evidence is drawn.
         scores: As :func:`image_scores` gives them.
         chosen: Image ids, the most telling first.
         budget: Most bytes of all data together.
     """
     classes = {sight.task: colours_of(space) for sight in sights if (space := space_of(sight, dataset.classes))}
-    gallery = Gallery(name, list(derainers), scores.measures, classes, of=len(dataset.ids))
+    gallery = Gallery(name, derainers, scores.measures, classes, of=len(dataset.ids))
     side = 0
     for id in chosen:
         try:
@@ -186,7 +186,7 @@ def _entry(
     return entry, sum(map(len, encoded.values())) + len(str(seen))
 
 
-def _pictures(store: RunStore, dataset: str, derainers: Sequence[str], sample: Sample) -> Iterator[tuple[str, Image]]:
+def _pictures(store: RunStore, dataset: str, derainers: Iterable[str], sample: Sample) -> Iterator[tuple[str, Image]]:
     yield RAIN, sample.rainy
     for name in derainers:
         try:

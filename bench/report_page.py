@@ -91,7 +91,7 @@ def render_page(page: Page) -> str:
 def _script_data(gallery: Gallery) -> dict[str, object]:
     return {
         "dataset": gallery.dataset,
-        "rows": list(gallery.rows),
+        "rows": list(gallery.rows.items()),
         "measures": list(gallery.measures),
         "classes": {task: list(pairs) for task, pairs in gallery.classes.items()},
         "images": gallery.images,

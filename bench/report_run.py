@@ -13,7 +13,7 @@ from bench.config import Suite
 from bench.contract import Record
 from bench.errors import UserError
 from bench.files import sha256_of
-from bench.report_tables import Estimates, Table, estimates_of, plain_table, without_doubtful_recovery
+from bench.report_tables import Estimates, Table, estimates_of, kind_of, plain_table, without_doubtful_recovery
 from bench.report_words import Comparisons, questions
 from bench.store import RunStore
 from bench.tables import read_records, untrained_in
@@ -26,13 +26,14 @@ EXTRAS = {
     "slices.csv": "Slices",
     "per_class.csv": "Classes",
     "cost.csv": "Cost",
-    "timings.csv": "Timings of the last run (not a measurement of cost)",
     "failures.csv": "Failures",
 }
 """Further tables of a run folder that the page shows where they are and not empty."""
 
 MOST_LINES = 400
 """Longer tables are cut on the page, which says so; the file holds the rest."""
+
+_ORDER = ("rain", "derainer", "untrained", "clean", "harm test")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def read_run(run: Path) -> ReadRun:
     store = RunStore(run)
     content = store.read_card()
     card, records = read_run_card(content, run), read_records(run)
-    rows = list(dict.fromkeys([record.derainer for record in records] + sorted(card.derainers)))
+    names = dict.fromkeys([*(record.derainer for record in records), *card.derainers])
+    rows = sorted(names, key=lambda name: _ORDER.index(kind_of(name, card.untrained)))
     comparisons = {}
     for row, reference in [*questions(rows), (CLEAN, RAIN)]:
         try:

@@ -26,6 +26,8 @@ from bench.uncertainty import CLEAN, RAIN
 MAIN = ("AP", "mask_AP", "mIoU")
 """The one metric of each vision task by which rows are summed up in words and plots."""
 
+_POINTS = {"%": " points", "dB": " dB"}
+
 Comparisons = Mapping[tuple[str, str], pd.DataFrame]
 """A row and the row it is compared with, to what :func:`bench.uncertainty.compare_rows` found."""
 
@@ -108,21 +110,58 @@ def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], compari
         frame = comparisons.get((row, reference))
         if frame is None or row in untrained_in(records):
             continue
-        losses = [
-            f"{metric} by {_amount(-sign * one['difference'], unit)} "
-            f"(95 % interval {_range(sorted((-sign * one['high'], -sign * one['low'])), unit)})"
-            for one in frame[frame["dataset"] == dataset].to_dict("records")
-            if (metric := str(one["metric"])) in headline_metrics(records, dataset)
-            for sign, unit in [(_sign(metric), _unit(records, metric))]
-            if max(sign * one["low"], sign * one["high"]) < 0
-        ]
+        losses = _losses(records, dataset, frame)
         if losses and reference == RAIN:
-            found.append(Finding(f"{row} does harm: it leaves {_joined(losses)} worse than the rain itself.", "harm"))
+            found.append(Finding(f"{row} does harm: it is worse than the rain itself in {losses}.", "harm"))
         elif losses:
             name = row.removeprefix(ON_CLEAN)
-            text = f"{name} harms images without rain: restoring the clean images worsens {_joined(losses)}."
+            text = f"{name} harms images without rain: the clean images are worse after it in {losses}."
             found.append(Finding(text, "harm"))
     return found
+
+
+def _losses(records: Sequence[Record], dataset: str, frame: pd.DataFrame) -> str:
+    """Headline metrics whose interval of the difference lies on the wrong side of 0; empty if there are none.
+
+    The main ones are told with their numbers, the others by name.
+    """
+    lost: dict[str, str] = {}
+    for one in frame[frame["dataset"] == dataset].to_dict("records"):
+        metric = str(one["metric"])
+        sign, unit = _sign(metric), _unit(records, metric)
+        ends = sorted((-sign * one["low"], -sign * one["high"]))
+        if ends[0] > 0:
+            size = shown(-sign * one["difference"], unit, -1)
+            lost[metric] = (
+                f"{metric} by {size}{_POINTS.get(unit, '')} ({shown(ends[0], unit, -1)} to {shown(ends[1], unit, -1)})"
+            )
+    told = [metric for metric in main_metrics(records, dataset) if metric in lost]
+    others = [metric for metric in headline_metrics(records, dataset) if metric in lost and metric not in told]
+    if not told:
+        told, others = others[:2], others[2:]
+    text = _joined([lost[metric] for metric in told]) if told else ""
+    return text + (f", also in {_joined(others)}" if others else "")
+
+
+def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[str]) -> list[Finding]:
+    """Whether PSNR ranks the derainers as the tasks do.
+
+    Args:
+        correlations: ``correlations.csv``, or an empty table.
+        dataset: Which dataset.
+        metrics: The tasks' main metrics.
+    """
+    if correlations.empty:
+        return []
+    chosen = correlations[(correlations["dataset"] == dataset) & (correlations["over"] == "derainers")]
+    return [
+        Finding(
+            f"Over {int(one['n'])} derainers, the order by psnr_y and the order by {one['score']} have "
+            f"Spearman's rho {one['spearman']:.2f} (1: the same order, 0: none)."
+        )
+        for one in chosen.to_dict("records")
+        if one["quality"] == "psnr_y" and one["score"] in metrics and math.isfinite(one["spearman"])
+    ]
 
 
 def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons) -> list[Finding]:
@@ -154,10 +193,6 @@ def _unit(records: Sequence[Record], metric: str) -> str:
 
 def _amount(value: float, unit: str) -> str:
     return shown(value, unit) + (f" {unit}" if unit else "")
-
-
-def _range(ends: Sequence[float], unit: str) -> str:
-    return f"{shown(ends[0], unit)} to {shown(ends[1], unit)}"
 
 
 def _share(estimate: Estimate) -> str:

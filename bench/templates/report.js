@@ -54,8 +54,8 @@ function startGallery() {
   };
   const row = () => at("g-row").value;
   const score = (image, name, measure) => (image.scores[name] || {})[measure];
-  const gainOf = (image, measure) => {
-    const [after, before] = [score(image, row(), measure), score(image, "rain", measure)];
+  const gainOf = (image, measure, name = row()) => {
+    const [after, before] = [score(image, name, measure), score(image, "rain", measure)];
     return after === undefined || before === undefined ? undefined : after - before;
   };
   const shown = (value) => (value === undefined ? "–" : (Math.abs(value) < 10 ? value.toFixed(2) : value.toFixed(1)).replace("-", "−"));
@@ -64,8 +64,12 @@ function startGallery() {
 
   function openDataset() {
     const gallery = chosen.gallery;
-    const rows = gallery.rows.length ? gallery.rows : ["clean"];
-    fill(at("g-row"), rows.map((name) => [name, name]));
+    fill(at("g-row"), gallery.rows.length ? gallery.rows : [["clean", "clean"]]);
+    const mean = ([name]) => {
+      const gains = gallery.images.map((image) => gainOf(image, gallery.measures[0], name)).filter((gain) => gain !== undefined);
+      return gains.length ? gains.reduce((sum, gain) => sum + gain) / gains.length : -Infinity;
+    };
+    if (gallery.rows.length) at("g-row").value = gallery.rows.reduce((best, other) => (mean(other) > mean(best) ? other : best))[0];
     const orders = gallery.measures.flatMap((m) => [["gain|" + m, "most gained: " + m], ["harm|" + m, "most harmed: " + m]]);
     fill(at("g-order"), [...orders, ["name|", "by name"]]);
     const tasks = Object.keys(gallery.images[0].seen);
@@ -160,7 +164,9 @@ function startGallery() {
 
   function overlay(node, image, seen, isTruth) {
     if (!seen) return;
-    if (seen.mask && !(isTruth && seen.boxes)) node.append(element("img", { src: seen.mask, alt: "", className: "mask", draggable: false }));
+    /* The truth's mask takes the place of the prediction's, or waits until the prediction is not drawn. */
+    const both = at("g-seen").checked && at("g-truth").checked;
+    if (seen.mask && (!both || isTruth === !seen.boxes)) node.append(element("img", { src: seen.mask, alt: "", className: "mask", draggable: false }));
     if (!seen.boxes) return;
     const drawing = shape("svg", { viewBox: `0 0 ${image.width} ${image.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
     const size = Math.max(image.width, image.height) / 46;

@@ -16,6 +16,7 @@ from bench.registry import Entry
 from bench.work import DerainerLoader, forget
 from synth.build import Recipe, open_builder
 from synth.dataset import FolderDataset
+from tests.bench.report_folder import make_run
 
 IDS = ("a", "b", "c", "d", "e")
 SUITE = """
@@ -72,3 +73,9 @@ def derainer_of(tmp_path: Path) -> Callable[..., DerainerLoader]:
         return DerainerLoader(Entry(name, f"{path}:build", "file"), Options())
 
     return make
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on three drawn streets: every task, a derainer that helps, one that harms, one untrained."""
+    return make_run(tmp_path_factory.mktemp("runs") / "finished")
