@@ -8,26 +8,16 @@ import pandas as pd
 
 from bench.contract import Record
 
-HEADLINES = (
-    "psnr_y", "ssim_y", "precision", "recall", "iou_gt", "AP", "AP50", "mask_AP", "mask_AP50", "mPA", "mIoU",
-)  # fmt: skip
-"""Metrics of the short table, by their name before ``@``, in the order of the paper's Table 6."""
-
 ESSENTIALS = ("psnr_y", "ssim_y", "AP50", "mask_AP50", "mIoU")
-"""Those that are left where several vision tasks share one table: it has to be readable."""
+"""Headline metrics that are left where several vision tasks share one table: it has to be readable."""
 
 _VISION = frozenset({"detection", "instances", "semantic"})
 
 
-def headlines_of(records: Sequence[Record]) -> tuple[str, ...]:
-    """The columns, in order, that suit the records of one dataset."""
+def readable(headlines: Sequence[str], records: Sequence[Record]) -> Sequence[str]:
+    """Those of the headline metrics for which the records of one dataset leave room."""
     several = len({record.task for record in records} & _VISION) > 1
-    return ESSENTIALS if several else HEADLINES
-
-
-def base_of(metric: str) -> str:
-    """A metric's name without thresholds and what else follows ``@``."""
-    return metric.split("@")[0]
+    return [metric for metric in headlines if metric in ESSENTIALS] if several else headlines
 
 
 def with_intervals(table: pd.DataFrame, intervals: pd.DataFrame, dataset: str) -> pd.DataFrame:
@@ -39,7 +29,8 @@ def with_intervals(table: pd.DataFrame, intervals: pd.DataFrame, dataset: str) -
         dataset: Which one the table is about.
     """
     own = intervals[intervals["dataset"] == dataset]
-    found = {(str(row.derainer), str(row.metric)): (float(row.low), float(row.high)) for row in own.itertuples()}
+    keys = zip(own["derainer"].astype(str), own["metric"].astype(str), strict=True)
+    found = dict(zip(keys, zip(own["low"].astype(float), own["high"].astype(float), strict=True), strict=True))
 
     def beside(derainer: str, heading: str, cell: str) -> str:
         low, high = found.get((derainer, heading.split(" (")[0]), (float("nan"), float("nan")))
@@ -49,7 +40,7 @@ def with_intervals(table: pd.DataFrame, intervals: pd.DataFrame, dataset: str) -
         return f"{cell} [{low:.{digits}f}, {high:.{digits}f}]"
 
     rows = [
-        {heading: beside(row["derainer"], heading, cell) for heading, cell in row.items()}
+        {str(heading): beside(row["derainer"], str(heading), cell) for heading, cell in row.items()}
         for row in table.to_dict("records")
     ]
     return pd.DataFrame(rows, columns=list(table.columns))

@@ -15,6 +15,7 @@ from bench.comparability import check_one_protocol
 from bench.contract import Failure, Record
 from bench.errors import MissingExtraError, UserError
 from bench.files import atomic, safe_name, write_text
+from bench.headlines import readable
 from bench.latex import render_latex
 from bench.runner import RunResult
 from bench.summary import PerClass, PerImage
@@ -147,7 +148,8 @@ def wide(
     rows = [name for name in derainers if name not in hidden]
     rows = rows or list(dict.fromkeys(record.derainer for record in chosen))
     if not every_metric:
-        chosen = sorted((record for record in chosen if _base(record) in HEADLINES), key=_headline)
+        shown = readable(HEADLINES, chosen)
+        chosen = sorted((record for record in chosen if _base(record) in shown), key=_headline)
     counts = _counts(chosen)
     cells: dict[str, dict[str, str]] = {name: {"derainer": name} for name in rows}
     for record in chosen:

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from bench.contract import Record
-from bench.headlines import ESSENTIALS, HEADLINES, base_of, headlines_of, with_intervals
+from bench.headlines import ESSENTIALS, readable, with_intervals
+from bench.tables import HEADLINES
 
 
 def record(task: str, metric: str) -> Record:
@@ -23,27 +24,27 @@ def record(task: str, metric: str) -> Record:
     ],
 )
 def test_several_vision_tasks_share_a_table_of_few_columns(tasks: list[str], expected: tuple[str, ...]) -> None:
-    assert headlines_of([record(task, "AP50") for task in tasks]) == expected
-
-
-def test_thresholds_are_no_part_of_a_metrics_name() -> None:
-    assert base_of("precision@0.25/0.60") == "precision"
+    assert tuple(readable(HEADLINES, [record(task, "AP50") for task in tasks])) == expected
 
 
 def test_intervals_stand_beside_their_numbers() -> None:
-    table = pd.DataFrame({
-        "derainer": ["rain", "clean"],
-        "AP50 (%)": ["40.12", "80.00"],
-        "psnr_y (dB)": ["18.63", ""],
-        "images": ["24/24", "24/24"],
-    })
-    intervals = pd.DataFrame({
-        "dataset": ["streets", "streets", "other", "streets"],
-        "derainer": ["rain", "rain", "clean", "clean"],
-        "metric": ["AP50", "psnr_y", "AP50", "psnr_y"],
-        "low": [38.5, 18.001, 1.0, 2.0],
-        "high": [42.25, 19.239, 3.0, 4.0],
-    })
+    table = pd.DataFrame(
+        {
+            "derainer": ["rain", "clean"],
+            "AP50 (%)": ["40.12", "80.00"],
+            "psnr_y (dB)": ["18.63", ""],
+            "images": ["24/24", "24/24"],
+        }
+    )
+    intervals = pd.DataFrame(
+        {
+            "dataset": ["streets", "streets", "other", "streets"],
+            "derainer": ["rain", "rain", "clean", "clean"],
+            "metric": ["AP50", "psnr_y", "AP50", "psnr_y"],
+            "low": [38.5, 18.001, 1.0, 2.0],
+            "high": [42.25, 19.239, 3.0, 4.0],
+        }
+    )
     shown = with_intervals(table, intervals, "streets").to_dict("list")
     assert shown["AP50 (%)"] == ["40.12 [38.50, 42.25]", "80.00"]
     assert shown["psnr_y (dB)"] == ["18.63 [18.00, 19.24]", ""]
