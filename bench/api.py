@@ -28,7 +28,7 @@ from bench.lock import locked
 from bench.lower_precision import note_differences, numerics_of
 from bench.missing import Missing, available, missing_of, refuse
 from bench.protocols import Derainer, Judge, Task
-from bench.provenance import device_name, git_state, library_versions, machine
+from bench.provenance import accelerator, device_name, git_state, hardware, library_versions, machine
 from bench.registry import Entry
 from bench.runner import DatasetWork, DerainerWork, Outlook, Progress, Runner, RunResult, Silent, Workload
 from bench.shards import WHOLE, Shard, refuse_other_shard
@@ -37,7 +37,7 @@ from bench.watched import local_engine
 from bench.work import DatasetLoader, DerainerLoader, forget, kept_data
 from derainers import plugins
 from derainers.check import Finding, check_derainer
-from derainers.table import has_weights, require_weights, weights_key
+from derainers.table import has_weights, require_weights, weights_key, weights_of
 from synth.dataset import open_dataset
 from tasks import TASKS
 
@@ -316,16 +316,24 @@ def _card(suite: Suite, work: Workload, options: Options, shard: Shard) -> dict[
         "severities": {name: dataset.severity for name, dataset in suite.datasets.items() if dataset.rain},
         "resamples": suite.resamples,
         "derainers": {derainer.name: derainer.fingerprint for derainer in work.derainers},
+        "weights": {name: _weights(entry) for name, entry, _ in _rows(suite.derainers)},
         "tasks": {
             dataset.name: {name: _task_card(task, code) for name, (task, code) in dataset.tasks.items()}
             for dataset in work.datasets
         },
         "device": device_name(options.device),
+        "hardware": hardware(options.device),
+        "accelerator": accelerator(options.device),
         "machine": machine(),
         "libraries": library_versions(),
         "commit": git_state(),
         **shard.card([derainer.name for derainer in work.derainers], tasks),
     }
+
+
+def _weights(entry: Entry) -> dict[str, str]:
+    """Published files of weights by name, and their SHA-256; empty where there are none, or nobody published them."""
+    return {file.file: file.sha256 for file in weights_of(entry.name)} if entry.origin == "built-in" else {}
 
 
 def _task_card(task: Task, code_version: str) -> dict[str, object]:

@@ -165,7 +165,7 @@ def _by_place(frame: pd.DataFrame, numbers: Sequence[str]) -> dict[str, tuple[st
     for row in frame.to_dict("records"):
         place = " ".join(filter(None, (str(row[column]) for column in texts)))
         seen[place] = seen.get(place, 0) + 1
-        key = f"{place} (row {seen[place]})" if seen[place] > 1 or not texts else place
+        key = f"{place} (row {seen[place]})".strip() if seen[place] > 1 or not texts else place
         found[key] = tuple(str(row[column]) for column in numbers)
     return found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import PIL
 
-from bench.provenance import device_name, git_state, library_versions, machine
+from bench.provenance import accelerator, device_name, git_state, library_versions, machine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +25,8 @@ def test_the_machine_is_this_one() -> None:
     assert facts["python"] == platform.python_version()
     assert isinstance(facts["cores"], int)
     assert facts["cores"] >= 1
+    assert isinstance(facts["memory_bytes"], int)
+    assert accelerator("cpu") == {}
     assert device_name("cpu") == "cpu"
 
 

@@ -7,10 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.api import run_suite, verify_run
-from bench.config import Suite
+from bench.config import Suite, load_suite, override
 from bench.errors import UserError
 
 
@@ -18,6 +19,15 @@ from bench.errors import UserError
 def out(suite: Suite, photos: Path, tmp_path: Path) -> Path:
     run_suite(suite.model_copy(update={"resamples": 50}), tmp_path / "out", roots={"photos": photos})
     return tmp_path / "out"
+
+
+@pytest.fixture(scope="module")
+def sliced(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of drawn streets by day and at night."""
+    out = tmp_path_factory.mktemp("sliced") / "out"
+    suite = override(load_suite("streets"), count=6, derainers=["rain", "classical"])
+    run_suite(suite.model_copy(update={"resamples": 50}), out)
+    return out
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -33,8 +43,13 @@ def test_an_untouched_run_passes_and_passes_again_when_it_is_moved(out: Path, tm
 
 
 @pytest.mark.parametrize(
-    "name", ["evidence/photos/classical/quality/b.json", "records.csv", "per_image.csv", "card.json"]
-)
+    "name",
+    [
+        "evidence/photos/classical/quality/b.json", "card.json", "records.csv", "per_image.csv", "per_class.csv",
+        "intervals.csv", "slices.csv", "correlations.csv", "disagreements.csv", "tables/photos.csv",
+        "bootstrap/photos/classical/quality.csv", "restored/photos/rain/a.png", "data/photos/manifest.csv",
+    ],
+)  # fmt: skip
 def test_one_flipped_bit_is_found_and_its_file_named(name: str, out: Path) -> None:
     content = bytearray((out / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -52,6 +67,54 @@ def test_numbers_are_compared_even_where_the_digests_were_forged(out: Path) -> N
     write_digests(out)
     (fault,) = verify_run(out)
     assert fault == f"photos classical quality ssim_y: records.csv says 0.999000, the evidence gives {value}"
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "place"),
+    [
+        ("per_image.csv", "value", "streets classical quality val-00034 psnr_y"),
+        ("intervals.csv", "low", "streets classical quality ssim_y"),
+        ("slices.csv", "value", "streets classical quality timeofday night psnr_y dB 4"),
+        ("bootstrap/streets/classical/quality.csv", "psnr_y", "(row 3)"),
+    ],
+)
+def test_every_table_is_compared_even_where_the_digests_were_forged(
+    name: str, column: str, place: str, sliced: Path
+) -> None:
+    from bench.verification import write_digests
+
+    assert verify_run(sliced) == []
+    before = (sliced / name).read_text()
+    frame = pd.read_csv(sliced / name, dtype=str, keep_default_na=False)
+    chosen = [all(word in row for word in place.split()) for row in frame.astype(str).agg(" ".join, axis=1)]
+    row = 2 if place.startswith("(") else chosen.index(True)
+    frame.loc[row, column] = "77.000000"
+    frame.to_csv(sliced / name, index=False)
+    write_digests(sliced)
+    (fault,) = verify_run(sliced)
+    assert fault.startswith(f"{name}: {place} has {column} 77.000000 instead of ")
+    (sliced / name).write_text(before)
+    write_digests(sliced)
+
+
+def test_rows_that_were_dropped_or_added_are_named(sliced: Path) -> None:
+    from bench.verification import write_digests
+
+    before = (sliced / "per_image.csv").read_text()
+    lines = before.splitlines(keepends=True)
+    (sliced / "per_image.csv").write_text("".join([*lines[:3], *lines[4:], "streets,mine,quality,,a,psnr_y,99.0\n"]))
+    write_digests(sliced)
+    faults = verify_run(sliced)
+    assert "per_image.csv: streets mine quality a psnr_y is there, but the evidence does not give it" in faults
+    assert sum("is missing" in fault for fault in faults) == 1
+    (sliced / "per_image.csv").write_text(before)
+    write_digests(sliced)
+
+
+def test_a_run_of_another_schema_is_not_half_verified(out: Path) -> None:
+    replace(out / "card.json", '"schema_version": 2', '"schema_version": 1')
+    faults = verify_run(out)
+    assert faults[-1].startswith("card.json: of schema 1, this version knows 2: give the run's command again")
 
 
 def test_missing_and_added_files_are_named(out: Path) -> None:
@@ -95,8 +158,6 @@ def test_detections_and_label_maps_are_scored_again_without_their_models(
     out: Path, shared: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("segmentation_models_pytorch")
-    from bench.config import load_suite, override
-
     model = {"semantic": f"smp:{shared / 'models/semantic/camvid_fpn'}"}
     suite = override(load_suite("camvid"), derainers=["rain", "clean"], models=model, count=2)
     run_suite(suite, tmp_path / "camvid", roots={"camvid": shared / "data/camvid"})
