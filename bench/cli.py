@@ -10,7 +10,19 @@ import typer
 from rich.markup import escape
 
 from bench import __version__
-from bench.commands import about, benchmark, data, export, images, report, tables, task_training, training, weights
+from bench.commands import (
+    about,
+    benchmark,
+    data,
+    export,
+    images,
+    merge,
+    report,
+    tables,
+    task_training,
+    training,
+    weights,
+)
 from bench.commands.console import INTERRUPTED, USER_ERROR, error_console
 from bench.errors import UserError
 
@@ -34,6 +46,7 @@ app.command(rich_help_panel="Benchmark")(benchmark.compare)
 app.command(rich_help_panel="Benchmark")(tables.correlate)
 app.command(rich_help_panel="Benchmark")(report.report)
 app.command(rich_help_panel="Benchmark")(benchmark.verify)
+app.command(rich_help_panel="Benchmark")(merge.merge)
 app.command(rich_help_panel="Benchmark")(export.export)
 app.command(rich_help_panel="Data")(data.build)
 app.command(rich_help_panel="Data")(data.calibrate)

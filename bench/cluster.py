@@ -19,6 +19,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from bench.contract import Options
 from bench.engines import THREAD_VARIABLES
 from bench.errors import MissingExtraError, UserError
 from bench.files import key_of, sha256_of
@@ -58,14 +59,12 @@ class RayCluster:
     Attributes:
         shared: The run folder, which every machine sees at this path.
         address: ``auto`` for the cluster that this machine belongs to, or its ``HOST:PORT``; empty starts one here.
-        workers: Most jobs at a time; 0 for as many as the cluster has room for.
         threads: CPU cores of a worker.
         gpu_share: GPUs of a worker: 0.5 puts two on each, 0 none.
     """
 
     shared: Path
     address: str = ""
-    workers: int = 0
     threads: int = 1
     gpu_share: float = 0.0
 
@@ -89,7 +88,7 @@ class RayCluster:
         waiting, running = deque(jobs), dict[Ray, Any]()
         try:
             while waiting or running:
-                while waiting and len(running) < (self.workers or 2 * self._slots(ray)):
+                while waiting and len(running) < 2 * self._slots(ray):
                     job = waiting.popleft()
                     running[submit(job)] = job
                 done, _ = ray.wait(list(running), num_returns=1)
@@ -151,6 +150,30 @@ class RayCluster:
                 "add machines, or give --gpu-share"
             )
         return int(min(slots))
+
+
+def ray_cluster(
+    shared: Path, address: str, gpu_share: float | None, options: Options, workers: int, time_limit_seconds: float
+) -> RayCluster:
+    """The engine for what was asked for on the command line.
+
+    Args:
+        shared: The run folder.
+        address: As in :class:`RayCluster`.
+        gpu_share: Likewise; None is a whole GPU where models run on one.
+        options: Device and threads of the models.
+        workers: Must be 1: the cluster's size says how many there are.
+        time_limit_seconds: Must be 0: Ray does not tell how long an image takes.
+
+    Raises:
+        UserError: Something that only local processes can do.
+    """
+    if workers > 1 or time_limit_seconds:
+        name = "--workers" if workers > 1 else "--time-limit"
+        raise UserError(f"{name} is for local processes; on a Ray cluster the machines' cores and --gpu-share decide")
+    if gpu_share is None:
+        gpu_share = 1.0 if options.device.startswith("cuda") else 0.0
+    return RayCluster(shared, address, options.threads or 1, gpu_share)
 
 
 def _work_there(work: Callable[[Job], Iterator[Outcome]], place: Place, job: Job) -> list[Outcome]:

@@ -34,10 +34,13 @@ from bench.commands.console import (
     report_failures,
 )
 from bench.commands.report import write_page
+from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.config import Suite
     from bench.runner import RunResult
+
+MACHINES = "Several machines"
 
 
 def run(
@@ -58,6 +61,14 @@ def run(
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT or any.", rich_help_panel="Data")] = None,
     device: Device = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Local processes.", rich_help_panel="Models")] = 1,
+    shard: Annotated[str, typer.Option(help="NUMBER/OF: only this share, such as 2/3.", rich_help_panel=MACHINES)] = "",
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where it runs.", rich_help_panel=MACHINES)] = "local",
+    address: Annotated[
+        str, typer.Option(help="Ray cluster: HOST:PORT, auto for this machine's.", rich_help_panel=MACHINES)
+    ] = "",
+    gpu_share: Annotated[
+        float | None, typer.Option(min=0, help="GPUs of a Ray worker; 0.5: two on each.", rich_help_panel=MACHINES)
+    ] = None,
     weights_dir: WeightsDirs = [],  # noqa: B006
     offline: Offline = False,
     allow_random_weights: AllowRandomWeights = False,
@@ -95,12 +106,18 @@ def run(
 
         derainbench run my_suite.toml --derainers rain,path/to/mine.py:build,clean
 
+        derainbench run coco350 --coco ~/coco --shard 2/3 --out shard2
+
+        derainbench run coco350 --coco /shared/coco --out /shared/run1 --device cuda --engine ray --address auto
+
         derainbench run coco350 --coco ~/coco --derainers rain,prenet,clean,clean+prenet
 
         derainbench run --derainers rain,finished=folder:out/,onnx:net.onnx --derainers 'command:tool {input} {output}'
     """
     from bench import api
+    from bench.cluster import ray_cluster
     from bench.config import load_suite, override
+    from bench.shards import WHOLE, read_shard
 
     named = load_suite(suite)
     chosen = override(
@@ -120,12 +137,18 @@ def run(
     options = options_of(device, weights_dir, offline, allow_random_weights)
     options = replace(options, precision=precision, compile=compile)
     folder = out or Path("results/runs") / chosen.name
+    share = read_shard(shard) if shard else WHOLE
+    cluster = None
+    if engine == "ray":
+        cluster = ray_cluster(folder, address, gpu_share, options, workers, time_limit)
+    elif address or gpu_share is not None:
+        raise UserError("--address and --gpu-share are for --engine ray")
     if available:
         chosen, missing = api.available_part(chosen, roots, options)
         for line in missing.lines:
             error_console.print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
     if dry_run:
-        outlook = api.foresee(chosen, folder, roots=roots, options=options)
+        outlook = api.foresee(chosen, folder, roots=roots, options=options, shard=share)
         for stage, plan in (("rain", outlook.render), ("derain", outlook.restore), ("judge", outlook.judge)):
             out_console.print(f"{stage}: {plan.images} images to do, {plan.done} done")
         return
@@ -142,6 +165,8 @@ def run(
             only_missing=only_missing,
             fail_fast=fail_fast,
             time_limit_seconds=time_limit,
+            engine=cluster,
+            shard=share,
             progress=Logged(bars, log),
         )
     if not quiet:
@@ -153,11 +178,14 @@ def run(
 
 def _show(suite: Suite, result: RunResult, folder: Path) -> None:
     from bench import api, tables
+    from bench.headlines import with_intervals
+    from bench.uncertainty import read_intervals
 
-    names = api.row_names(suite)
+    names, intervals = api.row_names(suite), read_intervals(folder)
     for dataset in suite.datasets:
         if any(record.dataset == dataset for record in result.records):
-            print_table(tables.wide(result.records, dataset, names), f"{suite.title or suite.name} - {dataset}")
+            table = with_intervals(tables.wide(result.records, dataset, names), intervals, dataset)
+            print_table(table, f"{suite.title or suite.name} - {dataset}")
     if untrained := tables.untrained_in(result.records):
         out_console.print(
             f"Untrained, so not shown: {', '.join(untrained)} (derainbench table --untrained)", markup=False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +21,6 @@ from bench.merging import merge_runs
 from bench.parts import first_difference
 from bench.shards import Shard, joined, read_shard
 from bench.verification import write_digests
-from bench.work import Outcome
 
 SUITE = """
 derainers = ["rain", "classical", "clean"]
@@ -44,7 +44,7 @@ from pathlib import Path
 def build(options):
     def restore(image):
         with (Path(__file__).parent / "begun.txt").open("a") as file:
-            file.write(os.environ.get("RAY_RAYLET_PID", "here") + "\\n")
+            file.write(f"{{os.environ.get('RAY_RAYLET_PID', 'here')}}:{{os.getpid()}}\\n")
         time.sleep({seconds})
         if image[0, 0, 0] % 3 == 0:
             raise RuntimeError("not this one")
@@ -187,43 +187,39 @@ def test_four_workers_write_the_same_bytes(run: Callable[..., Path]) -> None:
 
 
 @pytest.mark.slow
-def test_a_ray_cluster_that_loses_a_machine_writes_the_same_bytes(run: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_ray_cluster_that_loses_a_machine_writes_the_same_bytes(
+    run: Callable[..., Path], suite: Suite, tmp_path: Path
+) -> None:
     ray = pytest.importorskip("ray")
     cluster_utils = pytest.importorskip("ray.cluster_utils")
-    (tmp_path / "mine.py").write_text(MINE.format(seconds=0.4))
+    (tmp_path / "mine.py").write_text(MINE.format(seconds=0.3))
+    streets = suite.datasets["streets"].model_copy(update={"count": 20})
+    longer = suite.model_copy(update={"datasets": {**suite.datasets, "streets": streets}})
     begun = tmp_path / "begun.txt"
     cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    lost = cluster.add_node(num_cpus=1)
-    raylet = str(lost.all_processes["raylet"][0].process.pid)
+    lost = cluster.add_node(num_cpus=1).all_processes["raylet"][0].process
 
-    class KillWhenBusy:
-        """Kills the second machine while it restores, once the first job of the user's derainer has come back."""
+    def kill_when_busy() -> None:
+        seen: list[str] = []
+        while len(seen) < 2:  # in the middle of a job: its second image has begun
+            time.sleep(0.02)
+            lines = begun.read_text().split() if begun.exists() else []
+            seen = [line for line in lines if line.startswith(f"{lost.pid}:")]
+        lost.kill()
+        os.kill(int(seen[-1].partition(":")[2]), signal.SIGKILL)  # a machine takes its workers along
 
-        killed = False
-
-        def begin(self, stage: str, images: int, done: int) -> None:
-            self.stage = stage
-
-        def advance(self, outcome: Outcome) -> None:
-            if outcome.row.derainer == "mine" and self.stage == "restore" and not self.killed:
-                deadline = time.monotonic() + 60
-                while begun.read_text().split()[-1] != raylet and time.monotonic() < deadline:
-                    time.sleep(0.05)
-                os.kill(int(raylet), signal.SIGKILL)
-                self.killed = True
-
+    killer = threading.Thread(target=kill_when_busy, daemon=True)
+    killer.start()
     try:
-        watch = KillWhenBusy()
-        there = run("ray", engine=RayCluster(tmp_path / "ray", cluster.address), progress=watch)
-        assert watch.killed
-        begun_on = begun.read_text().split()
+        there = run("ray", longer, engine=RayCluster(tmp_path / "ray", cluster.address))
         alive = [node for node in ray.nodes() if node["Alive"]]
     finally:
         ray.shutdown()
         cluster.shutdown()
-    assert raylet in begun_on
-    assert len(begun_on) > 13, "no image was begun twice: the machine was lost between two jobs"
+    assert not killer.is_alive()
     assert len(alive) == 1
+    assert len(begun.read_text().split()) > 25, "no image was begun again: the machine was lost between two jobs"
     begun.unlink()
-    assert_same(there, run("one"))
-    assert begun.read_text().split() == ["here"] * 13
+    assert_same(there, run("one", longer))
+    assert {line.partition(":")[0] for line in begun.read_text().split()} == {"here"}
+    assert len(begun.read_text().split()) == 25
