@@ -71,6 +71,7 @@ class Suite(_Model):
         datasets: By name.
         tasks: Task name to its parameters; ``model`` is ``BACKEND:CHECKPOINT``.
         resamples: Bootstrap resamples behind every interval; 0 for no intervals.
+        workers: Local processes on a CPU unless the command line says how many.
     """
 
     name: Name
@@ -80,6 +81,7 @@ class Suite(_Model):
     datasets: Mapping[Name, DatasetConfig] = Field(min_length=1)
     tasks: Mapping[Name, Mapping[str, Parameter]] = Field(min_length=1)
     resamples: int = Field(default=1000, ge=0, le=100_000)
+    workers: int = Field(default=1, ge=1, le=64)
 
 
 def suite_names() -> list[str]:

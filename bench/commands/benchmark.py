@@ -60,7 +60,9 @@ def run(
     count: Annotated[int | None, typer.Option(min=1, help="Images per dataset.", rich_help_panel="Data")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT or any.", rich_help_panel="Data")] = None,
     device: Device = "auto",
-    workers: Annotated[int, typer.Option(min=1, help="Local processes.", rich_help_panel="Models")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Local processes; default the suite's.", rich_help_panel="Models")
+    ] = None,
     shard: Annotated[str, typer.Option(help="NUMBER/OF: only this share, such as 2/3.", rich_help_panel=MACHINES)] = "",
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where it runs.", rich_help_panel=MACHINES)] = "local",
     address: Annotated[
@@ -136,6 +138,7 @@ def run(
     roots = {name: place for name, place in given.items() if place is not None}
     options = options_of(device, weights_dir, offline, allow_random_weights)
     options = replace(options, precision=precision, compile=compile)
+    workers = workers or (chosen.workers if options.device == "cpu" else 1)
     folder = out or Path("results/runs") / chosen.name
     share = read_shard(shard) if shard else WHOLE
     cluster = None
