@@ -153,6 +153,17 @@ assert verify_run(Path({str(out)!r})) == []
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
+@pytest.mark.network
+def test_an_environment_of_the_light_core_verifies_a_run(out: Path, tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "light"], check=True)
+    python = tmp_path / "light/bin/python"
+    subprocess.run([python, "-m", "pip", "install", "-q", "-c", root / "constraints.txt", "-e", root], check=True)
+    assert subprocess.run([python, "-c", "import torch"], capture_output=True, check=False).returncode == 1
+    subprocess.run([tmp_path / "light/bin/derainbench", "verify", out], check=True)
+
+
 @pytest.mark.shared
 def test_detections_and_label_maps_are_scored_again_without_their_models(
     out: Path, shared: Path, tmp_path: Path
