@@ -24,7 +24,8 @@ Format = Literal["csv", "md", "latex", "html"]
 Layout = Literal["wide", "long"]
 
 HEADLINES = (
-    "psnr_y", "ssim_y", "fsim", "niqe", "sseq", "precision", "recall", "iou_gt", "AP", "AP50", "mask_AP", "mask_AP50", "mPA", "mIoU",
+    "psnr_y", "ssim_y", "fsim", "niqe", "sseq",
+    "precision", "recall", "iou_gt", "AP", "AP50", "mask_AP", "mask_AP50", "mPA", "mIoU",
 )  # fmt: skip
 """Metrics of the short table, by their name before ``@``, in the order of the paper's Tables 4, 5 and 6."""
 
