@@ -141,12 +141,11 @@ def _look(run: ReadRun, images: int, budget: int) -> tuple[list[Gallery], dict[s
     for index, name in enumerate(names):
         try:
             dataset = open_dataset(run.store.data_folder(name))
-            sights = [_sight(task, card, dataset.classes) for task, card in run.card.tasks.get(name, {}).items()]
+            drawn = sights_of(run, name, dataset.classes)
         except UserError as error:
             reason = str(error).replace(f"{run.store.root}/", "")
             galleries.append(Gallery(name, {}, (), of=run.card.datasets[name], reason=reason))
             continue
-        drawn = [sight for sight in sights if sight]
         curves[name] = [plot for sight in drawn if sight.match and (plot := _curves(run, dataset, name, sight))]
         left = budget - sum(gallery.bytes for gallery in galleries)
         share, most = left // (len(names) - index), -(-images // len(names))
@@ -178,6 +177,12 @@ def _disagreeing(root: Path, dataset: str, most: int) -> list[str]:
         return []
     chosen = frame[frame["dataset"] == dataset].sort_values("rank", kind="stable")
     return list(dict.fromkeys(str(id) for id in chosen["image"]))[:most]
+
+
+def sights_of(run: ReadRun, dataset: str, classes: Classes) -> list[Sight]:
+    """How the evidence of a dataset's tasks is drawn, those of vision."""
+    sights = [_sight(task, card, classes) for task, card in run.card.tasks.get(dataset, {}).items()]
+    return [sight for sight in sights if sight]
 
 
 def _sight(task: str, card: TaskCard, classes: Classes) -> Sight | None:

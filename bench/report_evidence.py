@@ -80,7 +80,7 @@ def curve_of(scores: FloatArray, right: BoolArray, truths: int, least: float) ->
     # Equal scores come and go together: only the last of them is a point that a least score can reach.
     ends = np.flatnonzero(np.diff(scores[order], append=-1.0))
     places = np.searchsorted(recall[ends], np.linspace(0, recall[ends].max(initial=0), POINTS))
-    kept = np.unique([*ends[places], *ends[-1:]])
+    kept = np.unique([*ends[places[places < len(ends)]], *ends[-1:]]).astype(np.int64)
     count = int((scores >= least).sum())
     point = (float(recall[count - 1]), float(precision[count - 1])) if count else None
     return Curve(recall[kept], precision[kept], point)

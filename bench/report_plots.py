@@ -128,7 +128,10 @@ def draw(
     series = [one for one in series if one.points]
     if not series:
         return None
-    x = _axis(x_title, x_range or _ends([p[0] for one in series for p in one.points]), LEFT, WIDTH - RIGHT, log_x)
+    across = [p[0] for one in series for p in one.points]
+    if log_x:
+        x_range = min(value.at for value in across), max(value.at for value in across)
+    x = _axis(x_title, x_range or _ends(across), LEFT, WIDTH - RIGHT, log_x)
     heights = [p[1] for one in series for p in one.points] + [Value(level) for _, _, level in rules]
     y = _axis(y_title, y_range or _ends(heights), HEIGHT - BOTTOM, TOP, False)
     levels = [_across(name, style, y.place(level)) for name, style, level in rules]
@@ -207,7 +210,7 @@ def _drawn(one: Series, x: Axis, y: Axis) -> Drawn:
         Mark(
             *place,
             _whiskers(a, b, x, y),
-            "; ".join([one.name, *(_told(axis.title, value) for axis, value in ((x, a), (y, b)) if axis.title)]),
+            f"{one.name}: " + "; ".join(_told(axis.title, value) for axis, value in ((x, a), (y, b)) if axis.title),
         )
         for place, (a, b) in zip(places, one.points, strict=True)
     )

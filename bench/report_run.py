@@ -12,12 +12,21 @@ from pydantic import ValidationError
 from bench.config import Suite
 from bench.contract import Record
 from bench.errors import UserError
-from bench.files import sha256_of
-from bench.report_tables import Estimates, Table, estimates_of, kind_of, plain_table, without_doubtful_recovery
+from bench.files import safe_name, sha256_of
+from bench.report_tables import (
+    Difference,
+    Estimates,
+    Table,
+    estimates_of,
+    kind_of,
+    plain_table,
+    without_doubtful_recovery,
+)
 from bench.report_words import Comparisons, questions
+from bench.statistics import interval
 from bench.store import RunStore
 from bench.tables import read_records, untrained_in
-from bench.uncertainty import CLEAN, RAIN, compare_rows, read_intervals
+from bench.uncertainty import CLEAN, RAIN, read_intervals
 from bench.verification import DIGESTS, RunCard, read_run_card
 
 EXTRAS = {
@@ -66,16 +75,32 @@ def read_run(run: Path) -> ReadRun:
     card, records = read_run_card(content, run), read_records(run)
     names = dict.fromkeys([*(record.derainer for record in records), *card.derainers])
     rows = sorted(names, key=lambda name: _ORDER.index(kind_of(name, card.untrained)))
-    comparisons = {}
-    for row, reference in [*questions(rows), (CLEAN, RAIN)]:
-        try:
-            comparisons[row, reference] = compare_rows(run, row, reference)
-        except (UserError, OSError):
-            continue  # without resamples of both rows nothing can be said; the page says that
+    comparisons = _comparisons(run, records, [*questions(rows), (CLEAN, RAIN)])
     estimates = estimates_of(records, read_intervals(run))
-    if (losses := comparisons.get((CLEAN, RAIN))) is not None:
-        estimates = without_doubtful_recovery(estimates, losses)
+    estimates = without_doubtful_recovery(estimates, comparisons.get((CLEAN, RAIN), {}))
     return ReadRun(store, content, card, records, estimates, rows, comparisons)
+
+
+def _comparisons(root: Path, records: Sequence[Record], pairs: Sequence[tuple[str, str]]) -> Comparisons:
+    """Differences of pairs of rows on the same resamples; pairs without resamples of both are left out."""
+    values = {(record.dataset, record.derainer, record.metric): record.value for record in records}
+    tasks = list(dict.fromkeys((record.dataset, record.task) for record in records))
+    drawn = {(*place, row): _resamples(root, *place, row) for place in tasks for row in {r for p in pairs for r in p}}
+    found: dict[tuple[str, str], dict[tuple[str, str], Difference]] = {}
+    for row, reference in pairs:
+        for dataset, task in tasks:
+            ours, theirs = drawn[dataset, task, row], drawn[dataset, task, reference]
+            for metric in (name for name in ours.columns if name in theirs.columns):
+                ends = interval(ours[metric].to_numpy() - theirs[metric].to_numpy())
+                both = [values.get((dataset, name, metric)) for name in (row, reference)]
+                if ends is not None and both[0] is not None and both[1] is not None:
+                    one = Difference(both[0] - both[1], ends.low, ends.high)
+                    found.setdefault((row, reference), {})[dataset, metric] = one
+    return found
+
+
+def _resamples(root: Path, dataset: str, task: str, row: str) -> pd.DataFrame:
+    return read_table(root / "bootstrap" / safe_name(dataset) / safe_name(row) / f"{safe_name(task)}.csv")
 
 
 def extra_tables(root: Path) -> list[Table]:
@@ -91,11 +116,12 @@ def extra_tables(root: Path) -> list[Table]:
 
 
 def costs_of(root: Path) -> dict[str, float]:
-    """Seconds an image of every derainer, where they were measured."""
+    """Seconds an image of every derainer alone, of the first size that was measured (``derainbench cost``)."""
     frame = read_table(root / "cost.csv")
-    if not {"derainer", "median_seconds"} <= set(frame.columns):
+    if not {"derainer", "task", "latency_ms"} <= set(frame.columns):
         return {}
-    return {str(row["derainer"]): float(row["median_seconds"]) for row in frame.to_dict("records")}
+    alone = frame[frame["task"].isna() & frame["latency_ms"].notna()].drop_duplicates("derainer")
+    return {str(name): float(ms) / 1e3 for name, ms in zip(alone["derainer"], alone["latency_ms"], strict=True)}
 
 
 def read_table(path: Path) -> pd.DataFrame:

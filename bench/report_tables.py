@@ -77,6 +77,18 @@ class Estimate:
     recovery_high: float = math.nan
 
 
+@dataclass(frozen=True)
+class Difference:
+    """One row less another on the same images, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+Differences = Mapping[tuple[str, str], Difference]
+"""Dataset and metric to the difference of two rows."""
+
 Estimates = Mapping[tuple[str, str, str], Estimate]
 """Dataset, derainer and metric to the estimate."""
 
@@ -96,14 +108,14 @@ def estimates_of(records: Sequence[Record], intervals: pd.DataFrame) -> dict[tup
     }
 
 
-def without_doubtful_recovery(estimates: Estimates, losses: pd.DataFrame) -> dict[tuple[str, str, str], Estimate]:
+def without_doubtful_recovery(estimates: Estimates, losses: Differences) -> dict[tuple[str, str, str], Estimate]:
     """Forget what was recovered of a loss that may be none.
 
     Args:
         estimates: All of a run.
-        losses: ``clean`` compared with ``rain``, as :func:`bench.uncertainty.compare_rows` gives it.
+        losses: ``clean`` less ``rain``.
     """
-    doubtful = {(row["dataset"], row["metric"]) for row in losses.to_dict("records") if row["low"] <= 0 <= row["high"]}
+    doubtful = {place for place, loss in losses.items() if loss.low <= 0 <= loss.high}
     return {
         key: Estimate(estimate.value, estimate.unit, estimate.low, estimate.high)
         if (key[0], key[2]) in doubtful

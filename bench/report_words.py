@@ -13,6 +13,7 @@ from bench.contract import Record
 from bench.report_tables import (
     LOWER_IS_BETTER,
     ON_CLEAN,
+    Differences,
     Estimate,
     Estimates,
     base_of,
@@ -28,8 +29,8 @@ MAIN = ("AP", "mask_AP", "mIoU")
 
 _POINTS = {"%": " points", "dB": " dB"}
 
-Comparisons = Mapping[tuple[str, str], pd.DataFrame]
-"""A row and the row it is compared with, to what :func:`bench.uncertainty.compare_rows` found."""
+Comparisons = Mapping[tuple[str, str], Differences]
+"""A row and the row it is compared with, to their differences."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def findings(
     found: list[Finding] = []
     for metric in main_metrics(records, dataset):
         model = next(record.model for record in records if (record.dataset, record.metric) == (dataset, metric))
-        found += _told(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN)))
+        found += _told(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN), {}))
     harms = _harms(records, dataset, rows, comparisons)
     found += harms
     if not harms and any((row, RAIN) in comparisons for row in derainers):
@@ -81,17 +82,17 @@ def _told(
     metric: str,
     model: str,
     derainers: Sequence[str],
-    losses: pd.DataFrame | None,
+    losses: Differences,
 ) -> list[Finding]:
     """What the rain took, and what each derainer brought back of it."""
     name = f"{metric} of {model}" if model else metric
-    loss = losses[(losses["dataset"] == dataset) & (losses["metric"] == metric)] if losses is not None else None
+    loss = losses.get((dataset, metric))
     rain, clean = (estimates.get((dataset, end, metric)) for end in (RAIN, CLEAN))
     if rain is None or clean is None:
         return []
     ends = f"from {_amount(clean.value, clean.unit)} to {_amount(rain.value, rain.unit)}"
     found = [Finding(f"The rain takes {name} {ends}.")]
-    if loss is not None and len(loss) and loss.iloc[0]["low"] <= 0 <= loss.iloc[0]["high"]:
+    if loss is not None and loss.low <= 0 <= loss.high:
         found = [Finding(f"The rain moves {name} {ends}, which may be chance.")]
     back = [(row, e) for row in derainers if (e := estimates.get((dataset, row, metric))) and math.isfinite(e.recovery)]
     back.sort(key=lambda pair: -pair[1].recovery)
@@ -107,10 +108,9 @@ def _told(
 def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], comparisons: Comparisons) -> list[Finding]:
     found: list[Finding] = []
     for row, reference in questions(rows):
-        frame = comparisons.get((row, reference))
-        if frame is None or row in untrained_in(records):
+        if row in untrained_in(records):
             continue
-        losses = _losses(records, dataset, frame)
+        losses = _losses(records, dataset, comparisons.get((row, reference), {}))
         if losses and reference == RAIN:
             found.append(Finding(f"{row} does harm: it is worse than the rain itself in {losses}.", "harm"))
         elif losses:
@@ -120,23 +120,20 @@ def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], compari
     return found
 
 
-def _losses(records: Sequence[Record], dataset: str, frame: pd.DataFrame) -> str:
+def _losses(records: Sequence[Record], dataset: str, differences: Differences) -> str:
     """Headline metrics whose interval of the difference lies on the wrong side of 0; empty if there are none.
 
     The main ones are told with their numbers, the others by name.
     """
     lost: dict[str, str] = {}
-    for one in frame[frame["dataset"] == dataset].to_dict("records"):
-        metric = str(one["metric"])
-        sign, unit = _sign(metric), _unit(records, metric)
-        ends = sorted((-sign * one["low"], -sign * one["high"]))
-        if ends[0] > 0:
-            size = shown(-sign * one["difference"], unit, -1)
-            lost[metric] = (
-                f"{metric} by {size}{_POINTS.get(unit, '')} ({shown(ends[0], unit, -1)} to {shown(ends[1], unit, -1)})"
-            )
+    for metric in headline_metrics(records, dataset):
+        one, sign, unit = differences.get((dataset, metric)), _sign(metric), _unit(records, metric)
+        if one is None or max(sign * one.low, sign * one.high) >= 0:
+            continue
+        size, *ends = (shown(n, unit, -1) for n in (abs(one.value), *sorted((abs(one.low), abs(one.high)))))
+        lost[metric] = f"{metric} by {size}{_POINTS.get(unit, '')} ({ends[0]} to {ends[1]})"
     told = [metric for metric in main_metrics(records, dataset) if metric in lost]
-    others = [metric for metric in headline_metrics(records, dataset) if metric in lost and metric not in told]
+    others = [metric for metric in lost if metric not in told]
     if not told:
         told, others = others[:2], others[2:]
     text = _joined([lost[metric] for metric in told]) if told else ""

@@ -69,7 +69,8 @@ function startGallery() {
       const gains = gallery.images.map((image) => gainOf(image, gallery.measures[0], name)).filter((gain) => gain !== undefined);
       return gains.length ? gains.reduce((sum, gain) => sum + gain) / gains.length : -Infinity;
     };
-    if (gallery.rows.length) at("g-row").value = gallery.rows.reduce((best, other) => (mean(other) > mean(best) ? other : best))[0];
+    const trained = gallery.rows.filter(([name, label]) => name === label);
+    if (trained.length) at("g-row").value = trained.reduce((best, other) => (mean(other) > mean(best) ? other : best))[0];
     const orders = gallery.measures.flatMap((m) => [["gain|" + m, "most gained: " + m], ["harm|" + m, "most harmed: " + m]]);
     fill(at("g-order"), [...orders, ["name|", "by name"]]);
     const tasks = Object.keys(gallery.images[0].seen);
