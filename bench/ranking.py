@@ -41,7 +41,7 @@ def places(frame: pd.DataFrame) -> dict[str, list[int]]:
         if not (sign := sign_of(str(heading))):
             continue
         values = [
-            None if is_bound(str(name)) or not _is_number(cell) else sign * float(cell)
+            None if is_bound(str(name)) or (value := _number(str(cell))) is None else sign * value
             for name, cell in zip(frame["derainer"], frame[heading], strict=True)
         ]
         if sum(value is not None for value in values) < 2:
@@ -87,9 +87,9 @@ def _column(headings: Sequence[str], by: str) -> str | None:
     return headings[0] if headings else None
 
 
-def _is_number(cell: object) -> bool:
+def _number(cell: str) -> float | None:
+    """The number that a cell begins with; its interval may follow."""
     try:
-        float(str(cell))
+        return float(cell.partition(" ")[0])
     except ValueError:
-        return False
-    return True
+        return None
