@@ -87,7 +87,7 @@ def table(
 
 def leaderboard(
     runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
-    format: Annotated[Format, typer.Option(help="parquet: every record, into --out.")] = "terminal",
+    format: Annotated[Format, typer.Option(help="html: a whole page; parquet: every record, into --out.")] = "terminal",
     dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
     sort: Annotated[str, typer.Option(help="Metric; default AP, else mIoU, else PSNR.")] = "",
     all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
@@ -106,6 +106,8 @@ def leaderboard(
         derainbench leaderboard results/* --sort psnr_y --format html --out leaderboard.html
     """
     from bench import joining, tables
+    from bench.files import write_text
+    from bench.leaderboard_page import leaderboard_page
     from bench.ranking import ranked
 
     records = joining.join_runs(runs, mix)
@@ -118,6 +120,10 @@ def leaderboard(
         tables.write_parquet(out, [record for record in records if record.dataset in chosen])
         return
     frames = {name: ranked(tables.wide(records, name, every_metric=all_metrics, mix=mix), sort) for name in chosen}
+    if format == "html":
+        page = leaderboard_page(frames, records)
+        write_text(out, page) if out else sys.stdout.write(page)
+        return
     _give(frames, format, None, out)
 
 

@@ -65,7 +65,9 @@ def test_slices_that_are_not_there_are_refused(run: Path) -> None:
 def test_a_leaderboard_of_one_run_twice_is_that_run(run: Path) -> None:
     rows = rows_of(told("leaderboard", run, run, "--format", "csv"))
     assert [row["derainer"] for row in rows] == ["rain", "classical", "clean"]
-    assert "<td>classical</td>" in told("leaderboard", run, "--format", "html")
+    page = told("leaderboard", run, "--format", "html")
+    assert '<th scope="row">classical</th>' in page
+    assert rows_of((run / "records.csv").read_text())[0]["protocol_hash"] in page
 
 
 def test_tables_are_written_to_files(run: Path, tmp_path: Path) -> None:
