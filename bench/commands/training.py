@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    name: Annotated[str, typer.Argument(help="mspfn-light, prenet-small, mspfn-unified, ... or path/to/mine.toml")],
+    name: Annotated[str, typer.Argument(help="mspfn-light, prenet-small, mspfn-without-ffm, ... or path/to/mine.toml")],
     photographs: Annotated[
         list[Path], typer.Option(help="Folder of clean photographs to rain on; repeatable, twice counts twice.")
     ] = [],  # noqa: B006
@@ -48,6 +48,8 @@ def train(
         derainbench train mspfn-light --photographs bsds/train --photographs camvid/train --held-out bsds/val
 
         derainbench train prenet --pairs rain1800=DIR --test rain100h=DIR
+
+        derainbench train mspfn-without-ffm --photographs bsds/train
     """
     from bench import api
     from bench import training as library
