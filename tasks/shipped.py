@@ -45,6 +45,10 @@ class Card(BaseModel):
     classes: tuple[str, ...] = Field(min_length=1, max_length=255)
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
+    def __hash__(self) -> int:
+        """Of the weights; equality compares everything."""
+        return hash(self.sha256)
+
 
 @dataclass(frozen=True)
 class TrainedModel:

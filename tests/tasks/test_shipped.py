@@ -84,6 +84,7 @@ def test_what_the_table_needs_is_known_without_the_weights(model: Path) -> None:
     model.unlink()
     task = build({"model": f"trained:{model}"}, CLASSES)
     assert task.model == "mine"
+    assert len({task, build({"model": f"trained:{model}"}, CLASSES)}) == 1  # processes keep loaded models by task
     assert json.loads(model.with_suffix(".json").read_text())["sha256"] in task.fingerprint
     with pytest.raises(UserError, match=r"mine\.safetensors: no such file"):
         task.judge(Options())
