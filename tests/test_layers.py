@@ -9,8 +9,9 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {"bench", "derainers", "synth", "tasks"}
 GROUND_FLOOR = {"", "checkpoints", "contract", "errors", "files", "images", "protocols", "registry", "weights"}
 WIRING = {
-    *("bench/api", "bench/catalogue", "bench/data", "bench/rescoring", "bench/speeds", "bench/missing", "bench/cost"),
-    *("bench/report", "bench/merging"),
+    *("bench/api", "bench/catalogue", "bench/data", "bench/rescoring", "bench/speeds", "bench/missing"),
+    *("bench/cost", "bench/cost_jobs"),
+    *("bench/report", "bench/merging", "bench/pipeline_speed"),
     *("bench/training", "bench/training_config", "bench/task_training", "bench/task_training_config"),
 }
 """The only modules that know every room."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.commands.console import Workers, error_console, out_console, print_table, report_failures
+from bench.commands.console import Workers, error_console, out_console, pairs_of, print_table, report_failures
 from bench.errors import UserError
 
 
@@ -117,8 +117,13 @@ def sheet(
 
 
 def perf(
-    what: Annotated[Literal["rain", "derainers"], typer.Argument(help="What is timed.")] = "rain",
+    what: Annotated[Literal["rain", "derainers", "pipeline"], typer.Argument(help="What is timed.")] = "rain",
     out: Annotated[Path | None, typer.Option(help="CSV file for the figures.")] = None,
+    suite: Annotated[str, typer.Option(help="What a pipeline is timed with.")] = "streets",
+    data: Annotated[list[str], typer.Option(help="NAME=DIR of the suite's photographs; repeatable.")] = [],  # noqa: B006
+    count: Annotated[int | None, typer.Option(min=1, help="Images per dataset of the suite.")] = None,
+    workers: Workers = 2,
+    turns: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 5,
 ) -> None:
     """Time our code beside other ways to the same result, in one run: speeds are to be read as ratios.
 
@@ -127,14 +132,25 @@ def perf(
         OMP_NUM_THREADS=1 derainbench perf rain
 
         derainbench perf derainers --out speeds.csv
+
+        derainbench perf pipeline --suite coco350 --data coco=~/coco --count 20 --turns 3
     """
     from bench.tables import write_frame
 
     if what == "rain":
-        from bench.data import rain_speeds as speeds
+        from bench.data import rain_speeds
+
+        frame = rain_speeds()
+    elif what == "derainers":
+        from bench.speeds import derainer_speeds
+
+        frame = derainer_speeds()
     else:
-        from bench.speeds import derainer_speeds as speeds
-    frame = speeds()
+        from bench.config import load_suite, override
+        from bench.pipeline_speed import pipeline_speeds
+
+        roots = {name: Path(place).expanduser() for name, place in pairs_of(data, "--data", "NAME=DIR").items()}
+        frame = pipeline_speeds(override(load_suite(suite), count=count), roots, workers, turns)
     if out:
         write_frame(out, frame)
     print_table(frame.round(3), what)
