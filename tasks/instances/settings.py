@@ -13,7 +13,8 @@ class InstanceSettings(Settings):
 
     Attributes:
         model: ``torchvision:ARCHITECTURE`` with its published weights, ``torchvision:ARCHITECTURE@FILE``,
-            ``detectron2:CONFIGURATION@FILE``, ``ultralytics:FILE`` or ``ultralytics:NAME``.
+            ``detectron2:CONFIGURATION@FILE``, ``ultralytics:FILE``, ``ultralytics:NAME``,
+            ``shipped:streets-maskrcnn`` or ``trained:FILE``.
         trust_checkpoint: Load an ultralytics ``.pt`` file that is not published; such files run code.
         image_size: Side to which ultralytics letterboxes images.
         nms_overlap: Non-maximum suppression drops boxes that overlap a better one of their class by more;

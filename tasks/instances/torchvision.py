@@ -18,7 +18,7 @@ from tasks.torchvision_models import (
     outputs_before_loading,
 )
 
-_NMS = 0.5
+NMS_OVERLAP = 0.5
 _MASK_THRESHOLD = 0.5
 
 
@@ -99,7 +99,8 @@ def find_segmenter(text: str, settings: InstanceSettings) -> TorchvisionSource:
     Raises:
         UserError: No such architecture or file.
     """
-    return TorchvisionSource(find_torchvision(text, finds=("masks",), task="instances"), settings.nms_overlap or _NMS)
+    checkpoint = find_torchvision(text, finds=("masks",), task="instances")
+    return TorchvisionSource(checkpoint, settings.nms_overlap or NMS_OVERLAP)
 
 
 def _detections(found: Any, resized: tuple[int, int], size: tuple[int, ...]) -> Detections:  # noqa: ANN401

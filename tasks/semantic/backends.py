@@ -10,13 +10,18 @@ from tasks.semantic import torchvision
 from tasks.semantic.refinenet_files import find_refinenet
 from tasks.semantic.segmenter import NetworkSource
 from tasks.semantic.settings import SemanticSettings
+from tasks.semantic.shipped import find_unet
 from tasks.semantic.smp import find_smp
 from tasks.semantic.ultralytics import find_ultralytics
+from tasks.shipped import NAME as SHIPPED
+from tasks.shipped import OWN
 
 BACKENDS: Mapping[str, Callable[[str, SemanticSettings], NetworkSource]] = MappingProxyType({
     "smp": find_smp,
     "refinenet": find_refinenet,
     "torchvision": torchvision.find_network,
     "ultralytics": find_ultralytics,
+    SHIPPED: lambda text, _: find_unet(SHIPPED, text),
+    OWN: lambda text, _: find_unet(OWN, text),
     NAME: lambda label, _: Recorded(label),
 })  # fmt: skip

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from tasks.training.loop import Trainee
+from tasks.training.maskrcnn import maskrcnn
+from tasks.training.unet import unet
 from tasks.training.yolo import yolo
 
 NETWORKS: Mapping[str, Callable[[Sequence[str]], Trainee]] = MappingProxyType({
+    "maskrcnn": maskrcnn,
+    "unet": unet,
     "yolo": yolo,
 })  # fmt: skip
 """Factories: from the names of the classes, in the order of the outputs, to a network with its first weights."""
