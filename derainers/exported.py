@@ -56,7 +56,7 @@ class OnnxDerainer:
             (y,) = self._session.run(None, {self._input.name: x})
         except Exception as error:  # onnxruntime has a family of exceptions of its own
             raise ImageError(
-                f"the ONNX network does not take {width}x{height} pixels ({str(error).splitlines()[0][:200]})"
+                f"the ONNX network does not take {width}x{height} pixels ({_first_line(error)})"
             ) from error
         if y.shape != x.shape or not np.isfinite(y).all():
             raise ImageError(f"the ONNX network returned {y.shape} (NaN or another shape), expected {x.shape}")
@@ -81,11 +81,16 @@ def onnx_derainer(file: str, options: Options) -> OnnxDerainer:
         raise UserError(f"{file}: this onnxruntime has no {provider}; install onnxruntime-gpu or use --device cpu")
     try:
         session = onnxruntime.InferenceSession(file, settings, providers=[provider])
-    except Exception as error:  # onnxruntime has a family of exceptions of its own
-        raise UserError(f"{file}: not a usable ONNX file ({str(error).splitlines()[0][:200]})") from error
-    if len(session.get_inputs()) != 1 or len(session.get_outputs()) != 1:
+        multiple = session.get_modelmeta().custom_metadata_map.get("multiple_of")
+        ends = len(session.get_inputs()), len(session.get_outputs())
+        derainer = OnnxDerainer(session, _multiple(multiple, file)) if ends == (1, 1) else None
+    except UserError:
+        raise
+    except Exception as error:  # onnxruntime has a family of exceptions of its own, and names may be no text
+        raise UserError(f"{file}: not a usable ONNX file ({_first_line(error)})") from error
+    if derainer is None:
         raise UserError(f"{file}: expected one input and one output, found more; export the derained image alone")
-    return OnnxDerainer(session, _multiple(session.get_modelmeta().custom_metadata_map.get("multiple_of"), file))
+    return derainer
 
 
 def torchscript_derainer(file: str, options: Options) -> TorchDerainer:
@@ -104,10 +109,14 @@ def torchscript_derainer(file: str, options: Options) -> TorchDerainer:
     extra = {"multiple_of": ""}
     try:
         network = torch.jit.load(file, map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call]
-    except (RuntimeError, ValueError) as error:
-        raise UserError(f"{file}: not a TorchScript file ({str(error).splitlines()[0][:200]})") from error
+    except Exception as error:  # a damaged file fails in many ways
+        raise UserError(f"{file}: not a TorchScript file ({_first_line(error)})") from error
     traits = Traits(multiple_of=_multiple(extra["multiple_of"], file), quantisation="round")
     return TorchDerainer(network, traits, replace(options, compile=False))  # it is compiled already
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]
 
 
 def _multiple(text: str | bytes | None, file: str) -> int:

@@ -129,7 +129,11 @@ class DarknetSource:
         from tasks.detection.darknet_network import DarknetNetwork, load_darknet_weights
 
         path = self.checkpoint.locate(options)
-        network = DarknetNetwork(parse_cfg(self.cfg, f"description of {self.label}"), f"description of {self.label}")
+        origin = f"description of {self.label}"
+        try:
+            network = DarknetNetwork(parse_cfg(self.cfg, origin), origin)
+        except (ValueError, TypeError, IndexError, OverflowError, RuntimeError, MemoryError) as error:
+            raise UserError(f"{origin}: cannot be built ({type(error).__name__}: {error}); is it whole?") from error
         classes = {head.classes for head in network.heads.values()}
         if classes != {len(self.space.ids)}:
             raise UserError(

@@ -29,6 +29,7 @@ from tasks.rle import encode
 SUFFIXES = (".pt", ".onnx", ".tflite", ".torchscript")
 NMS_OVERLAP = 0.7
 MOST_MASKS = 100
+_MOST_METADATA = 1_000_000
 _RUNTIMES = {".onnx": ("onnxruntime", "onnx"), ".tflite": ("ai_edge_litert", "tflite")}
 
 
@@ -187,15 +188,17 @@ def peek_names(path: Path) -> dict[int, str] | None:
             return _names_in_onnx(path.read_bytes())
         if path.suffix in (".tflite", ".torchscript") and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                texts = [archive.read(name).decode() for name in archive.namelist() if _is_metadata(name)]
+                texts = [archive.read(item).decode() for item in archive.infolist() if _is_metadata(item)]
             return _names_in_text(texts[0]) if texts else None
-    except (OSError, ValueError, SyntaxError, KeyError, zipfile.BadZipFile):
+    except Exception:  # a damaged archive, dictionary or number fails in many ways; then the file says nothing
         return None
     return None
 
 
-def _is_metadata(name: str) -> bool:
-    return name in ("metadata.json", "temp_meta.txt") or name.endswith("extra/config.txt")
+def _is_metadata(item: zipfile.ZipInfo) -> bool:
+    name = item.filename
+    known = name in ("metadata.json", "temp_meta.txt") or name.endswith("extra/config.txt")
+    return known and item.file_size <= _MOST_METADATA  # a few packed bytes may claim to be gigabytes
 
 
 def _names_in_text(text: str) -> dict[int, str]:

@@ -208,3 +208,14 @@ def test_the_papers_detector_is_known_by_name() -> None:
     assert "height=608" in build({"model": "darknet:yolov3", "image_size": 608}, Classes()).source.cfg
     with pytest.raises(UserError, match="multiple of 32"):
         build({"model": "darknet:yolov3", "image_size": 600}, Classes())
+
+
+@pytest.mark.parametrize(
+    ("found", "instead"),
+    [("filters=4", "filters=four"), ("filters=4", "filters=-4"), ("anchors=", "anchors=1,")],
+)
+def test_a_damaged_description_is_refused(tmp_path: Path, found: str, instead: str) -> None:
+    assert found in SMALL
+    path = write(tmp_path, SMALL.replace(found, instead))
+    with pytest.raises(UserError, match="description of small: cannot be built"):
+        build({"model": f"darknet:{path}"}, Classes(instances=ClassSpace("s", (1,), ("car",)))).judge(Options())

@@ -34,6 +34,32 @@ def test_array_pickles_are_read(tmp_path: Path) -> None:
         assert found["author"] == "x"
 
 
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6).reshape(2, 3), np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.zeros((0, 3)), np.array(5.0),
+        np.arange(3, dtype=">i4"), np.array([True, False]), np.float16(2),
+    ],
+    ids=lambda array: f"{array.dtype.str}{array.shape}",
+)  # fmt: skip
+def test_every_kind_of_array_comes_back(tmp_path: Path, protocol: int, array: np.ndarray) -> None:
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({"blobs": {"a": array}}, protocol=protocol))
+    found = read_array_pickle(tmp_path / "x.pkl")["blobs"]["a"]
+    assert (found.dtype, found.shape) == (array.dtype, array.shape)
+    np.testing.assert_array_equal(found, array)
+
+
+def test_a_pickle_takes_no_more_memory_than_its_file_fills(tmp_path: Path) -> None:
+    (tmp_path / "places.pkl").write_bytes(b"\x80\x02}r\xff\xff\xff\x7f.")
+    whole = pickle.dumps({"a": np.arange(4, dtype=np.float64)}, protocol=2)
+    (tmp_path / "shape.pkl").write_bytes(whole.replace(b"K\x04\x85", b"J\xff\xff\xff\x7f\x85"))
+    (tmp_path / "numbers.pkl").write_bytes(whole.replace(b"f8", b"O8"))
+    for name, said in (("places", "places"), ("shape", "does not fill"), ("numbers", "an array of '<O8'")):
+        with pytest.raises(UserError, match=said):
+            read_array_pickle(tmp_path / f"{name}.pkl")
+
+
 @pytest.mark.parametrize("content", [{"model": Hostile()}, {"model": Path("x")}, {"a": np.ma.array([1])}])
 def test_pickles_that_ask_for_more_are_refused(tmp_path: Path, content: dict[str, object]) -> None:
     (tmp_path / "x.pkl").write_bytes(pickle.dumps(content))

@@ -185,3 +185,18 @@ def test_a_library_of_the_system_that_is_missing_is_named(tmp_path: Path) -> Non
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
     assert "UserError: ultralytics is installed but cannot be imported: libGL.so.1" in done.stderr
     assert "libgl1" in done.stderr
+
+
+@pytest.mark.parametrize("damage", ["bomb", "list", "deep", "method", "checksum"])
+def test_names_in_a_damaged_or_hostile_file_are_not_there(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "model.tflite"
+    texts = {"bomb": " " * 5_000_000 + "{}", "list": "[1]", "deep": "[" * 100_000, "method": "{'names': {0: 'a'}}"}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("temp_meta.txt", texts.get(damage, "{'names': {0: 'car', 1: 'bus'}}" * 9))
+    content = bytearray(path.read_bytes())
+    if damage == "method":
+        content[8] = content[content.index(b"PK\x01\x02") + 10] = 99
+    elif damage == "checksum":
+        content[50] ^= 255
+    path.write_bytes(content)
+    assert peek_names(path) is None
