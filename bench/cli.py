@@ -13,6 +13,7 @@ from bench import __version__
 from bench.commands import (
     about,
     benchmark,
+    cost,
     data,
     export,
     images,
@@ -48,6 +49,7 @@ app.command(rich_help_panel="Benchmark")(report.report)
 app.command(rich_help_panel="Benchmark")(benchmark.verify)
 app.command(rich_help_panel="Benchmark")(merge.merge)
 app.command(rich_help_panel="Benchmark")(export.export)
+app.command(rich_help_panel="Benchmark")(cost.cost)
 app.command(rich_help_panel="Data")(data.build)
 app.command(rich_help_panel="Data")(data.calibrate)
 app.command(rich_help_panel="Data")(data.sheet)

@@ -116,12 +116,13 @@ def extra_tables(root: Path) -> list[Table]:
 
 
 def costs_of(root: Path) -> dict[str, float]:
-    """Seconds an image of every derainer alone, of the first size that was measured (``derainbench cost``)."""
+    """Seconds a restored image, median, of every derainer at the first measured size; empty if not measured."""
     frame = read_table(root / "cost.csv")
-    if not {"derainer", "task", "latency_ms"} <= set(frame.columns):
+    if frame.empty:
         return {}
-    alone = frame[frame["task"].isna() & frame["latency_ms"].notna()].drop_duplicates("derainer")
-    return {str(name): float(ms) / 1e3 for name, ms in zip(alone["derainer"], alone["latency_ms"], strict=True)}
+    alone = frame[frame["task"].isna() & frame["latency_ms"].notna()]
+    first = alone.drop_duplicates("derainer")
+    return {str(row["derainer"]): float(row["latency_ms"]) / 1000 for row in first.to_dict("records")}
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -30,7 +30,7 @@ def derainer_speeds(height: int = 160, width: int = 240, images: int = 4, repeat
 
 def _folder_speed(height: int, width: int, images: int, repeats: int) -> Comparison:
     derainer = untrained_prenet()
-    pictures = [_picture(height, width, number) for number in range(images)]
+    pictures = [picture(height, width, number) for number in range(images)]
     with tempfile.TemporaryDirectory() as folder:
         rainy = Path(folder) / "rainy"
         rainy.mkdir()
@@ -42,7 +42,7 @@ def _folder_speed(height: int, width: int, images: int, repeats: int) -> Compari
     return Comparison(f"derain, {images} files / prenet alone", height, width, *seconds)
 
 
-def _picture(height: int, width: int, seed: int) -> Image:
+def picture(height: int, width: int, seed: int) -> Image:
     """Smooth colours with grain, so that JPEG and PNG have about as much to do as with a photograph."""
     noise = np.random.default_rng(seed)
     smooth = gaussian_filter(noise.standard_normal((height, width, 3)), (8, 8, 0)) * 1500

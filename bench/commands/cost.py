@@ -1,0 +1,112 @@
+"""Measure what derainers cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bench.commands.console import (
+    AllowRandomWeights,
+    Compile,
+    Device,
+    Offline,
+    Precision,
+    WeightsDirs,
+    error_console,
+    listed,
+    options_of,
+    out_console,
+    print_table,
+    report_failures,
+)
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def cost(
+    run: Annotated[
+        Path | None, typer.Argument(help="A finished run: its derainers, alone and before its models.")
+    ] = None,
+    derainers: Annotated[list[str], typer.Option(help="These, by comma or repeated, instead of the run's.")] = [],  # noqa: B006
+    size: Annotated[list[str], typer.Option(help="WIDTHxHEIGHT; repeatable. Default 640x480 and 1280x720.")] = [],  # noqa: B006
+    alone: Annotated[bool, typer.Option("--alone", help="Without the run's task models.")] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="Images that are timed.")] = 10,
+    warm_up: Annotated[int, typer.Option(min=0, help="Images before them.")] = 2,
+    batch: Annotated[int, typer.Option(min=1, help="Images a call for the throughput.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: as the libraries like.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="CSV file; default cost.csv in the run folder.")] = None,
+    device: Device = "auto",
+    weights_dir: WeightsDirs = [],  # noqa: B006
+    offline: Offline = False,
+    allow_random_weights: AllowRandomWeights = False,
+    precision: Precision = "fp32",
+    compile: Compile = False,
+) -> None:
+    """Measure latency, throughput, memory, parameters and operations of derainers.
+
+    An image goes in and comes out in memory: conversions and copies to and from a GPU count, files and their coding
+    do not. Every row is measured in a process of its own. Memory is that of a GPU's allocator, or the resident
+    memory of the process; "added" leaves Python and libraries out. Random weights cost what trained ones do.
+
+    Examples:
+
+        derainbench cost run1
+
+        derainbench cost --derainers prenet,umrl,mspfn --allow-random-weights --size 640x480 --threads 1 --out cost.csv
+
+        derainbench cost run1 --device cuda --batch 8 --repeats 100 --warm-up 20 --precision bf16
+    """
+    from bench import api
+    from bench import cost_jobs as library
+    from bench.cost import Effort
+    from bench.cost_table import cost_frame
+    from bench.tables import write_frame
+
+    if run is None and not derainers:
+        raise UserError("give a run folder or --derainers NAME,NAME")
+    entries, tasks = library.parts_of_run(run) if run else ([], [])
+    if derainers:
+        entries = [api.find_derainer(spec) for spec in listed(derainers)]
+    options = options_of(device, weights_dir, offline, allow_random_weights)
+    options = replace(options, precision=precision, compile=compile, threads=threads)
+    sizes = [_size(text) for text in size] or library.SIZES
+    target = out or (run / "cost.csv" if run else None)
+    costs = []
+    measured = library.costs_of(entries, [] if alone else tasks, options, sizes, Effort(warm_up, repeats, batch))
+    for one in measured:
+        costs.append(one)
+        error_console.print(f"{one.derainer} {one.task} {one.width}x{one.height}", markup=False, highlight=False)
+        if target:
+            write_frame(target, cost_frame(costs))  # what is measured is kept if the rest is stopped
+    for row in costs:
+        if row.failure:
+            error_console.print(f"{row.derainer}: {row.failure}", style="yellow", markup=False, soft_wrap=True)
+    print_table(_shown(cost_frame(costs)), f"{costs[0].hardware}, {costs[0].threads} threads, {precision}")
+    if target:
+        out_console.print(f"wrote {target}", markup=False, soft_wrap=True)
+    report_failures(sum(bool(row.failure) for row in costs))
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise UserError(f"--size {text}: expected WIDTHxHEIGHT such as 640x480")
+    return int(height), int(width)
+
+
+def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+    """A few columns, rounded, as text."""
+    shown = frame[["derainer", "task"]].copy()
+    shown["size"] = frame["width"].astype(str) + "x" + frame["height"].astype(str)
+    for column, digits in (("latency_ms", 1), ("latency_p95_ms", 1), ("images_per_second", 2), ("added_memory_mb", 0)):
+        shown[column] = [f"{value:.{digits}f}" if value == value else "" for value in frame[column].astype(float)]
+    shown["params (M)"] = [
+        f"{value / 1e6:.2f}" if value == value else "" for value in frame["parameters"].astype(float)
+    ]
+    shown["GFLOP"] = [f"{value:.0f}" if value == value else "" for value in frame["gflop"].astype(float)]
+    return shown
