@@ -21,7 +21,7 @@ def readable(headlines: Sequence[str], records: Sequence[Record]) -> Sequence[st
 
 
 def with_intervals(table: pd.DataFrame, intervals: pd.DataFrame, dataset: str) -> pd.DataFrame:
-    """Put 95 % intervals beside the numbers of a wide table: ``58.32 [55.10, 61.44]``.
+    """Put 95 % intervals beside the numbers of a wide table: ``58.32 [55.1, 61.4]``.
 
     Args:
         table: Of :func:`bench.tables.wide`.
@@ -36,7 +36,7 @@ def with_intervals(table: pd.DataFrame, intervals: pd.DataFrame, dataset: str) -
         low, high = found.get((derainer, heading.split(" (")[0]), (float("nan"), float("nan")))
         if not cell or low != low:
             return cell
-        digits = len(cell.partition(".")[2])
+        digits = max(1, len(cell.partition(".")[2]) - 1)
         return f"{cell} [{low:.{digits}f}, {high:.{digits}f}]"
 
     rows = [

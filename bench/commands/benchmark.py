@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bench.runner import RunResult
 
 MACHINES = "Several machines"
+_WIDE = 120  # columns of a terminal that has room for intervals
 
 
 def run(
@@ -187,7 +188,9 @@ def _show(suite: Suite, result: RunResult, folder: Path) -> None:
     names, intervals = api.row_names(suite), read_intervals(folder)
     for dataset in suite.datasets:
         if any(record.dataset == dataset for record in result.records):
-            table = with_intervals(tables.wide(result.records, dataset, names), intervals, dataset)
+            table = tables.wide(result.records, dataset, names)
+            if out_console.width >= _WIDE:
+                table = with_intervals(table, intervals, dataset)
             print_table(table, f"{suite.title or suite.name} - {dataset}")
     if untrained := tables.untrained_in(result.records):
         out_console.print(

@@ -46,6 +46,6 @@ def test_intervals_stand_beside_their_numbers() -> None:
         }
     )
     shown = with_intervals(table, intervals, "streets").to_dict("list")
-    assert shown["AP50 (%)"] == ["40.12 [38.50, 42.25]", "80.00"]
-    assert shown["psnr_y (dB)"] == ["18.63 [18.00, 19.24]", ""]
+    assert shown["AP50 (%)"] == ["40.12 [38.5, 42.2]", "80.00"]
+    assert shown["psnr_y (dB)"] == ["18.63 [18.0, 19.2]", ""]
     assert shown["images"] == ["24/24", "24/24"]
