@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch")
 
-from bench.cli import app  # noqa: E402
-from bench.errors import UserError  # noqa: E402
-from bench.files import sha256_of  # noqa: E402
-from bench.task_training import draw_scenes, load_task_training, task_training_names, train_task_model  # noqa: E402
+from bench.cli import app
+from bench.errors import UserError
+from bench.files import sha256_of
+from bench.task_training import draw_scenes, load_task_training, task_training_names, train_task_model
 
 TINY = """
 task = "detection"
