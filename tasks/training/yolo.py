@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bench.contract import FloatArray, IntArray, Photograph
 from tasks.detection.yolo_network import Yolo, YoloDesign
+from tasks.training.augmentation import relit
 from tasks.training.loop import Trainee
 from tasks.training.yolo_loss import Objects, yolo_loss
 
@@ -48,9 +49,7 @@ def _augmented(
     if random.integers(2):
         image = image[:, ::-1]
         boxes[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
-    gain, gamma = np.exp(random.uniform(-0.15, 0.15, 2))
-    table = np.clip((np.arange(256) / 255.0) ** gamma * gain, 0, 1).astype(np.float32)
-    return table[image], boxes, seen.class_ids[kept] - 1
+    return relit(image, random), boxes, seen.class_ids[kept] - 1
 
 
 def _padded(boxes: Sequence[FloatArray], classes: Sequence[IntArray]) -> Objects:
