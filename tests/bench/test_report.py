@@ -180,7 +180,14 @@ def test_failures_and_cost_are_shown_where_they_are(finished: Path, tmp_path: Pa
     (other / "failures.csv").write_text(
         "dataset,derainer,task,image,stage,reason\nstreets,mine,,val-00001,restore,ran <out> of memory\n"
     )
+    (other / "cost.csv").write_text(
+        "derainer,task,model,height,width,latency_ms,failure\n"
+        "mine,,,480,640,250.0,\nmine,detection,net,480,640,900.0,\nmine,,,720,1280,800.0,\n"
+        "fogger,,,480,640,,no memory\n"
+    )
     text = page_of(other)
+    assert "mine: seconds an image 0.25; AP (%)" in text
+    assert "fogger: seconds" not in text
     assert "ran &lt;out&gt; of memory" in text
     assert "Failures 1" in words(text)
 
