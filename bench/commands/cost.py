@@ -27,6 +27,8 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.cost import Effort
+
 
 def cost(
     run: Annotated[
@@ -35,8 +37,10 @@ def cost(
     derainers: Annotated[list[str], typer.Option(help="These, by comma or repeated, instead of the run's.")] = [],  # noqa: B006
     size: Annotated[list[str], typer.Option(help="WIDTHxHEIGHT; repeatable. Default 640x480 and 1280x720.")] = [],  # noqa: B006
     alone: Annotated[bool, typer.Option("--alone", help="Without the run's task models.")] = False,
-    repeats: Annotated[int, typer.Option(min=1, help="Images that are timed.")] = 10,
-    warm_up: Annotated[int, typer.Option(min=0, help="Images before them.")] = 2,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Images that are timed; default 100 on a GPU, else 10.")
+    ] = None,
+    warm_up: Annotated[int | None, typer.Option(min=0, help="Images before them; default 10 on a GPU, else 2.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Images a call for the throughput.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0: as the libraries like.")] = 0,
     out: Annotated[Path | None, typer.Option(help="CSV file; default cost.csv in the run folder.")] = None,
@@ -59,11 +63,10 @@ def cost(
 
         derainbench cost --derainers prenet,umrl,mspfn --allow-random-weights --size 640x480 --threads 1 --out cost.csv
 
-        derainbench cost run1 --device cuda --batch 8 --repeats 100 --warm-up 20 --precision bf16
+        derainbench cost run1 --device cuda --batch 8 --repeats 500 --precision bf16
     """
     from bench import api
     from bench import cost_jobs as library
-    from bench.cost import Effort
     from bench.cost_table import cost_frame
     from bench.tables import write_frame
 
@@ -75,9 +78,10 @@ def cost(
     options = options_of(device, weights_dir, offline, allow_random_weights)
     options = replace(options, precision=precision, compile=compile, threads=threads)
     sizes = [_size(text) for text in size] or library.SIZES
+    effort = _effort(options.device, warm_up, repeats, batch)
     target = out or (run / "cost.csv" if run else None)
     costs = []
-    measured = library.costs_of(entries, [] if alone else tasks, options, sizes, Effort(warm_up, repeats, batch))
+    measured = library.costs_of(entries, [] if alone else tasks, options, sizes, effort)
     for one in measured:
         costs.append(one)
         error_console.print(f"{one.derainer} {one.task} {one.width}x{one.height}", markup=False, highlight=False)
@@ -90,6 +94,13 @@ def cost(
     if target:
         out_console.print(f"wrote {target}", markup=False, soft_wrap=True)
     report_failures(sum(bool(row.failure) for row in costs))
+
+
+def _effort(device: str, warm_up: int | None, repeats: int | None, batch: int) -> Effort:
+    from bench.cost import Effort
+
+    usual = Effort(10, 100) if device.startswith("cuda") else Effort()
+    return Effort(usual.warm_up if warm_up is None else warm_up, usual.repeats if repeats is None else repeats, batch)
 
 
 def _size(text: str) -> tuple[int, int]:
