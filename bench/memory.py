@@ -22,7 +22,7 @@ def open_memory(device: str) -> Memory:
         return Memory(_resident, _most_resident)
     import torch
 
-    torch.cuda.init()
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     torch.cuda.reset_peak_memory_stats(device)
     return Memory(lambda: torch.cuda.memory_allocated(device), lambda: torch.cuda.max_memory_allocated(device))
 

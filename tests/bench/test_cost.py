@@ -60,8 +60,8 @@ def test_a_derainer_of_known_cost(plugin):
     entry = find_derainer(f"slow={plugin}:build")
     (cost,) = costs_of([entry], [], Options(threads=1), [(48, 64)], Effort(warm_up=1, repeats=4))
     assert (cost.derainer, cost.height, cost.width, cost.repeats, cost.threads) == ("slow", 48, 64, 4, 1)
-    assert 20 <= cost.latency_ms <= cost.latency_p95_ms < 2000
-    assert cost.images_per_second == pytest.approx(1e3 / cost.latency_ms, rel=0.7)
+    assert 20 <= cost.latency_ms <= cost.latency_p95_ms
+    assert 0 < cost.images_per_second <= 50
     assert 28 < cost.added_memory_mb < 80
     assert cost.peak_memory_mb > cost.added_memory_mb
     assert (cost.parameters, cost.gflop, cost.failure) == (None, None, "")
@@ -120,7 +120,7 @@ def test_with_a_task_the_time_of_its_model_is_in():
     image = picture(16, 16, seed=0)
     cost = measure(Job(DERAINERS.find("rain"), Options(), image, Effort(1, 3), SlowTask()))
     assert (cost.task, cost.model) == ("detection", "slow")
-    assert 30 <= cost.latency_ms < 500
+    assert cost.latency_ms >= 30
 
 
 def test_memory_of_this_process():
