@@ -196,7 +196,7 @@ def test_a_ray_cluster_that_loses_a_machine_writes_the_same_bytes(
     streets = suite.datasets["streets"].model_copy(update={"count": 20})
     longer = suite.model_copy(update={"datasets": {**suite.datasets, "streets": streets}})
     begun = tmp_path / "begun.txt"
-    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     lost = cluster.add_node(num_cpus=1).all_processes["raylet"][0].process
 
     def kill_when_busy() -> None:
