@@ -6,9 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench.checkpoints import load_state, read_checkpoint
 from bench.contract import Classes, ClassSpace, Options, Photograph, Sample
 from bench.errors import UserError
+from bench.files import sha256_of
 from bench.protocols import Source, Task
 from bench.task_training_config import TaskTraining, load_task_training, task_changes_of, task_training_names
 from bench.training_card import card_of, command_of
@@ -17,6 +20,9 @@ from tasks import TASKS
 from tasks.training.checkpoints import Progress, save_weights
 from tasks.training.loop import Job, Report, train
 from tasks.training.networks import NETWORKS
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = [
     "Progress",
@@ -42,7 +48,11 @@ class Scenes:
 
 
 def train_task_model(
-    training: TaskTraining, out: Path, scenes: Scenes | None = None, report: Report | None = None
+    training: TaskTraining,
+    out: Path,
+    scenes: Scenes | None = None,
+    report: Report | None = None,
+    start: Path | None = None,
 ) -> dict[str, object]:
     """Train a task model, measure it on held-out scenes and write its weights; go on where it was stopped.
 
@@ -51,6 +61,7 @@ def train_task_model(
         out: Folder for checkpoint, log, weights and card.
         scenes: The training's scenes if they are drawn already.
         report: Told every step.
+        start: Weights to start from of the same network; their card becomes part of the new one.
 
     Returns:
         The card, as written beside the weights.
@@ -69,7 +80,8 @@ def train_task_model(
     space = _space_of(training, scenes.classes)
     torch.manual_seed(training.seed)
     trainee = NETWORKS[training.network](space.names)
-    identity = training.model_dump(mode="json")
+    begun = _begin(trainee.network, start) if start else {}
+    identity = {**training.model_dump(mode="json"), **({"start": begun["start"]} if start else {})}
     job = Job(training.settings, trainee, scenes.photographs, out, json.dumps(identity, sort_keys=True))
     progress = train(job, report)
     card = card_of(training.name, progress.step, progress.seconds, "cpu", 1) | {
@@ -78,9 +90,10 @@ def train_task_model(
         "design": trainee.design,
         "classes": space.names,
         "training": identity,
-        "command": command_of(training.name, [], task_changes_of(training)).replace(" train ", " train-task ", 1),
+        "command": _command_of(training, start),
         "parameters": sum(parameter.numel() for parameter in trainee.network.parameters()),
         "log": list(progress.log),
+        **begun,
     }
     save_weights(out, training.name, trainee.network, card)
     held_out = _open(training, held_out=True)
@@ -89,6 +102,21 @@ def train_task_model(
         **measure_model(training.task, f"trained:{out / training.name}.safetensors", held_out),
     }
     return save_weights(out, training.name, trainee.network, card)
+
+
+def _begin(network: nn.Module, start: Path) -> dict[str, object]:
+    """Load the weights to start from; what the new card says of them."""
+    load_state(network, read_checkpoint(start), str(start))
+    before = start.with_suffix(".json")
+    return {
+        "start": f"{start.name}, sha256 {sha256_of(start)}",
+        "started_from": json.loads(before.read_text(encoding="utf-8")) if before.is_file() else {},
+    }
+
+
+def _command_of(training: TaskTraining, start: Path | None) -> str:
+    changes = task_changes_of(training) | ({"start": start.name} if start else {})
+    return command_of(training.name, [], changes).replace(" train ", " train-task ", 1)
 
 
 def draw_scenes(training: TaskTraining) -> Scenes:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def train_task(
     name: Annotated[str, typer.Argument(help="streets-yolo, streets-maskrcnn, ... or path/to/mine.toml")],
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoint, log, weights and card; default NAME.")] = None,
+    start: Annotated[Path | None, typer.Option(help="Weights to start from (.safetensors).")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Instead of the configuration's.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Likewise.")] = None,
     rate: Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")] = None,
@@ -47,7 +48,7 @@ def train_task(
     error_console.print(f"drawing {training.scenes.parameters.get('count', '')} scenes", markup=False)
     scenes = library.draw_scenes(training)
     with _bar(training.steps) as report:
-        card = library.train_task_model(training, out_folder, scenes, report)
+        card = library.train_task_model(training, out_folder, scenes, report, start)
     out_console.print(f"{card['file']} in {out_folder}", markup=False)
 
 

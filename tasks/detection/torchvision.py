@@ -1,15 +1,15 @@
-"""torchvision's box detectors."""
+"""torchvision's box detectors, and what they share with its instance segmenters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from bench.contract import ClassSpace, Detections, Image, Options
-from tasks.detection.detector import LEAST_SCORE, MOST_BOXES
+from tasks.detection.detector import LEAST_SCORE, MOST_BOXES, Detector
 from tasks.detection.settings import DetectionSettings
 from tasks.torchvision_models import (
     TorchvisionCheckpoint,
@@ -18,7 +18,7 @@ from tasks.torchvision_models import (
     outputs_before_loading,
 )
 
-_NMS = 0.5
+NMS_OVERLAP = 0.5
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,17 @@ class TorchvisionDetector:
 
 @dataclass(frozen=True)
 class TorchvisionSource:
-    """A torchvision detector before it is loaded.
+    """A torchvision network that finds objects, before it is loaded.
 
     Attributes:
         checkpoint: Architecture and weights.
         nms_overlap: Boxes of one class that overlap a better one by more are dropped.
+        finish: Makes a detector of the loaded network, the classes of its labels and its device.
     """
 
     checkpoint: TorchvisionCheckpoint
     nms_overlap: float
+    finish: Callable[[Any, ClassSpace, str], Detector]
 
     @property
     def label(self) -> str:
@@ -84,16 +86,11 @@ class TorchvisionSource:
         """COCO's classes for published weights."""
         return outputs_before_loading(self.checkpoint)
 
-    def load(self, options: Options, dataset: ClassSpace) -> TorchvisionDetector:
-        """Load the detector and let it tell all that the protocols ask for.
-
-        torchvision's own limits (score 0.05, 100 boxes) would cut the dump short.
-        """
+    def load(self, options: Options, dataset: ClassSpace) -> Detector:
+        """Load the network."""
         network, space = load_torchvision(self.checkpoint, options, dataset)
-        network.roi_heads.score_thresh = LEAST_SCORE
-        network.roi_heads.detections_per_img = MOST_BOXES
         network.roi_heads.nms_thresh = self.nms_overlap
-        return TorchvisionDetector(network, space, options.device)
+        return self.finish(network, space, options.device)
 
 
 def find_detector(text: str, settings: DetectionSettings) -> TorchvisionSource:
@@ -102,6 +99,12 @@ def find_detector(text: str, settings: DetectionSettings) -> TorchvisionSource:
     Raises:
         UserError: No such architecture or file.
     """
-    return TorchvisionSource(
-        find_torchvision(text, finds=("boxes", "masks"), task="detection"), settings.nms_overlap or _NMS
-    )
+    checkpoint = find_torchvision(text, finds=("boxes", "masks"), task="detection")
+    return TorchvisionSource(checkpoint, settings.nms_overlap or NMS_OVERLAP, _outspoken)
+
+
+def _outspoken(network: Any, space: ClassSpace, device: str) -> TorchvisionDetector:  # noqa: ANN401
+    """A detector that tells all that the protocols ask for; torchvision stops at score 0.05 and 100 boxes."""
+    network.roi_heads.score_thresh = LEAST_SCORE
+    network.roi_heads.detections_per_img = MOST_BOXES
+    return TorchvisionDetector(network, space, device)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from bench.contract import ClassSpace, Options
 from bench.errors import UserError
+from tasks.detection.torchvision import NMS_OVERLAP
 from tasks.devices import torch_for
 from tasks.instances.maskrcnn import build_maskrcnn
 from tasks.instances.settings import InstanceSettings
-from tasks.instances.torchvision import NMS_OVERLAP, TorchvisionSegmenter
+from tasks.instances.torchvision import TorchvisionSegmenter
 from tasks.shipped import TrainedModel, find_model
 
 

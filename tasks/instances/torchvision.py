@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bench.contract import ClassSpace, Detections, Image, Options, Rle
+from bench.contract import ClassSpace, Detections, Image, Rle
+from tasks.detection.torchvision import NMS_OVERLAP, TorchvisionSource
 from tasks.instances.settings import InstanceSettings
 from tasks.rle import encode
-from tasks.torchvision_models import (
-    TorchvisionCheckpoint,
-    find_torchvision,
-    load_torchvision,
-    outputs_before_loading,
-)
+from tasks.torchvision_models import find_torchvision
 
-NMS_OVERLAP = 0.5
 _MASK_THRESHOLD = 0.5
 
 
@@ -54,45 +49,6 @@ class TorchvisionSegmenter:
             return _detections(found[0], resized.image_sizes[0], image.shape[:2])
 
 
-@dataclass(frozen=True)
-class TorchvisionSource:
-    """A Mask R-CNN before it is loaded.
-
-    Attributes:
-        checkpoint: Architecture and weights.
-        nms_overlap: Boxes of one class that overlap a better one by more are dropped.
-    """
-
-    checkpoint: TorchvisionCheckpoint
-    nms_overlap: float
-
-    @property
-    def label(self) -> str:
-        """Short name for tables."""
-        return self.checkpoint.label
-
-    @property
-    def facts(self) -> Mapping[str, object]:
-        """Architecture, weights and suppression."""
-        return {
-            "backend": "torchvision",
-            "architecture": self.checkpoint.model.name,
-            "weights": self.checkpoint.digest,
-            "nms_overlap": self.nms_overlap,
-        }
-
-    @property
-    def space(self) -> ClassSpace | None:
-        """COCO's classes for published weights."""
-        return outputs_before_loading(self.checkpoint)
-
-    def load(self, options: Options, dataset: ClassSpace) -> TorchvisionSegmenter:
-        """Load the network; its usual limits (score 0.05, 100 objects) are those of the protocol."""
-        network, space = load_torchvision(self.checkpoint, options, dataset)
-        network.roi_heads.nms_thresh = self.nms_overlap
-        return TorchvisionSegmenter(network, space, options.device)
-
-
 def find_segmenter(text: str, settings: InstanceSettings) -> TorchvisionSource:
     """Resolve ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
 
@@ -100,7 +56,8 @@ def find_segmenter(text: str, settings: InstanceSettings) -> TorchvisionSource:
         UserError: No such architecture or file.
     """
     checkpoint = find_torchvision(text, finds=("masks",), task="instances")
-    return TorchvisionSource(checkpoint, settings.nms_overlap or NMS_OVERLAP)
+    # The network's usual limits, score 0.05 and 100 objects, are those of the protocol.
+    return TorchvisionSource(checkpoint, settings.nms_overlap or NMS_OVERLAP, TorchvisionSegmenter)
 
 
 def _detections(found: Any, resized: tuple[int, int], size: tuple[int, ...]) -> Detections:  # noqa: ANN401

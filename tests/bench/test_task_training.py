@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("torch")
 
+from bench.checkpoints import read_checkpoint
 from bench.cli import app
 from bench.errors import UserError
 from bench.files import sha256_of
@@ -54,6 +55,20 @@ def test_equal_trainings_give_equal_weights(tiny: Path, tmp_path: Path) -> None:
     assert [scene.depth for scene in scenes.photographs] == [None] * 4
     digests = [train_task_model(training, tmp_path / name, scenes)["sha256"] for name in ("first", "second")]
     assert digests[0] == digests[1]
+
+
+def test_a_training_starts_from_other_weights_and_says_so(tiny: Path, tmp_path: Path) -> None:
+    training = load_task_training(str(tiny), {"learning_rate": 1e-9, "precision": "32-true"})
+    scenes = draw_scenes(training)
+    first = train_task_model(load_task_training(str(tiny)), tmp_path / "first", scenes)
+    start = tmp_path / "first/tiny.safetensors"
+    card = train_task_model(training, tmp_path / "second", scenes, start=start)
+    assert card["start"] == f"tiny.safetensors, sha256 {first['sha256']}"
+    assert card["started_from"]["log"] == first["log"]
+    assert str(card["command"]).endswith("--start tiny.safetensors")
+    before, after = (read_checkpoint(tmp_path / name / "tiny.safetensors") for name in ("first", "second"))
+    weights = [name for name in before if name.endswith("weight")]
+    assert all((before[name] - after[name]).abs().max() < 1e-3 for name in weights)
 
 
 @pytest.mark.parametrize(

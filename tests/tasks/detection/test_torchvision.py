@@ -7,7 +7,8 @@ import pytest
 
 from bench.contract import Classes, ClassSpace, Detections, Options, Sample, Truth
 from tasks.classes import known_spaces
-from tasks.detection.task import DetectionTask, build
+from tasks.detection.object_task import ObjectTask
+from tasks.detection.task import build
 from tasks.torchvision_models import torchvision_models
 
 NAME = "fasterrcnn_mobilenet_v3_large_320_fpn"
@@ -26,7 +27,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def task_of(weights: Path, space: ClassSpace) -> DetectionTask:
+def task_of(weights: Path, space: ClassSpace) -> ObjectTask:
     return build({"model": f"torchvision:{NAME}@{weights}"}, Classes(instances=space))
 
 

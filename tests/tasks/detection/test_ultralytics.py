@@ -16,7 +16,8 @@ from bench.files import sha256_of
 from bench.images import read_image
 from tasks.classes import known_spaces
 from tasks.detection.detector import tidy
-from tasks.detection.task import DetectionTask, build
+from tasks.detection.object_task import ObjectTask
+from tasks.detection.task import build
 from tasks.detection.ultralytics import import_yolo, peek_names
 
 COCO = Classes(instances=known_spaces()["coco"])
@@ -26,7 +27,7 @@ def tflite_of(shared: Path) -> Path:
     return shared / "models/detection/yolov8n_int8.tflite"
 
 
-def task_of(shared: Path, **parameters: float) -> DetectionTask:
+def task_of(shared: Path, **parameters: float) -> ObjectTask:
     return build({"model": f"ultralytics:{tflite_of(shared)}", **parameters}, COCO)
 
 

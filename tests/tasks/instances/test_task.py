@@ -9,7 +9,8 @@ import pytest
 from bench.contract import Classes, ClassSpace, Detections, Instances, Options, Sample, Truth
 from bench.errors import UserError
 from tasks.classes import known_spaces
-from tasks.instances.task import InstanceTask, build
+from tasks.detection.object_task import ObjectTask
+from tasks.instances.task import build
 from tasks.rle import decode, encode
 
 NAME = "maskrcnn_resnet50_fpn"
@@ -29,7 +30,7 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def task_of(weights: Path) -> InstanceTask:
+def task_of(weights: Path) -> ObjectTask:
     return build({"model": f"torchvision:{NAME}@{weights}"}, Classes(instances=SPACE))
 
 
@@ -82,12 +83,8 @@ def square(left: int, size: int = 10) -> np.ndarray:
 
 
 def test_scores_are_of_masks_not_of_boxes() -> None:
-    task = InstanceTask(
-        settings=build({"model": "torchvision:" + NAME}, Classes()).settings,
-        source=build({"model": "torchvision:" + NAME}, Classes()).source,
-        space=SPACE,
-        scored=(5, 8),
-    )
+    task = build({"model": "torchvision:" + NAME}, Classes(instances=SPACE))
+    assert task.scored == (5, 8)
     frame = square(20)
     frame[7:13, 22:28] = False  # same box as the square, 64 of its 100 pixels
     boxes = np.array([[20, 5, 30, 15]], dtype=float)

@@ -1,0 +1,108 @@
+"""The frame of the tasks that are about objects: detection and instance segmentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.contract import ClassSpace, Evidence, FloatArray, IntArray, Measure, Options, Parameters, Summary, Truth
+from bench.errors import UserError
+from bench.protocols import Judge
+from tasks.classes import map_classes
+from tasks.detection.against_clean import measure_against_clean, resample_against_clean
+from tasks.detection.detector import DetectionJudge, DetectorSource
+from tasks.detection.summary import Scoring, resample_objects, summarise_objects
+from tasks.recorded import scoring_parameters
+from tasks.scored import check_covered
+from tasks.settings import Settings, fingerprint
+
+
+@dataclass(frozen=True)
+class ObjectTask:
+    """The objects that one network finds.
+
+    Attributes:
+        name: ``detection`` or ``instances``.
+        settings: The task's parameters.
+        source: The network.
+        space: The dataset's classes of objects; None if it has none.
+        rules: How boxes or masks are scored.
+        protocol: Scoring rules in one line.
+    """
+
+    name: str
+    settings: Settings
+    source: DetectorSource
+    space: ClassSpace | None
+    rules: Scoring
+    protocol: str
+
+    @property
+    def model(self) -> str:
+        """The network's short name."""
+        return self.source.label
+
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Ids of the classes that are scored."""
+        return self.rules.class_ids
+
+    @property
+    def needs(self) -> frozenset[Literal["clean", "boxes", "masks", "label_map"]]:
+        """Boxes are scored against boxes, masks against masks."""
+        return frozenset({"boxes" if self.rules.kind == "bbox" else "masks"})
+
+    @property
+    def fingerprint(self) -> str:
+        """Model, weights, parameters of inference and the dataset's classes."""
+        return fingerprint(
+            question=self.name,
+            **self.source.facts,
+            classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
+        )
+
+    @property
+    def scoring(self) -> Parameters:
+        """Parameters by which the same is scored without the model."""
+        names = {} if self.space is None else dict(zip(self.space.ids, self.space.names, strict=True))
+        return scoring_parameters(self.settings, self.model, names, self.scored)
+
+    def judge(self, options: Options) -> Judge:
+        """Load the network.
+
+        Raises:
+            UserError: It cannot be had or has no class in common with the dataset.
+        """
+        if self.space is None:
+            raise UserError(f"task {self.name!r}: the dataset has no labelled objects")
+        detector = self.source.load(options, self.space)
+        mapping = map_classes(detector.space, self.space)
+        check_covered(self.space, self.scored, mapping, self.model)
+        return DetectionJudge(detector, mapping)
+
+    def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
+        """Precision, recall, IoU over true objects, COCO's averages and the counts behind them."""
+        return summarise_objects(evidence, truths, self.rules)
+
+    def resample(
+        self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
+    ) -> Mapping[str, FloatArray]:
+        """Precision, recall, IoU and COCO's averages of every resample."""
+        return resample_objects(evidence, truths, self.rules, weights)
+
+    def summarise_against_clean(
+        self, evidence: Mapping[str, Evidence], clean: Mapping[str, Evidence], truths: Mapping[str, Truth]
+    ) -> Sequence[Measure]:
+        """Main metrics with the model's answers on the clean images taken for the truth."""
+        return measure_against_clean(evidence, clean, truths, self.rules)
+
+    def resample_against_clean(
+        self,
+        evidence: Mapping[str, Evidence],
+        clean: Mapping[str, Evidence],
+        truths: Mapping[str, Truth],
+        weights: IntArray,
+    ) -> Mapping[str, FloatArray]:
+        """The same on every resample."""
+        return resample_against_clean(evidence, clean, truths, self.rules, weights)
