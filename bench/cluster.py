@@ -81,7 +81,7 @@ class RayCluster:
         self._slots(ray)
         self.shared.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self.shared, prefix=".cluster.", suffix=".part") as token:
-            place = Place(Path.cwd(), Path(token.name).resolve(), installed())
+            place = Place(Path.cwd(), Path(token.name).absolute(), installed())
             yield from self._run(ray, partial(self._remote(ray).remote, work, place), jobs)
 
     def _run(self, ray: Ray, submit: Callable[[Any], Ray], jobs: Sequence[Any]) -> Iterator[Any]:
