@@ -117,7 +117,9 @@ def sheet(
 
 
 def perf(
-    what: Annotated[Literal["rain", "derainers", "pipeline"], typer.Argument(help="What is timed.")] = "rain",
+    what: Annotated[
+        Literal["rain", "derainers", "metrics", "pipeline"], typer.Argument(help="What is timed.")
+    ] = "rain",
     out: Annotated[Path | None, typer.Option(help="CSV file for the figures.")] = None,
     suite: Annotated[str, typer.Option(help="What a pipeline is timed with.")] = "streets",
     data: Annotated[list[str], typer.Option(help="NAME=DIR of the suite's photographs; repeatable.")] = [],  # noqa: B006
@@ -133,8 +135,11 @@ def perf(
 
         derainbench perf derainers --out speeds.csv
 
+        OMP_NUM_THREADS=1 derainbench perf metrics --out results/perf/metrics.csv
+
         derainbench perf pipeline --suite coco350 --data coco=~/coco --count 20 --turns 3
     """
+    from bench.provenance import machine
     from bench.tables import write_frame
 
     if what == "rain":
@@ -145,6 +150,10 @@ def perf(
         from bench.speeds import derainer_speeds
 
         frame = derainer_speeds()
+    elif what == "metrics":
+        from bench.metric_speeds import metric_speeds
+
+        frame = metric_speeds()
     else:
         from bench.config import load_suite, override
         from bench.pipeline_speed import pipeline_speeds
@@ -152,5 +161,5 @@ def perf(
         roots = {name: Path(place).expanduser() for name, place in pairs_of(data, "--data", "NAME=DIR").items()}
         frame = pipeline_speeds(override(load_suite(suite), count=count), roots, workers, turns)
     if out:
-        write_frame(out, frame)
+        write_frame(out, frame.assign(**machine()))
     print_table(frame.round(3), what)
