@@ -26,11 +26,13 @@ def table(
     by: Annotated[str, typer.Option(help="Slices: timeofday, weather, object_size, severity, class, ...")] = "",
     all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
     untrained: Annotated[bool, typer.Option("--untrained", help="Also rows with random weights.")] = False,
+    intervals: Annotated[bool, typer.Option("--intervals", help="95 % intervals beside the numbers.")] = False,
     mix: Mix = False,
     paper: Annotated[
         Literal["no", "difference", "beside"],
         typer.Option(help="With the MSPFN paper's values: their difference, or merely beside ours."),
     ] = "no",
+    cost: Annotated[bool, typer.Option("--cost", help="With what each derainer costs; measure it first.")] = False,
     into: Annotated[Path | None, typer.Option(help="Markdown file whose '<!-- table: DATASET -->' it follows.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
 ) -> None:
@@ -50,15 +52,19 @@ def table(
 
         derainbench table run1 --paper difference
 
+        derainbench table run1 --cost
+
         derainbench table run1 run2 --format csv --layout long
 
         derainbench table run1 --format parquet --out run1.parquet
 
         derainbench table run1 --format json | jq '.streets[].derainer'
 
-        derainbench table results/runs/streets --into README.md
+        derainbench table results/runs/streets --intervals --into README.md
     """
     from bench import joining, tables
+    from bench.headlines import with_intervals
+    from bench.uncertainty import read_intervals
 
     records = joining.join_runs(runs, mix)
     datasets = list(dict.fromkeys(record.dataset for record in records))
@@ -82,6 +88,14 @@ def table(
         frames = {
             name: tables.wide(records, name, every_metric=all_metrics, untrained=untrained, mix=mix) for name in chosen
         }
+        for run in runs if intervals else ():
+            frames = {name: with_intervals(frame, read_intervals(run), name) for name, frame in frames.items()}
+    if cost:
+        from bench.cost_table import with_costs
+
+        if len(runs) > 1 or "records" in frames:
+            raise UserError("--cost goes with the wide table of one run")
+        frames = {name: with_costs(frame, runs[0]) for name, frame in frames.items()}
     _give(frames, format, into, out)
 
 
