@@ -185,8 +185,12 @@ class Runner:
         loaders = {work.name: work.builder for work in self.work.datasets}
         jobs = [RenderJob(step, loaders[step.row.dataset]) for step in planned.steps]
         self._do("render", render_step, jobs, planned, result)
-        datasets = {name: builder.finish() for name, builder in builders.items()}
-        return datasets, {name: self.shard.part(builder.ids) for name, builder in builders.items()}
+        for builder in builders.values():
+            builder.finish()
+        expected = {name: self.shard.part(builder.ids) for name, builder in builders.items()}
+        builders.clear()
+        forget()  # the sources with all their labels; from now on only the finished folders are read
+        return {work.name: kept_data(work.dataset) for work in self.work.datasets}, expected
 
     def _plan_rendering(self, builders: Mapping[str, DatasetBuilder]) -> Plan:
         missing = {name: set(builder.ids if self.rebuild else builder.missing()) for name, builder in builders.items()}

@@ -32,11 +32,14 @@ def draw_weights(images: int, resamples: int, seed: int) -> IntArray:
     Returns:
         (R, N) int64: how often each image was drawn. Every row sums to N.
     """
-    # Raw words of PCG64 are promised to stay; the multiply-shift maps them to 0..N-1.
-    words = np.random.PCG64(seed).random_raw(resamples * images) >> np.uint64(32)
-    chosen = ((words * np.uint64(images)) >> np.uint64(32)).astype(np.int64).reshape(resamples, images)
-    rows = np.arange(resamples)[:, None] * images
-    return np.bincount((rows + chosen).ravel(), minlength=resamples * images).reshape(resamples, images)
+    generator = np.random.PCG64(seed)
+    weights = np.empty((resamples, images), dtype=np.int64)
+    for row in weights:  # one by one, so that nothing but the result is as large as the result
+        # Raw words of PCG64 are promised to stay; the multiply-shift maps them to 0..N-1.
+        words = generator.random_raw(images) >> np.uint64(32)
+        chosen = ((words * np.uint64(images)) >> np.uint64(32)).astype(np.int64)
+        row[:] = np.bincount(chosen, minlength=images)
+    return weights
 
 
 def interval(values: FloatArray, level: float = LEVEL) -> Interval | None:

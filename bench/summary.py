@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bench.contract import ClassMeasure, Evidence, FloatArray, ImageMeasure, Measure, Record, Truth
+from bench.contract import ClassMeasure, Evidence, FloatArray, ImageMeasure, IntArray, Measure, Record, Truth
 from bench.plan import Row
 from bench.protocols import Dataset, Resampling, SelfReference, Task
 from bench.statistics import draw_weights
@@ -130,12 +130,12 @@ def resample_row(
         return {}
     weights = draw_weights(len(expected), resamples, zlib.crc32(row.dataset.encode()))
     evidence = LazyMapping(ids, partial(store.read_evidence, row))
-    found = task.resample(evidence, LazyMapping(ids, dataset.truth), weights[:, places_of(ids, expected)])
+    found = task.resample(evidence, LazyMapping(ids, dataset.truth), _columns(weights, places_of(ids, expected)))
     present = set(clean_ids)
     both = [id for id in ids if id in present]
     if not both or not isinstance(task, SelfReference):
         return found
-    drawn = weights[:, places_of(both, expected)]
+    drawn = _columns(weights, places_of(both, expected))
     return {**found, **task.resample_against_clean(*_pair(store, row, dataset, both), drawn)}
 
 
@@ -143,6 +143,11 @@ def places_of(ids: Sequence[str], expected: Sequence[str]) -> list[int]:
     """Where these images are among all that a dataset should have, in the latter's order."""
     present = set(ids)
     return [index for index, id in enumerate(expected) if id in present]
+
+
+def _columns(weights: IntArray, places: Sequence[int]) -> IntArray:
+    """These columns; without a copy where they are all, because resamples of many images are large."""
+    return weights if len(places) == weights.shape[1] else weights[:, places]
 
 
 def _against_clean(store: RunStore, row: Row, task: Task, dataset: Dataset, ids: Sequence[str]) -> Sequence[Measure]:

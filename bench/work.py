@@ -357,7 +357,7 @@ def _kept_model(loader: Loader[Loaded_co]) -> Loaded_co:
     return loader()
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def kept_data(loader: Loader[Loaded_co]) -> Loaded_co:
     """Builders and datasets, each opened once in a process."""
     return loader()
