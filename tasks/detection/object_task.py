@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from bench.contract import ClassSpace, Evidence, FloatArray, IntArray, Measure, Options, Parameters, Summary, Truth
@@ -35,7 +35,7 @@ class ObjectTask:
     settings: Settings
     source: DetectorSource
     space: ClassSpace | None
-    rules: Scoring
+    rules: Scoring = field(hash=False)  # holds a dictionary; equality compares it
     protocol: str
 
     @property
