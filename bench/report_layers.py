@@ -166,7 +166,8 @@ def _places(labels: LabelMap, space: ClassSpace) -> LabelMap:
 def _mask_layer(places: LabelMap, space: ClassSpace, small: tuple[int, int]) -> dict[str, object]:
     """A map of classes as a picture that is transparent where there is none, and the classes in it."""
     picture = Pillow.fromarray(places, mode="P").resize(small, Pillow.Resampling.NEAREST)
-    picture.putpalette([part for _, colour in colours_of(space)[:NOTHING] for part in bytes.fromhex(colour[1:])])
+    colours = [part for _, colour in colours_of(space)[:NOTHING] for part in bytes.fromhex(colour[1:])]
+    picture.putpalette(colours + [0] * (768 - len(colours)))  # with fewer entries Pillow would cut 255 short
     text = io.BytesIO()
     picture.save(text, format="PNG", transparency=NOTHING, optimize=False)
     present = [int(place) for place in np.unique(places) if place != NOTHING]
