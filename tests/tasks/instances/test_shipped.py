@@ -56,3 +56,15 @@ def test_what_does_not_fit_is_refused_by_name(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-2] + b"\0\1")
     with pytest.raises(UserError, match="its card says"):
         task.judge(Options())
+
+
+def test_the_shipped_segmenter_sees_the_classes_of_the_streets(image_of) -> None:
+    names = ("person", "bicycle", "car", "motorcycle", "bus", "truck", "traffic light", "traffic sign")
+    task = build(
+        {"model": "shipped:streets-maskrcnn"}, Classes(instances=ClassSpace("streets", (*range(1, 9),), names))
+    )
+    assert (task.model, task.scored) == ("streets-maskrcnn", (*range(1, 9),))
+    image = image_of(96, 128, 1)
+    [seen] = task.judge(Options())([image], [Sample("a", image, image, Truth((96, 128)))])
+    assert isinstance(seen, Detections)
+    assert set(seen.class_ids.tolist()) <= set(range(1, 9))
