@@ -17,7 +17,7 @@ from bench.tables import long, read_records, wide, write_frame
 
 
 def suite_of(derainers: list[str], severity: float = 1.0) -> Suite:
-    suite = override(load_suite("streets"), count=2, derainers=derainers)
+    suite = override(load_suite("streets"), count=2, derainers=derainers, tasks=["quality"])
     dataset = suite.datasets["streets"].model_copy(update={"severity": severity})
     return suite.model_copy(update={"datasets": {"streets": dataset}, "resamples": 0})
 

@@ -20,7 +20,7 @@ from bench.errors import UserError
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six drawn streets, by day, at dusk and at night."""
     out = tmp_path_factory.mktemp("commands") / "run"
-    suite = override(load_suite("streets"), count=6, derainers=["rain", "classical", "clean"])
+    suite = override(load_suite("streets"), count=6, derainers=["rain", "classical", "clean"], tasks=["quality"])
     run_suite(suite.model_copy(update={"resamples": 20}), out)
     per_class = "dataset,derainer,task,model,class,metric,value,unit,support\n"
     rows = [("rain", "car", "AP", 10), ("rain", "bus", "AP", 20), ("classical", "car", "AP", 30)]

@@ -25,7 +25,7 @@ def out(suite: Suite, photos: Path, tmp_path: Path) -> Path:
 def sliced(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of drawn streets by day and at night."""
     out = tmp_path_factory.mktemp("sliced") / "out"
-    suite = override(load_suite("streets"), count=6, derainers=["rain", "classical"])
+    suite = override(load_suite("streets"), count=6, derainers=["rain", "classical"], tasks=["quality"])
     run_suite(suite.model_copy(update={"resamples": 50}), out)
     return out
 
