@@ -161,5 +161,5 @@ def perf(
         roots = {name: Path(place).expanduser() for name, place in pairs_of(data, "--data", "NAME=DIR").items()}
         frame = pipeline_speeds(override(load_suite(suite), count=count), roots, workers, turns)
     if out:
-        write_frame(out, frame.assign(**machine()))
+        write_frame(out, frame.assign(**{name: str(fact) for name, fact in machine().items()}))
     print_table(frame.round(3), what)
