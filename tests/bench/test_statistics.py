@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -34,6 +35,14 @@ def test_draws_depend_on_the_seed_alone_and_are_these() -> None:
     drawn = draw_weights(350, 1000, 0).astype("<i8").tobytes()
     assert hashlib.sha256(drawn).hexdigest() == "555624ff7bf6d7697c7347295cf10aa52623363f0f788383f7ba0c4459bc8e08"
     assert draw_weights(5, 50, 7).tolist() != draw_weights(5, 50, 8).tolist()
+
+
+def test_drawing_takes_no_more_memory_than_what_is_drawn() -> None:
+    tracemalloc.start()
+    weights = draw_weights(2000, 500, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.1 * weights.nbytes
 
 
 def test_draws_are_uniform() -> None:
