@@ -98,7 +98,7 @@ function startGallery() {
       ...chosen.order.map((image) => {
         const gain = gainOf(image, measure);
         const text = element("span", { textContent: signed(gain), className: gain > 0 ? "up" : gain < 0 ? "down" : "" });
-        const picture = element("img", { src: image.pictures.rain, alt: "", loading: "lazy", decoding: "async" });
+        const picture = element("img", { src: image.pictures.rain, alt: "", decoding: "async" });
         const button = element("button", { type: "button", title: image.id }, picture, text);
         button.setAttribute("aria-label", `${image.id}, ${measure || "gain"} ${signed(gain)}`);
         button.addEventListener("click", () => show(image));
