@@ -114,7 +114,12 @@ def _questions(
     for dataset in dict.fromkeys(dataset for dataset, _ in wide):
         known = [wide[dataset, name] for name in _derainers(wide, dataset)]
         there: set[object] = {pair for frame in known for pair in frame.columns}
-        ordered = dict.fromkeys((record.task, record.metric) for record in records if record.dataset == dataset)
+        # The clean row has no PSNR: were it the first of the records, another quality would come first.
+        ordered = dict.fromkeys(
+            (record.task, record.metric)
+            for record in records
+            if record.dataset == dataset and not is_control(record.derainer)
+        )
         pairs = [pair for pair in ordered if pair in there]
         qualities = [metric for task, metric in pairs if task == QUALITY and not _is_flag(known, metric)]
         for task, metric in pairs:
