@@ -223,12 +223,13 @@ def _score_cell(estimate: Estimate | None) -> Cell:
 def _recovery_cell(estimate: Estimate | None) -> Cell:
     if estimate is None or not math.isfinite(estimate.recovery):
         return Cell("")
-    low, high = (_percent(value) for value in (estimate.recovery_low, estimate.recovery_high))
-    return Cell(_percent(estimate.recovery), estimate.recovery, f"{low} – {high}")
+    low, high = (percent(value) for value in (estimate.recovery_low, estimate.recovery_high))
+    return Cell(percent(estimate.recovery), estimate.recovery, f"{low} – {high}")
 
 
-def _percent(ratio: float) -> str:
-    return f"{100 * ratio:.0f}".replace("-", "−")
+def percent(ratio: float) -> str:
+    """A ratio in whole per cent, with a true minus and without a negative zero."""
+    return f"{round(100 * ratio)}".replace("-", "−")
 
 
 def _coverage(records: Sequence[Record], dataset: str, metrics: Sequence[str]) -> dict[str, Cell]:

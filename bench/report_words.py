@@ -19,6 +19,7 @@ from bench.report_tables import (
     base_of,
     headline_metrics,
     kind_of,
+    percent,
     shown,
 )
 from bench.tables import untrained_in
@@ -153,11 +154,11 @@ def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[s
     chosen = correlations[(correlations["dataset"] == dataset) & (correlations["over"] == "derainers")]
     return [
         Finding(
-            f"Over {int(one['n'])} derainers, the order by psnr_y and the order by {one['score']} have "
+            f"Over {int(one['n'])} rows, rain among them, the order by psnr_y and the order by {one['score']} have "
             f"Spearman's rho {one['spearman']:.2f} (1: the same order, 0: none)."
         )
         for one in chosen.to_dict("records")
-        if one["quality"] == "psnr_y" and one["score"] in metrics and math.isfinite(one["spearman"])
+        if one["quality"] == "psnr_y" and one["score"] in metrics and one["n"] > 3 and math.isfinite(one["spearman"])
     ]
 
 
@@ -193,9 +194,9 @@ def _amount(value: float, unit: str) -> str:
 
 
 def _share(estimate: Estimate) -> str:
-    low, high = 100 * estimate.recovery_low, 100 * estimate.recovery_high
-    interval = f" ({low:.0f} to {high:.0f} %)" if math.isfinite(low) else ""
-    return f"{100 * estimate.recovery:.0f} %{interval}".replace("-", "−")
+    ends = (estimate.recovery_low, estimate.recovery_high)
+    interval = " ({} to {} %)".format(*map(percent, ends)) if all(map(math.isfinite, ends)) else ""
+    return f"{percent(estimate.recovery)} %{interval}"
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -241,6 +241,7 @@ function startGallery() {
       if (at("g-seen").checked) {
         entry("found, right", "right");
         entry("wrong", "wrong");
+        if (Object.values(seen).some((layer) => (layer.boxes || []).some((box) => box[6] === 2))) entry("not counted", "ignored");
       }
       if (at("g-truth").checked) entry("truth", "true");
     }
