@@ -107,10 +107,10 @@ def test_a_process_that_dies_costs_the_image_in_its_hands() -> None:
 
 def test_a_process_that_hangs_is_ended() -> None:
     started = time.monotonic()
-    assert texts(WatchedProcesses(1, 2.0), acts("a", "sleep", "b")) == {
-        "a": "done", "b": "done", "sleep": "took more than 2 s",
+    assert texts(WatchedProcesses(1, 5.0), acts("a", "sleep", "b")) == {
+        "a": "done", "b": "done", "sleep": "took more than 5 s",
     }  # fmt: skip
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 300
 
 
 def test_a_row_that_costs_three_processes_in_a_row_is_given_up_and_others_go_on() -> None:
