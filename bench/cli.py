@@ -27,7 +27,7 @@ from bench.commands import (
 from bench.commands.console import INTERRUPTED, USER_ERROR, error_console
 from bench.errors import UserError
 
-RESUMABLE = frozenset({"run", "build", "train"})
+RESUMABLE = frozenset({"run", "build", "train", "train-task"})
 """Commands that go on where they were stopped when they are given again."""
 
 app = typer.Typer(

@@ -69,7 +69,9 @@ def _parameter(parameter: Any, hint: object) -> str:
     options = [text for text in parameter.opts if text.startswith("-")]
     name = ", ".join(f"`{text}`" for text in options) or f"`{parameter.name.upper()}`"
     default = (
-        "" if parameter.default in (None, False, [], ()) or callable(parameter.default) else f"`{parameter.default}`"
+        ""
+        if parameter.default in (None, False, "", [], ()) or callable(parameter.default)
+        else f"`{parameter.default}`"
     )
     meaning = (getattr(parameter, "help", "") or "").replace("|", "\\|").replace("<", "&lt;")
     if get_origin(hint) is Literal:
