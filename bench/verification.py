@@ -97,13 +97,18 @@ def check_digests(root: Path) -> list[str]:
         One line a file that was changed, is absent or came later; empty if all is as it was.
 
     Raises:
-        UserError: There are no digests.
+        UserError: There are no digests, or they are damaged.
     """
     path = root / DIGESTS
     if not path.is_file():
         raise UserError(f"{path}: no such file; verify a folder in which 'derainbench run' has ended")
-    with path.open(newline="", encoding="utf-8") as file:
-        noted = {row["file"]: row["sha256"] for row in csv.DictReader(file)}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            noted = {str(row["file"]): str(row["sha256"]) for row in csv.DictReader(file)}
+    except (KeyError, ValueError, csv.Error) as error:
+        raise UserError(
+            f"{path}: damaged ({type(error).__name__}: {error}); it cannot tell what was changed"
+        ) from error
     found = set(_files(root))
     faults = [f"{name}: absent" for name in sorted(noted.keys() - found)]
     faults += [f"{name}: not part of the run" for name in sorted(found - noted.keys())]

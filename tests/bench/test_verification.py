@@ -13,6 +13,7 @@ import pytest
 from bench.api import run_suite, verify_run
 from bench.config import Suite, load_suite, override
 from bench.errors import UserError
+from bench.verification import check_digests
 
 
 @pytest.fixture
@@ -180,3 +181,12 @@ def test_detections_and_label_maps_are_scored_again_without_their_models(
         "card.json: changed",
         "card.json: protocols.camvid.semantic: not what the dataset and the task give",
     ]
+
+
+@pytest.mark.parametrize(
+    "content", [b"file,sha256\n\x90\xff,1\n", b"name,digest\na,b\n", b'file,sha256\n"' + b"a" * 200_000]
+)
+def test_damaged_digests_are_the_users_to_mend(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "digests.csv").write_bytes(content)
+    with pytest.raises(UserError, match=r"digests\.csv: damaged"):
+        check_digests(tmp_path)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.detection.boxes import box_overlaps
-from tasks.detection.matching import Labelled, Tally, add_up, match, tally
+from tasks.detection.matching import Labelled, Tally, add_up, match, tally, tally_by_class
 
 
 def labelled(detections: list[tuple], truths: list[tuple]) -> Labelled:
@@ -141,3 +141,27 @@ def test_nothing_over_nothing_is_undefined() -> None:
 def test_tallies_add_up() -> None:
     assert add_up([Tally(1, 2, 3, 0.5, 0.9), Tally(4, 5, 6, 1.5, 0.6)]) == Tally(5, 7, 9, 2.0, 1.5)
     assert add_up([]) == Tally()
+
+
+def test_ratios_of_unequal_counts() -> None:
+    counts = Tally(true_positives=3, false_positives=2, truths=7, best_overlap_sum=4.2, matched_overlap_sum=2.4)
+    assert counts.false_negatives == 4
+    assert counts.precision == pytest.approx(3 / 5)
+    assert counts.recall == pytest.approx(3 / 7)
+    assert counts.f1 == pytest.approx(2 * (3 / 5) * (3 / 7) / (3 / 5 + 3 / 7))
+    assert counts.mean_best_overlap == pytest.approx(4.2 / 7)
+    assert counts.mean_matched_overlap == pytest.approx(2.4 / 3)
+
+
+def test_classes_are_counted_apart() -> None:
+    far, near = (0, 0, 10, 10), (40, 0, 60, 20)
+    detections = [(far, 1, 0.9), (far, 1, 0.8), (near, 2, 0.7), (near, 1, 0.6), ((80, 80, 90, 90), 3, 0.5)]
+    truths = [(far, 1, False), (near, 2, False), (near, 1, True), ((200, 0, 210, 9), 2, False)]
+    image = labelled(detections, truths)
+    found = tally_by_class(image, match(image, 0.6))
+    assert found == {
+        1: Tally(true_positives=1, false_positives=1, truths=1, best_overlap_sum=1.0, matched_overlap_sum=1.0),
+        2: Tally(true_positives=1, false_positives=0, truths=2, best_overlap_sum=1.0, matched_overlap_sum=1.0),
+        3: Tally(true_positives=0, false_positives=1, truths=0),
+    }
+    assert add_up(found.values()) == tally(image, match(image, 0.6))
