@@ -84,12 +84,6 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def source_digest(path: Path) -> str:
-    """Digest of a Python file, or of every Python file directly in a folder: its *code version*."""
-    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
-    return key_of(*[(file.name, sha256_of(file)) for file in files])
-
-
 def safe_name(id: str) -> str:
     """File name for an image id or a row name: no separators, no leading dot, reversible."""
     name = quote(id, safe=" ()+,=@")

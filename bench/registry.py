@@ -16,7 +16,7 @@ from types import CodeType, ModuleType
 from typing import Generic, TypeVar, cast
 
 from bench.errors import UserError
-from bench.files import source_digest
+from bench.sources import source_digest, sources_of
 
 Factory = TypeVar("Factory")
 
@@ -55,14 +55,19 @@ class Entry:
         return getattr(module, attribute)
 
     def code_version(self) -> str:
-        """Digest of the sources next to the factory (of the file alone, for a file), without importing them."""
+        """Digest of the sources behind the factory (of the file alone, for a file), without importing them."""
         place = self.target.rpartition(":")[0]
         if place.endswith(".py"):
-            return source_digest(Path(place))
+            return source_digest([Path(place)], Path(place).parent)
         spec = importlib.util.find_spec(place)
         if spec is None or spec.origin is None:
             raise UserError(f"{self.name}: module {place} cannot be found; reinstall what provides it")
-        return source_digest(Path(spec.origin).parent)
+        origin = Path(spec.origin)
+        depth = place.count(".") + (origin.name == "__init__.py")
+        if not depth:
+            return source_digest([origin], origin.parent)
+        package = origin.parents[depth - 1]
+        return source_digest(sources_of(origin.parent, package), package)
 
 
 @dataclass(frozen=True)

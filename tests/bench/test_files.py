@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.files import atomic, key_of, safe_name, sha256_of, source_digest, write_json, write_text
+from bench.files import atomic, key_of, safe_name, sha256_of, write_json, write_text
 
 
 def test_a_written_file_is_whole_readable_and_alone(tmp_path: Path) -> None:
@@ -58,23 +58,6 @@ def test_a_key_depends_on_value_and_order_but_not_on_the_order_of_a_mapping() ->
     keys = {key_of("a", "b"), key_of("b", "a"), key_of("ab"), key_of("a", "b", ""), key_of(["a", "b"]), key_of("a", 1)}
     assert len(keys) == 6
     assert all(len(key) == 32 and int(key, 16) >= 0 for key in keys)
-
-
-def test_the_code_version_follows_content_and_name_of_every_source(tmp_path: Path) -> None:
-    (tmp_path / "a.py").write_text("x = 1\n")
-    (tmp_path / "notes.txt").write_text("not code")
-    (tmp_path / "below").mkdir()
-    before, of_file = source_digest(tmp_path), source_digest(tmp_path / "a.py")
-    (tmp_path / "notes.txt").write_text("still not code")
-    (tmp_path / "below" / "b.py").write_text("not directly here")
-    assert source_digest(tmp_path) == before == of_file
-    (tmp_path / "b.py").write_text("y = 1\n")
-    assert source_digest(tmp_path) != before
-    assert source_digest(tmp_path / "a.py") == of_file
-    (tmp_path / "b.py").rename(tmp_path / "c.py")
-    renamed = source_digest(tmp_path)
-    (tmp_path / "a.py").write_text("x = 2\n")
-    assert len({before, renamed, source_digest(tmp_path)}) == 3
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=40))
