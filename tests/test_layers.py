@@ -7,7 +7,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = {"bench", "derainers", "synth", "tasks"}
-GROUND_FLOOR = {"", "checkpoints", "contract", "errors", "files", "images", "protocols", "registry", "sources", "weights"}
+GROUND_FLOOR = {
+    "",
+    "checkpoints",
+    "contract",
+    "errors",
+    "files",
+    "images",
+    "protocols",
+    "registry",
+    "sources",
+    "weights",
+}
 WIRING = {
     *("bench/api", "bench/catalogue", "bench/data", "bench/rescoring", "bench/speeds", "bench/missing"),
     *("bench/cost", "bench/cost_jobs"),

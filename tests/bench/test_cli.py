@@ -101,7 +101,11 @@ MISTAKES: list[tuple[str, list[str], str]] = [
     ("model of another task", ["run", "suite.toml", "--model", "detection=u:x"], "not part of this run"),
     ("model without task", ["run", "suite.toml", "--model", "u:x"], "--model u:x: expected TASK=BACKEND:CHECKPOINT"),
     ("wrong size", ["run", "suite.toml", "--size", "640"], "--size 640: expected WIDTHxHEIGHT"),
-    ("photographs not given", ["run", "coco350", "--derainers", "rain,clean"], "dataset coco350: its folder is not known"),
+    (
+        "photographs not given",
+        ["run", "coco350", "--derainers", "rain,clean"],
+        "dataset coco350: its folder is not known",
+    ),
     ("no such folder", ["run", "suite.toml", "--data", "photos=absent"], "absent is no folder"),
     ("folder of nothing", ["run", "suite.toml", "--coco", "empty"], "no dataset that reads 'coco'"),
     ("empty folder", ["run", "suite.toml", "--data", "photos=empty"], "empty"),
