@@ -10,8 +10,8 @@ import pandas as pd
 from bench.correlation import is_control
 from bench.errors import UserError
 
-_LOWER_IS_BETTER = frozenset({"lpips", "niqe", "sseq"})
-_PLAIN_SCORES = _LOWER_IS_BETTER | {"ssim_y", "ssim_rgb", "ms_ssim_y", "fsim", "fsimc"}
+LOWER_IS_BETTER = frozenset({"lpips", "niqe", "sseq"})
+_PLAIN_SCORES = LOWER_IS_BETTER | {"ssim_y", "ssim_rgb", "ms_ssim_y", "fsim", "fsimc"}
 """Scores without a unit; what else has none is a count."""
 _TASKS_FIRST = ("AP", "mask_AP", "mIoU")
 RAIN = "rain"
@@ -25,7 +25,7 @@ def is_bound(derainer: str) -> bool:
 def sign_of(heading: str) -> int:
     """1 if a column of a wide table is better the higher, -1 if the lower, 0 if it ranks nothing."""
     metric = heading.partition(" ")[0].partition("@")[0]
-    if metric in _LOWER_IS_BETTER:
+    if metric in LOWER_IS_BETTER:
         return -1
     return 1 if metric in _PLAIN_SCORES or re.search(r" \((%|dB)\)$", heading) else 0
 

@@ -10,11 +10,11 @@ from typing import Literal
 import pandas as pd
 
 from bench.contract import Record
+from bench.ranking import LOWER_IS_BETTER
 from bench.tables import HEADLINES, untrained_in
 from bench.uncertainty import CLEAN, RAIN
 
 ON_CLEAN = "clean+"
-LOWER_IS_BETTER = ("lpips", "niqe", "sseq")
 Kind = Literal["derainer", "rain", "clean", "harm test", "untrained"]
 
 

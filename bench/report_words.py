@@ -10,8 +10,8 @@ from typing import Literal
 import pandas as pd
 
 from bench.contract import Record
+from bench.ranking import LOWER_IS_BETTER
 from bench.report_tables import (
-    LOWER_IS_BETTER,
     ON_CLEAN,
     Differences,
     Estimate,

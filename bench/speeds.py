@@ -34,11 +34,11 @@ def _folder_speed(height: int, width: int, images: int, repeats: int) -> Compari
     with tempfile.TemporaryDirectory() as folder:
         rainy = Path(folder) / "rainy"
         rainy.mkdir()
-        for number, picture in enumerate(pictures):
-            Pillow.fromarray(picture).save(rainy / f"{number}.jpg", quality=95)
+        for number, image in enumerate(pictures):
+            Pillow.fromarray(image).save(rainy / f"{number}.jpg", quality=95)
         pairs = plan_derain(rainy, Path(folder) / "restored")
         whole = partial(derain_files, "prenet", derainer, pairs, _ignore)
-        seconds = in_turns(whole, lambda: [derainer(picture) for picture in pictures], repeats)
+        seconds = in_turns(whole, lambda: [derainer(image) for image in pictures], repeats)
     return Comparison(f"derain, {images} files / prenet alone", height, width, *seconds)
 
 
@@ -46,8 +46,8 @@ def picture(height: int, width: int, seed: int) -> Image:
     """Smooth colours with grain, so that JPEG and PNG have about as much to do as with a photograph."""
     noise = np.random.default_rng(seed)
     smooth = gaussian_filter(noise.standard_normal((height, width, 3)), (8, 8, 0)) * 1500
-    picture: Image = np.clip(128 + smooth + noise.normal(0, 4, (height, width, 3)), 0, 255).astype(np.uint8)
-    return picture
+    image: Image = np.clip(128 + smooth + noise.normal(0, 4, (height, width, 3)), 0, 255).astype(np.uint8)
+    return image
 
 
 def _ignore(outcome: Outcome) -> None:

@@ -15,8 +15,8 @@ from derainers.training.networks import NETWORKS
 from derainers.training.settings import Settings
 
 CHANGEABLE = {
-    "rate": "learning_rate",
     **{key: key for key in ("steps", "batch", "crop", "seed", "precision", "compile")},
+    "rate": "learning_rate",
 }
 """Options of the command line that replace a setting, and the setting's name."""
 

@@ -120,7 +120,7 @@ def _open_panoptic(path: Path) -> PanopticMaps:
             )
             for image in content["annotations"]
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise UserError(f"{path}: not a COCO panoptic file ({type(error).__name__}: {error})") from error
     used = {category for _, labels in segments.values() for category in labels.values()}
     if not all(0 < number < UNLABELLED for number in set(categories) | used):

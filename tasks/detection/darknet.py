@@ -186,4 +186,4 @@ def letterbox(image: Image, side: tuple[int, int]) -> Letterboxed:
 
 def _text_beside(file: Path | None, suffix: str) -> str:
     path = None if file is None else file.with_suffix(suffix)
-    return path.read_text(encoding="utf-8") if path is not None and path.is_file() else ""
+    return path.read_text(encoding="utf-8", errors="replace") if path is not None and path.is_file() else ""
