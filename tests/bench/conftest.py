@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import numpy.typing as npt
 import pytest
 from PIL import Image as Pillow
 
+from bench.cli import main
 from bench.config import Suite, parse_suite
 from bench.contract import Options
 from bench.registry import Entry
 from bench.work import DerainerLoader, forget
 from synth.build import Recipe, open_builder
 from synth.dataset import FolderDataset
+from tests.bench.cli_call import MINE, TWO_ROWS, Call, Done
 from tests.bench.report_folder import make_run
 
 IDS = ("a", "b", "c", "d", "e")
@@ -79,3 +82,28 @@ def derainer_of(tmp_path: Path) -> Callable[..., DerainerLoader]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run on three drawn streets: every task, a derainer that helps, one that harms, one untrained."""
     return make_run(tmp_path_factory.mktemp("runs") / "finished")
+
+
+@pytest.fixture
+def call(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Call ``derainbench`` in a folder with photographs, a suite and a derainer of one's own."""
+    (tmp_path / "suite.toml").write_text(TWO_ROWS)
+    (tmp_path / "mine.py").write_text(MINE)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def start(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["derainbench", *map(str, arguments)])
+        capsys.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
+        captured = capsys.readouterr()
+        return Done(status, captured.out, captured.err)
+
+    return start

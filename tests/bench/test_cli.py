@@ -5,73 +5,22 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
-import json
-import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import typer.main
 from PIL import Image as Pillow
 
-from bench import __version__
-from bench.cli import app, main
+from bench.cli import app
 from bench.images import read_image, write_png
+from tests.bench.cli_call import MINE, TWO_ROWS, Call
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-MINE = "def build(options):\n    return lambda image: 255 - image\n"
-SUITE = """
-derainers = ["rain", "clean"]
-[tasks.quality]
-[datasets.photos]
-source = "folder"
-root = "photos"
-rain = "coco350_y"
-parameters = { images = "images", masks = "masks" }
-"""
-
-
-@dataclass(frozen=True)
-class Done:
-    status: int
-    out: str
-    error: str
-
-
-Call = Callable[..., Done]
-
-
-@pytest.fixture
-def call(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Call ``derainbench`` in a folder with photographs, a suite and a derainer of one's own."""
-    (tmp_path / "suite.toml").write_text(SUITE)
-    (tmp_path / "mine.py").write_text(MINE)
-    (tmp_path / "empty").mkdir()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def start(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["derainbench", *map(str, arguments)])
-        capsys.readouterr()
-        try:
-            main()
-            status = 0
-        except SystemExit as end:
-            status = int(end.code or 0)
-        captured = capsys.readouterr()
-        return Done(status, captured.out, captured.err)
-
-    return start
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -130,7 +79,7 @@ def test_a_users_mistake_is_one_line_and_status_2(
 ) -> None:
     if "--device" in arguments or "prenet" in arguments:
         pytest.importorskip("torch")
-    (tmp_path / "wrong.toml").write_text(SUITE.replace('rain = "coco350_y"', 'colour = "red"'))
+    (tmp_path / "wrong.toml").write_text(TWO_ROWS.replace('rain = "coco350_y"', 'colour = "red"'))
     (tmp_path / "mine.py.toml").write_text(MINE)
     before = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     done = call(*arguments)
@@ -341,75 +290,3 @@ def test_ctrl_c_is_a_line_and_no_traceback_and_the_run_goes_on_afterwards(call: 
     assert again.status == 0, again.error
     assert "WARNING stopped after" in (tmp_path / "out/run.log").read_text()
     assert call("verify", "out").status == 0
-
-
-def test_quiet_says_nothing_verbose_says_every_image_and_both_are_refused(call: Call, tmp_path: Path) -> None:
-    quiet = call("run", "suite.toml", "--out", "out", "--device", "cpu", "--quiet")
-    assert (quiet.status, quiet.out, quiet.error) == (0, "", "")
-    verbose = call("run", "suite.toml", "--out", "out2", "--device", "cpu", "--verbose")
-    assert "done photos rain quality a in " in verbose.error
-    assert "DEBUG photos rain quality 'a' in " in (tmp_path / "out2/run.log").read_text()
-    assert call("run", "suite.toml", "--quiet", "--verbose").status == 2
-
-
-def test_quiet_still_says_failures(call: Call, photos: Path) -> None:
-    (photos / "images/c.jpg").write_bytes(b"")
-    done = call("run", "suite.toml", "--out", "out", "--device", "cpu", "--quiet")
-    assert (done.status, done.out) == (1, "")
-    assert "c.jpg: not a readable image" in done.error
-
-
-def test_the_version_and_the_exit_statuses_are_told(call: Call) -> None:
-    assert call("--version").out == f"derainbench {__version__}\n"
-    told = " ".join(call("--help").out.split())
-    for status in ("0 all is well", "1 some images failed", "2 the command has to be mended", "130 stopped"):
-        assert status in told
-
-
-def test_no_color_is_obeyed(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    colour = re.compile(r"\x1b\[[\d;]*3\d")
-    for wanted in (True, False):
-        environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm", **({} if wanted else {"NO_COLOR": "1"})}
-        done = subprocess.run(
-            [sys.executable, "-m", "bench.cli", "run", "no.toml"], env=environment, capture_output=True, text=True
-        )
-        assert bool(colour.search(done.stderr)) is wanted, done.stderr
-
-
-def test_scripts_get_json_of_everything(call: Call, photos: Path) -> None:
-    def told(*arguments: object, status: int = 0) -> Any:
-        done = call(*arguments)
-        assert done.status == status, done.error
-        return json.loads(done.out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
-
-    call("run", "suite.toml", "--out", "out", "--device", "cpu")
-    rain, clean = told("table", "out", "--format", "json")["photos"]
-    assert (rain["derainer"], rain["images"], clean["psnr_y (dB)"]) == ("rain", "5/5", None)
-    assert isinstance(rain["psnr_y (dB)"], float)
-    long = told("table", "out", "--layout", "long", "--format", "json")["records"]
-    assert {"dataset", "metric", "value", "protocol"} <= set(long[0])
-    assert told("verify", "out", "--json") == {"faults": []}
-    (row,) = [row for row in told("compare", "out", "clean", "rain", "--format", "json") if row["metric"] == "ssim_y"]
-    assert row["difference"] == pytest.approx(1 - rain["ssim_y"], abs=1e-4)
-    assert "prenet" in {row["name"] for row in told("list", "derainers", "--json")}
-    assert {"machine", "libraries", "extras", "weights"} <= set(told("doctor", "--json"))
-    assert all(row["passed"] for row in told("check-derainer", "rain", "--json"))
-    same = told("score", photos / "images", photos / "images", "--json")
-    assert (same[0]["image"], same[0]["ssim_y"]) == ("a", 1)
-    (photos / "images/c.jpg").write_bytes(b"")
-    assert told("doctor", "--data", "photos/images", "--json", status=1)["faults"][0]["image"] == "c"
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_shell_completes_commands_options_suites_and_derainers(shell: str, tmp_path: Path) -> None:
-    def complete(line: str) -> str:
-        words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_TYPER_COMPLETE_ARGS": line}
-        environment = {**os.environ, **words, "_DERAINBENCH_COMPLETE": f"complete_{shell}"}
-        environment["_TYPER_COMPLETE_FISH_ACTION"] = "get-args"
-        code = "import sys; from bench.cli import app; sys.argv = ['derainbench']; app(prog_name='derainbench')"
-        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout
-
-    assert "verify" in complete("derainbench ver")
-    assert "--derainers" in complete("derainbench run --der")
-    assert "coco350" in complete("derainbench run coco")
-    assert "prenet" in complete("derainbench derain pren")

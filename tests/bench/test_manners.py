@@ -1,0 +1,88 @@
+"""How the command line behaves in scripts, logs and shells."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import __version__
+from tests.bench.cli_call import Call
+
+
+def test_quiet_says_nothing_verbose_says_every_image_and_both_are_refused(call: Call, tmp_path: Path) -> None:
+    quiet = call("run", "suite.toml", "--out", "out", "--device", "cpu", "--quiet")
+    assert (quiet.status, quiet.out, quiet.error) == (0, "", "")
+    verbose = call("run", "suite.toml", "--out", "out2", "--device", "cpu", "--verbose")
+    assert "done photos rain quality a in " in verbose.error
+    assert "DEBUG photos rain quality 'a' in " in (tmp_path / "out2/run.log").read_text()
+    assert call("run", "suite.toml", "--quiet", "--verbose").status == 2
+
+
+def test_quiet_still_says_failures(call: Call, photos: Path) -> None:
+    (photos / "images/c.jpg").write_bytes(b"")
+    done = call("run", "suite.toml", "--out", "out", "--device", "cpu", "--quiet")
+    assert (done.status, done.out) == (1, "")
+    assert "c.jpg: not a readable image" in done.error
+
+
+def test_the_version_and_the_exit_statuses_are_told(call: Call) -> None:
+    assert call("--version").out == f"derainbench {__version__}\n"
+    told = " ".join(call("--help").out.split())
+    for status in ("0 all is well", "1 some images failed", "2 the command has to be mended", "130 stopped"):
+        assert status in told
+
+
+def test_no_color_is_obeyed(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    colour = re.compile(r"\x1b\[[\d;]*3\d")
+    for wanted in (True, False):
+        environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm", **({} if wanted else {"NO_COLOR": "1"})}
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.cli", "run", "no.toml"], env=environment, capture_output=True, text=True
+        )
+        assert bool(colour.search(done.stderr)) is wanted, done.stderr
+
+
+def test_scripts_get_json_of_everything(call: Call, photos: Path) -> None:
+    def told(*arguments: object, status: int = 0) -> Any:
+        done = call(*arguments)
+        assert done.status == status, done.error
+        return json.loads(done.out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+    call("run", "suite.toml", "--out", "out", "--device", "cpu")
+    rain, clean = told("table", "out", "--format", "json")["photos"]
+    assert (rain["derainer"], rain["images"], clean["psnr_y (dB)"]) == ("rain", "5/5", None)
+    assert isinstance(rain["psnr_y (dB)"], float)
+    long = told("table", "out", "--layout", "long", "--format", "json")["records"]
+    assert {"dataset", "metric", "value", "protocol"} <= set(long[0])
+    assert told("verify", "out", "--json") == {"faults": []}
+    (row,) = [row for row in told("compare", "out", "clean", "rain", "--format", "json") if row["metric"] == "ssim_y"]
+    assert row["difference"] == pytest.approx(1 - rain["ssim_y"], abs=1e-4)
+    assert "prenet" in {row["name"] for row in told("list", "derainers", "--json")}
+    assert {"machine", "libraries", "extras", "weights"} <= set(told("doctor", "--json"))
+    assert all(row["passed"] for row in told("check-derainer", "rain", "--json"))
+    same = told("score", photos / "images", photos / "images", "--json")
+    assert (same[0]["image"], same[0]["ssim_y"]) == ("a", 1)
+    (photos / "images/c.jpg").write_bytes(b"")
+    assert told("doctor", "--data", "photos/images", "--json", status=1)["faults"][0]["image"] == "c"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completes_commands_options_suites_and_derainers(shell: str, tmp_path: Path) -> None:
+    def complete(line: str) -> str:
+        words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1), "_TYPER_COMPLETE_ARGS": line}
+        environment = {**os.environ, **words, "_DERAINBENCH_COMPLETE": f"complete_{shell}"}
+        environment["_TYPER_COMPLETE_FISH_ACTION"] = "get-args"
+        code = "import sys; from bench.cli import app; sys.argv = ['derainbench']; app(prog_name='derainbench')"
+        return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True).stdout
+
+    assert "verify" in complete("derainbench ver")
+    assert "--derainers" in complete("derainbench run --der")
+    assert "coco350" in complete("derainbench run coco")
+    assert "prenet" in complete("derainbench derain pren")
