@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from bench.errors import UserError
+from bench.training_files import names_in, replaced, text_of, validated
 from tasks.training.settings import Settings
+
+_PACKAGE = "bench.task_trainings"
 
 CHANGEABLE = {"rate": "learning_rate", **{key: key for key in ("steps", "batch", "seed", "precision", "compile")}}
 """Options of the command line that replace a setting, and the setting's name."""
@@ -55,8 +54,7 @@ class TaskTraining(Settings):
 
 def task_training_names() -> list[str]:
     """Names of the built-in trainings."""
-    folder = files("bench.task_trainings")
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return names_in(_PACKAGE)
 
 
 def load_task_training(name: str, changes: Mapping[str, object] | None = None) -> TaskTraining:
@@ -69,36 +67,12 @@ def load_task_training(name: str, changes: Mapping[str, object] | None = None) -
     Raises:
         UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
     """
-    raw, origin = _text_of(name)
-    try:
-        content = tomllib.loads(raw.decode("utf-8"))
-        return TaskTraining.model_validate({"name": Path(name).stem, **content, **(changes or {})})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{origin}: not valid TOML: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'training'}: {fault['msg']}" for fault in error.errors()
-        )
-        raise UserError(f"{origin}: {faults}. See 'derainbench train-task --help'") from error
+    text = text_of(name, _PACKAGE, task_training_names(), name)
+    return validated(TaskTraining, text, Path(name).stem, changes or {}, "See 'derainbench train-task --help'")
 
 
 def task_changes_of(training: TaskTraining) -> dict[str, object]:
     """What was replaced in a built-in training, by the command line's options without dashes."""
     if training.name not in task_training_names():
         return {}
-    base = load_task_training(training.name)
-    pairs = ((option, getattr(training, key), getattr(base, key)) for option, key in CHANGEABLE.items())
-    return {option: value for option, value, usual in pairs if value != usual}
-
-
-def _text_of(name: str) -> tuple[bytes, str]:
-    if name.endswith(".toml"):
-        if not Path(name).is_file():
-            raise UserError(f"training {name}: no such file")
-        return Path(name).read_bytes(), name
-    known = task_training_names()
-    if name in known:
-        return files("bench.task_trainings").joinpath(f"{name}.toml").read_bytes(), f"built-in training {name}"
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
-    raise UserError(f"unknown training {name!r}. {hint} A file of your own ends in .toml")
+    return replaced(training, load_task_training(training.name), CHANGEABLE)

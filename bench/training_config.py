@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from bench.errors import UserError
+from bench.training_files import names_in, replaced, text_of, validated
 from derainers.training.networks import NETWORKS
 from derainers.training.settings import Settings
+
+_PACKAGE = "bench.trainings"
 
 CHANGEABLE = {
     **{key: key for key in ("steps", "batch", "crop", "seed", "precision", "compile")},
@@ -61,8 +60,7 @@ class Training(Settings):
 
 def training_names() -> list[str]:
     """Names of the built-in trainings: one a file, and one for every network without a file of its own."""
-    folder = files("bench.trainings")
-    own = sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    own = names_in(_PACKAGE)
     return own + [name for name in NETWORKS if name not in own]
 
 
@@ -78,43 +76,15 @@ def load_training(name: str, changes: Mapping[str, object] | None = None) -> Tra
     Raises:
         UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
     """
-    raw, origin = _text_of(name)
-    try:
-        content = tomllib.loads(raw.decode("utf-8"))
-        if _is_unified(name):
-            content["network"] = name
-        return Training.model_validate({"name": Path(name).stem, **content, **(changes or {})})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{origin}: not valid TOML: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'training'}: {fault['msg']}" for fault in error.errors()
-        )
-        raise UserError(f"{origin}: {faults}. See 'derainbench train --help' and the built-in trainings") from error
+    unified = name in NETWORKS and name not in names_in(_PACKAGE)
+    text = text_of(name, _PACKAGE, training_names(), UNIFIED if unified else name)
+    network = {"network": name} if unified else {}
+    advice = "See 'derainbench train --help' and the built-in trainings"
+    return validated(Training, text, Path(name).stem, {**network, **(changes or {})}, advice)
 
 
 def changes_of(training: Training) -> dict[str, object]:
     """What was replaced in a built-in training, by the command line's options without dashes."""
     if training.name not in training_names():
         return {}
-    base = load_training(training.name)
-    pairs = ((option, getattr(training, key), getattr(base, key)) for option, key in CHANGEABLE.items())
-    return {option: value for option, value, usual in pairs if value != usual}
-
-
-def _text_of(name: str) -> tuple[bytes, str]:
-    if name.endswith(".toml"):
-        if not Path(name).is_file():
-            raise UserError(f"training {name}: no such file")
-        return Path(name).read_bytes(), name
-    known = training_names()
-    if name in known:
-        file = UNIFIED if _is_unified(name) else name
-        return files("bench.trainings").joinpath(f"{file}.toml").read_bytes(), f"built-in training {name}"
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
-    raise UserError(f"unknown training {name!r}. {hint} A file of your own ends in .toml")
-
-
-def _is_unified(name: str) -> bool:
-    return name in NETWORKS and not files("bench.trainings").joinpath(f"{name}.toml").is_file()
+    return replaced(training, load_training(training.name), CHANGEABLE)

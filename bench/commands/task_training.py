@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands.console import error_console, out_console
+from bench.commands.console import error_console, out_console, training_bar
 
 if TYPE_CHECKING:
-    from bench.task_training import Progress, Report
+    from bench.task_training import Progress
 
 
 def train_task(
@@ -47,29 +45,12 @@ def train_task(
     out_folder = out or Path(training.name)
     error_console.print(f"drawing {training.scenes.parameters.get('count', '')} scenes", markup=False)
     scenes = library.draw_scenes(training)
-    with _bar(training.steps) as report:
-        card = library.train_task_model(training, out_folder, scenes, report, start)
+    with training_bar(training.steps) as bar:
+        card = library.train_task_model(
+            training, out_folder, scenes, lambda done, progress: bar(done, _words(progress)), start
+        )
     out_console.print(f"{card['file']} in {out_folder}", markup=False)
 
 
-@contextmanager
-def _bar(steps: int) -> Iterator[Report]:
-    """A progress bar with the last loss of the log."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("Train"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Bar(*columns, console=error_console) as bar:
-        task = bar.add_task("", total=steps)
-
-        def report(done: int, progress: Progress) -> None:
-            text = f"loss {progress.log[-1]['loss']:.4f}" if progress.log else ""
-            bar.update(task, completed=done, description=text)
-
-        yield report
+def _words(progress: Progress) -> str:
+    return f"loss {progress.log[-1]['loss']:.4f}" if progress.log else ""

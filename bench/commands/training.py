@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands.console import Device, error_console, out_console, pairs_of
+from bench.commands.console import Device, out_console, pairs_of, training_bar
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.training import Progress, Report
+    from bench.training import Progress
 
 
 def train(
@@ -61,10 +59,12 @@ def train(
     if ":" in chosen:
         raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")
     folder = out or Path(training.name)
-    with _bar(training.steps) as report:
+    with training_bar(training.steps) as bar:
         material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
         machine = library.Machine(chosen, devices, tensorboard)
-        card = library.train_derainer(training, material, folder, machine, start, report)
+        card = library.train_derainer(
+            training, material, folder, machine, start, lambda done, progress: bar(done, _words(progress))
+        )
     out_console.print(f"{card['file']} in {folder}", markup=False)
 
 
@@ -72,26 +72,5 @@ def _folders(texts: list[str], option: str) -> dict[str, Path]:
     return {name: Path(folder).expanduser() for name, folder in pairs_of(texts, option, "SET=DIR").items()}
 
 
-@contextmanager
-def _bar(steps: int) -> Iterator[Report]:
-    """A progress bar with the last loss and PSNR of the log."""
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (
-        TextColumn("Train"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Bar(*columns, console=error_console) as bar:
-        task = bar.add_task("", total=steps)
-
-        def report(done: int, progress: Progress) -> None:
-            text = ""
-            if progress.log:
-                text = f"loss {progress.log[-1]['loss']:.4f}, PSNR {progress.log[-1]['psnr']:.2f} dB"
-            bar.update(task, completed=done, description=text)
-
-        yield report
+def _words(progress: Progress) -> str:
+    return f"loss {progress.log[-1]['loss']:.4f}, PSNR {progress.log[-1]['psnr']:.2f} dB" if progress.log else ""
