@@ -1,0 +1,206 @@
+"""NIQE and SSEQ, with made-up statistics, against plain loops written from their papers and against scikit-learn."""
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from scipy.stats import skew
+
+from tasks.quality.grey import grey_of, halve
+from tasks.quality.niqe import NiqeModel, niqe
+from tasks.quality.sseq import Machine, SseqModel, sseq, sseq_features
+
+
+def noisy(image_of, height: int, width: int, seed: int = 3) -> np.ndarray:
+    """Smooth colours with noise that grows to the right, so that no two blocks are alike."""
+    noise = np.random.default_rng(seed).normal(0, 1, (height, width, 3)) * np.linspace(2, 40, width)[:, None]
+    return np.clip(image_of(height, width, seed) + noise, 0, 255).astype(np.uint8)
+
+
+def keys(distance: float) -> float:
+    """Keys' cubic kernel with a = -0.5 (IEEE TASSP 1981, equation 15)."""
+    x = abs(distance)
+    if x < 1:
+        return 3 / 2 * x**3 - 5 / 2 * x**2 + 1
+    return -1 / 2 * x**3 + 5 / 2 * x**2 - 4 * x + 2 if x < 2 else 0.0
+
+
+def halving(length: int) -> np.ndarray:
+    """The matrix that halves a column, its kernel stretched twofold, its border mirrored with the edge repeated."""
+    matrix = np.zeros((math.ceil(length / 2), length))
+    for row in range(len(matrix)):
+        centre = 2 * row + 0.5
+        for place in range(int(centre) - 6, int(centre) + 8):
+            mirrored = -1 - place if place < 0 else 2 * length - 1 - place if place >= length else place
+            matrix[row, mirrored] += keys((centre - place) / 2) / 2
+    return matrix
+
+
+@pytest.mark.parametrize("size", [(9, 14), (16, 21), (7, 8)])
+def test_halving_equals_a_product_of_matrices(size: tuple[int, int]) -> None:
+    plane = np.random.default_rng(2).random(size) * 255
+    expected = halving(size[0]) @ plane @ halving(size[1]).T
+    np.testing.assert_allclose(halve(plane), expected, atol=1e-10)
+
+
+def test_grey_values_are_those_of_the_weights() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    # The weights that MATLAB documents for rgb2gray; its rounding takes halves up.
+    expected = [
+        [math.floor(0.298936 * int(r) + 0.587043 * int(g) + 0.114021 * int(b) + 0.5) for r, g, b in row]
+        for row in pixels
+    ]
+    assert grey_of(pixels).tolist() == expected
+
+
+SHAPES = [0.2 + 0.001 * step for step in range(9801)]
+RATIOS = np.array([math.gamma(2 / s) ** 2 / (math.gamma(1 / s) * math.gamma(3 / s)) for s in SHAPES])
+
+
+def fitted(values: np.ndarray) -> tuple[float, float, float]:
+    """Asymmetric generalised Gaussian by moments (Lasmar et al., ICIP 2009), shapes on the authors' grid."""
+    left = math.sqrt(np.mean([v * v for v in values.ravel() if v < 0]))
+    right = math.sqrt(np.mean([v * v for v in values.ravel() if v > 0]))
+    balance = left / right
+    moments = np.abs(values).mean() ** 2 / (values * values).mean()
+    wanted = moments * (balance**3 + 1) * (balance + 1) / (balance**2 + 1) ** 2
+    shape = SHAPES[int(np.abs(RATIOS - wanted).argmin())]
+    scale = math.sqrt(math.gamma(1 / shape) / math.gamma(3 / shape))
+    return shape, left * scale, right * scale
+
+
+def features_of_block(block: np.ndarray) -> list[float]:
+    """The 18 features of one block and scale (equations 1 to 8 of the paper)."""
+    shape, left, right = fitted(block)
+    found = [shape, (left + right) / 2]
+    side = len(block)
+    for down, along in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        shifted = block[(np.arange(side) - down) % side][:, (np.arange(side) - along) % side]
+        shape, left, right = fitted(block * shifted)
+        found += [shape, (right - left) * math.gamma(2 / shape) / math.gamma(1 / shape), left, right]
+    return found
+
+
+def plain_niqe(image: np.ndarray, model: NiqeModel) -> float:
+    grey = grey_of(image)
+    rows, columns = grey.shape[0] // 96, grey.shape[1] // 96
+    grey = grey[: 96 * rows, : 96 * columns]
+    scales = []
+    for plane, side in ((grey, 96), (halving(96 * rows) @ grey @ halving(96 * columns).T, 48)):
+        blur = lambda one: gaussian_filter(one, 7 / 6, mode="nearest", radius=3)  # noqa: E731
+        normal = (plane - blur(plane)) / (np.sqrt(np.abs(blur(plane**2) - blur(plane) ** 2)) + 1)
+        tiles = [
+            normal[r * side : r * side + side, c * side : c * side + side] for r in range(rows) for c in range(columns)
+        ]
+        scales.append([features_of_block(tile) for tile in tiles])
+    features = np.hstack(scales)
+    gap = model.mean - features.mean(axis=0)
+    spread = (model.covariance + np.cov(features.T)) / 2
+    return math.sqrt(gap @ np.linalg.inv(spread) @ gap)
+
+
+@pytest.fixture(scope="module")
+def pristine() -> NiqeModel:
+    rng = np.random.default_rng(8)
+    mixed = rng.normal(0, 0.4, (36, 36))
+    return NiqeModel(rng.normal(1, 0.5, 36), mixed @ mixed.T + np.eye(36))
+
+
+@pytest.mark.parametrize("size", [(192, 192), (200, 300)])
+def test_niqe_equals_plain_loops(image_of, pristine: NiqeModel, size: tuple[int, int]) -> None:
+    image = noisy(image_of, *size)
+    assert niqe(image, pristine) == pytest.approx(plain_niqe(image, pristine), rel=1e-9)
+
+
+def test_flat_and_small_images_have_no_niqe(image_of, pristine: NiqeModel) -> None:
+    assert niqe(noisy(image_of, 191, 300), pristine) is None
+    assert niqe(np.full((192, 192, 3), 90, dtype=np.uint8), pristine) is None
+    one_block = np.full((192, 192, 3), 90, dtype=np.uint8)
+    one_block[12:84, 12:84] = noisy(image_of, 72, 72)
+    assert niqe(one_block, pristine) is None, "one block has no covariance"
+
+
+def test_blocks_without_statistics_lend_what_they_have_to_the_mean(image_of, pristine: NiqeModel) -> None:
+    """As in the authors' release: flat blocks are out of the covariance, in the mean with their finite features."""
+    image = noisy(image_of, 192, 288)
+    image[:96, :96] = 90
+    plain = niqe(noisy(image_of, 192, 288), pristine)
+    assert plain is not None
+    assert niqe(image, pristine) != pytest.approx(plain, rel=1e-3)
+
+
+def plain_sseq_features(image: np.ndarray) -> list[float]:
+    """Spatial and spectral entropies block by block (sections 2.1 to 2.3 of the paper)."""
+    cosine = np.array([
+        [math.sqrt((1 if k == 0 else 2) / 8) * math.cos(math.pi * (2 * n + 1) * k / 16) for n in range(8)]
+        for k in range(8)
+    ])  # fmt: skip
+    plane, found = grey_of(image), []
+    for scale in range(3):
+        if scale:
+            halved = halving(plane.shape[0]) @ plane @ halving(plane.shape[1]).T
+            plane = np.clip(np.floor(halved + 0.5), 0, 255)
+        full = np.zeros([math.ceil(side / 8) * 8 for side in plane.shape])
+        full[: plane.shape[0], : plane.shape[1]] = plane
+        spatial, spectral = [], []
+        for top in range(0, full.shape[0], 8):
+            for left in range(0, full.shape[1], 8):
+                block = full[top : top + 8, left : left + 8]
+                shares = [count / 64 for count in Counter(block.ravel().tolist()).values()]
+                spatial.append(-sum(share * math.log2(share) for share in shares))
+                power = ((cosine @ block @ cosine.T) ** 2).ravel()
+                power[0] = 1e-8**2
+                parts = [part if part > 0 else 1e-8 for part in power / power.sum()]
+                spectral.append(-sum(part * math.log2(part) for part in parts))
+        for entropies in (spatial, spectral):
+            ordered = sorted(entropies)
+            middle = ordered[math.ceil(0.2 * len(ordered)) - 1 : math.ceil(0.8 * len(ordered))]
+            found += [sum(middle) / len(middle), float(skew(entropies))]
+    return found
+
+
+@pytest.mark.parametrize("size", [(64, 96), (75, 131)])
+def test_features_of_sseq_equal_plain_loops(image_of, size: tuple[int, int]) -> None:
+    image = noisy(image_of, *size)
+    np.testing.assert_allclose(sseq_features(image), plain_sseq_features(image), atol=1e-8)
+
+
+def machine_of(fitted_machine: object, gamma: float) -> Machine:
+    """The numbers of libsvm inside scikit-learn; its offsets have the other sign."""
+    return Machine(
+        fitted_machine.support_vectors_,  # type: ignore[attr-defined]
+        fitted_machine._dual_coef_.T,  # type: ignore[attr-defined]
+        -fitted_machine._intercept_,  # type: ignore[attr-defined]
+        gamma,
+    )
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_sseq_equals_scikit_learn(image_of) -> None:
+    svm = pytest.importorskip("sklearn.svm")
+    if "probability" not in svm.SVC().get_params():
+        pytest.skip("this scikit-learn has no probabilities of libsvm any more")
+    rng, gamma = np.random.default_rng(0), 0.08
+    kinds = np.repeat(np.arange(5), 30)
+    samples = rng.normal(0, 0.8, (150, 12)) + rng.normal(0, 0.6, (5, 12))[kinds]
+    classifier = svm.SVC(C=4, gamma=gamma, probability=True, random_state=0).fit(samples, kinds)
+    regressions = [svm.SVR(C=2, gamma=gamma, epsilon=0.05).fit(samples, rng.normal(0, 0.5, 150)) for _ in range(5)]
+    images = [noisy(image_of, 64, 96, seed) for seed in range(6)]
+    raw = np.array([sseq_features(image) for image in images])
+    model = SseqModel(
+        low=raw.min(axis=0) - 0.1,
+        high=raw.max(axis=0) + 0.2,
+        classifier=machine_of(classifier, gamma),
+        counts=np.asarray(classifier.n_support_),
+        slopes=classifier.probA_,
+        offsets=classifier.probB_,
+        regressions=tuple(machine_of(one, gamma) for one in regressions),
+    )
+    for image, features in zip(images, raw, strict=True):
+        scaled = (2 * (features - model.low) / (model.high - model.low) - 1)[None]
+        qualities = np.array([one.predict(scaled)[0] for one in regressions])
+        expected = 50 * classifier.predict_proba(scaled)[0] @ qualities + 50
+        assert sseq(image, model) == pytest.approx(expected, abs=1e-9)
+    assert sseq(np.full((64, 64, 3), 120, dtype=np.uint8), model) is None, "flat: its entropies have no skewness"
