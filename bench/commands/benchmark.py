@@ -205,9 +205,12 @@ def compare(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     first: Annotated[str, typer.Argument(help="A row of the run.")],
     second: Annotated[str, typer.Argument(help="Another row.")],
+    all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
     format: Annotated[Literal["csv", "md", "latex", "json", "terminal"], typer.Option()] = "terminal",
 ) -> None:
     """Compare two derainers on the same resampled images: difference, 95 % interval, p after Holm's correction.
+
+    Holm's correction is over all metrics that are shown.
 
     Example:
 
@@ -216,7 +219,7 @@ def compare(
     from bench import tables
     from bench.uncertainty import compare_rows
 
-    frame = compare_rows(run, first, second)
+    frame = compare_rows(run, first, second, all_metrics)
     if format == "json":
         print_json(plain_rows(frame))
         return
