@@ -294,7 +294,7 @@ def _dataset_work(suite: Suite, name: str, root: Path | None, folder: Path) -> D
 
 
 def _task(name: str, suite: Suite, dataset: str, classes: Classes) -> tuple[Task, str]:
-    entry = TASKS.find(name)
+    entry = TASKS.named(name)
     build: Callable[..., Task] = TASKS.load(entry)
     task = build(suite.tasks[name], classes)
     has = {"boxes": classes.instances, "masks": classes.instances, "label_map": classes.labels, "clean": True}

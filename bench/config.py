@@ -16,6 +16,7 @@ from bench.contract import Parameter
 from bench.errors import UserError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)]
+Reader = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]*|[^\x00]+\.py:\w+)$")]
 Size = Annotated[str, StringConstraints(pattern=r"^(any|[1-9]\d*x[1-9]\d*)$")]
 
 
@@ -27,7 +28,8 @@ class DatasetConfig(_Model):
     """One dataset of a suite.
 
     Attributes:
-        source: Name of the reader: ``coco``, ``folder``, ``streets``, ... (``derainbench list datasets``).
+        source: Reader of the photographs: a name such as ``coco``, ``folder`` or ``streets`` (``derainbench list
+            datasets``), or ``path/to/file.py:open_mine``.
         root: Name under which the command line gives the folder (``--coco``, ``--bdd``, ``--data NAME=DIR``),
             or a folder. Empty for sources that need no files.
         parameters: Settings of the reader.
@@ -44,7 +46,7 @@ class DatasetConfig(_Model):
         tasks: Tasks asked of this dataset; None means all of the suite's.
     """
 
-    source: Name
+    source: Reader
     root: str = ""
     parameters: Mapping[str, Parameter] = Field(default_factory=dict)
     rain: str = ""

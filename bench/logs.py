@@ -1,4 +1,4 @@
-"""``run.log`` in the run folder: what a run did, when, what failed, and what libraries warned of."""
+"""Logs beside results: what a run, a build or a training did, when, what failed, and what libraries warned of."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bench.errors import UserError
 from bench.runner import Progress
 from bench.work import Outcome
 
-LOG = "run.log"
-"""Name of the log in a run folder. It tells of every start, so it differs between equal runs and has no digest."""
+LOG, BUILD_LOG, TRAIN_LOG = "run.log", "build.log", "train.log"
+"""Names of the logs. They tell of every start, so they differ between equal runs and have no digest."""
 
 
 class Logged:
@@ -47,34 +47,39 @@ class Logged:
 
 
 class _LateFile(logging.Handler):
-    """Appends to a file once its folder is there: a log alone shall not make a run folder."""
+    """Appends to a file once a folder is there: a log alone shall not make one, nor fill an empty one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, needs: Path) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         self._path = path
+        self._needs = needs
         self._lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         self._lines.append(self.format(record))
-        if self._path.parent.is_dir():
+        if self._needs.is_dir():
             with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.writelines(line + "\n" for line in self._lines)
             self._lines.clear()
 
 
 @contextmanager
-def run_log(folder: Path, arguments: Sequence[str], every_image: bool = False) -> Iterator[logging.Logger]:
-    """Append to the log of a run folder while the block lasts, and say how it ended.
+def run_log(
+    folder: Path, arguments: Sequence[str], every_image: bool = False, name: str = LOG, needs: str = ""
+) -> Iterator[logging.Logger]:
+    """Append to the log of a folder while the block lasts, and say how it ended.
 
     Python's warnings go into the log and no longer to the screen.
 
     Args:
-        folder: The run folder; nothing is written until somebody makes it.
+        folder: Where the results are; nothing is written until somebody makes it.
         arguments: The command, for the log's first line.
         every_image: True also notes images that went well.
+        name: The log's file.
+        needs: A folder in it that has to be there as well.
     """
-    handler = _LateFile(folder / LOG)
+    handler = _LateFile(folder / name, folder / needs)
     log, warned = logging.getLogger("derainbench"), logging.getLogger("py.warnings")
     log.setLevel(logging.DEBUG if every_image else logging.INFO)
     for logger in (log, warned):

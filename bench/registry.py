@@ -119,9 +119,24 @@ class Registry(Generic[Factory]):
                 own = f"my-{name}={path}:{match['attribute']}"
                 raise UserError(f"{self.kind} {name!r} exists already; give yours a name of its own: {own}")
             return Entry(name, f"{path.resolve()}:{match['attribute']}", "file")
-        near = difflib.get_close_matches(spec, entries, n=3, cutoff=0.4)
+        return self.named(spec)
+
+    def named(self, name: str) -> Entry:
+        """The entry for a registered name alone: a name out of somebody's run folder must not run a file.
+
+        Raises:
+            UserError: There is no such name; the nearest known names are given.
+        """
+        entries = self.entries()
+        if name in entries:
+            return entries[name]
+        near = difflib.get_close_matches(name, entries, n=3, cutoff=0.4)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(entries)}"
-        raise UserError(f"unknown {self.kind} {spec!r}. {hint}")
+        if _FILE_SPEC.fullmatch(name):
+            hint += f". A {self.kind} is known by name only: let an installed package bring it ({self.group})"
+        elif name.endswith(".py"):
+            hint = f"Of a file, name the function, too: {name}:build"
+        raise UserError(f"unknown {self.kind} {name!r}. {hint}")
 
     def load(self, entry: Entry) -> Factory:
         """Import the factory behind an entry."""

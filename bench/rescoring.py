@@ -165,7 +165,7 @@ def questions(store: RunStore, card: RunCard) -> Iterator[Question]:
     for name, tasks in card.tasks.items():
         dataset = open_dataset(store.data_folder(name))
         for task_name, noted in tasks.items():
-            build: Callable[..., Task] = TASKS.load(TASKS.find(task_name))
+            build: Callable[..., Task] = TASKS.load(TASKS.named(task_name))
             task = build(noted.scoring, dataset.classes)
             rows = {Row(name, derainer, task_name): text for derainer, text in card.derainers.items()}
             judged = {row: _judged_ids(store, row, text, noted, dataset) for row, text in rows.items()}

@@ -21,6 +21,7 @@ from bench.commands.console import (
     Verbose,
     WeightsDirs,
     bars_of,
+    command_line,
     complete_derainer,
     complete_suite,
     error_console,
@@ -158,7 +159,7 @@ def run(
         return
     from bench.logs import Logged, run_log
 
-    with bars_of(quiet, verbose) as bars, run_log(folder, ["derainbench", *sys.argv[1:]], verbose) as log:
+    with bars_of(quiet, verbose) as bars, run_log(folder, command_line(), verbose) as log:
         result = api.run_suite(
             chosen,
             folder,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -116,6 +114,11 @@ def pairs_of(texts: list[str], option: str, form: str) -> dict[str, str]:
     return pairs
 
 
+def command_line() -> list[str]:
+    """This command, as logs tell it."""
+    return ["derainbench", *sys.argv[1:]]
+
+
 def bars_of(quiet: bool, verbose: bool) -> Bars:
     """The progress bars: none, or a line for every image besides.
 
@@ -175,20 +178,3 @@ def report_failures(failures: int, path: Path | None = None) -> None:
         where = f": {path}" if path else ""
         error_console.print(f"[red]{failures} images failed[/]{escape(where)}", soft_wrap=True)
         raise typer.Exit(FAILED)
-
-
-@contextmanager
-def training_bar(steps: int) -> Iterator[Callable[[int, str], None]]:
-    """A progress bar of a training; call it with the steps that are done and a few words."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("Train"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=error_console) as bar:
-        task = bar.add_task("", total=steps)
-        yield lambda done, words: bar.update(task, completed=done, description=words)

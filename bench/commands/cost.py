@@ -72,16 +72,18 @@ def cost(
 
     if run is None and not derainers:
         raise UserError("give a run folder or --derainers NAME,NAME")
-    entries, tasks = library.parts_of_run(run) if run else ([], [])
-    if derainers:
+    if derainers or run is None:
         entries = [api.find_derainer(spec) for spec in listed(derainers)]
+    else:
+        entries = library.derainers_of_run(run)
+    tasks = library.tasks_of_run(run) if run and not alone else []
     options = options_of(device, weights_dir, offline, allow_random_weights)
     options = replace(options, precision=precision, compile=compile, threads=threads)
     sizes = [_size(text) for text in size] or library.SIZES
     effort = _effort(options.device, warm_up, repeats, batch)
     target = out or (run / "cost.csv" if run else None)
     costs = []
-    measured = library.costs_of(entries, [] if alone else tasks, options, sizes, effort)
+    measured = library.costs_of(entries, tasks, options, sizes, effort)
     for one in measured:
         costs.append(one)
         error_console.print(f"{one.derainer} {one.task} {one.width}x{one.height}", markup=False, highlight=False)

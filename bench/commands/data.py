@@ -7,7 +7,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.commands.console import Workers, error_console, out_console, pairs_of, print_table, report_failures
+from bench.commands.console import (
+    Quiet,
+    Verbose,
+    Workers,
+    bars_of,
+    command_line,
+    error_console,
+    out_console,
+    pairs_of,
+    print_table,
+    report_failures,
+)
 from bench.errors import UserError
 
 
@@ -25,6 +36,8 @@ def build(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Render everything again.")] = False,
     fetch: Annotated[bool, typer.Option("--fetch", help="First download the chosen photographs of COCO.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Only compare a built dataset with its digests.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Rain on labelled photographs: rainy and clean images, labels, manifest and card in one folder.
 
@@ -47,20 +60,26 @@ def build(
         for fault in faults:
             error_console.print(fault.reason, style="red", markup=False, soft_wrap=True)
         report_failures(len(faults))
-        out_console.print(f"{folder}: every file is as the manifest says", markup=False)
+        if not quiet:
+            out_console.print(f"{folder}: every file is as the manifest says", markup=False, soft_wrap=True)
         return
     changes = {"source": reader, "rain": rain, "severity": severity, "count": count, "size": size, "seed": seed}
     config = dataset_config(name, {key: value for key, value in changes.items() if value not in ("", None)})
     if source is None and config.root:
         raise UserError(f"dataset {name}: say where the photographs are: --source DIR")
-    from bench.progress import Bars
+    from bench.logs import BUILD_LOG, Logged, run_log
 
-    with Bars(error_console) as bars:
-        absent = library.fetch_photographs(config, source, bars) if fetch and source else []
-        built, failures = library.build_dataset(name, config, source, folder, workers, rebuild, bars)
+    with (
+        bars_of(quiet, verbose) as bars,
+        run_log(folder, command_line(), verbose, BUILD_LOG, needs="rows") as log,
+    ):
+        progress = Logged(bars, log)
+        absent = library.fetch_photographs(config, source, progress) if fetch and source else []
+        built, failures = library.build_dataset(name, config, source, folder, workers, rebuild, progress)
     for failure in absent:
         error_console.print(failure.reason, style="red", markup=False, soft_wrap=True)
-    out_console.print(f"{len(built.ids)} images in {folder}", markup=False)
+    if not quiet:
+        out_console.print(f"{len(built.ids)} images in {folder}", markup=False, soft_wrap=True)
     report_failures(len(failures))
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from bench.commands.console import error_console, out_console, training_bar
-
-if TYPE_CHECKING:
-    from bench.task_training import Progress
+from bench.commands.console import Quiet, out_console
+from bench.commands.training_watch import watched_training
 
 
 def train_task(
@@ -25,6 +23,7 @@ def train_task(
     compile: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the network first; needs a C++ compiler.")
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train one of the small task models of suite streets on clean drawn scenes, on the CPU.
 
@@ -42,15 +41,12 @@ def train_task(
     given: dict[str, object] = {"steps": steps, "batch": batch, "learning_rate": rate, "seed": seed}
     given |= {"precision": precision or None, "compile": compile}
     training = library.load_task_training(name, {key: value for key, value in given.items() if value is not None})
-    out_folder = out or Path(training.name)
-    error_console.print(f"drawing {training.scenes.parameters.get('count', '')} scenes", markup=False)
-    scenes = library.draw_scenes(training)
-    with training_bar(training.steps) as bar:
+    folder = out or Path(training.name)
+    with watched_training(folder, training.steps, quiet) as watch:
+        watch.say(f"drawing {training.scenes.parameters.get('count', '')} scenes")
+        scenes = library.draw_scenes(training)
         card = library.train_task_model(
-            training, out_folder, scenes, lambda done, progress: bar(done, _words(progress)), start
+            training, folder, scenes, lambda done, progress: watch(done, progress.log), start
         )
-    out_console.print(f"{card['file']} in {out_folder}", markup=False)
-
-
-def _words(progress: Progress) -> str:
-    return f"loss {progress.log[-1]['loss']:.4f}" if progress.log else ""
+    if not quiet:
+        out_console.print(f"{card['file']} in {folder}", markup=False, soft_wrap=True)

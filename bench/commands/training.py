@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from bench.commands.console import Device, out_console, pairs_of, training_bar
+from bench.commands.console import Device, Quiet, out_console, pairs_of
+from bench.commands.training_watch import watched_training
 from bench.errors import UserError
-
-if TYPE_CHECKING:
-    from bench.training import Progress
 
 
 def train(
@@ -36,6 +34,7 @@ def train(
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Train a derainer on photographs that are rained on, or on published pairs.
 
@@ -59,18 +58,15 @@ def train(
     if ":" in chosen:
         raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")
     folder = out or Path(training.name)
-    with training_bar(training.steps) as bar:
-        material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
-        machine = library.Machine(chosen, devices, tensorboard)
+    material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
+    machine = library.Machine(chosen, devices, tensorboard)
+    with watched_training(folder, training.steps, quiet) as watch:
         card = library.train_derainer(
-            training, material, folder, machine, start, lambda done, progress: bar(done, _words(progress))
+            training, material, folder, machine, start, lambda done, progress: watch(done, progress.log)
         )
-    out_console.print(f"{card['file']} in {folder}", markup=False)
+    if not quiet:
+        out_console.print(f"{card['file']} in {folder}", markup=False, soft_wrap=True)
 
 
 def _folders(texts: list[str], option: str) -> dict[str, Path]:
     return {name: Path(folder).expanduser() for name, folder in pairs_of(texts, option, "SET=DIR").items()}
-
-
-def _words(progress: Progress) -> str:
-    return f"loss {progress.log[-1]['loss']:.4f}, PSNR {progress.log[-1]['psnr']:.2f} dB" if progress.log else ""

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from bench.cli import app
 from bench.config import parse_suite
 from bench.contract import Options
 from bench.cost import Cost, Effort, Job, measure
-from bench.cost_jobs import costs_of, parts_of_run
+from bench.cost_jobs import costs_of, derainers_of_run, tasks_of_run
 from bench.cost_table import cost_frame, read_costs, with_costs
 from bench.errors import UserError
 from bench.memory import open_memory
@@ -150,9 +151,8 @@ def run(tmp_path):
 
 
 def test_costs_of_a_run_beside_its_scores(run):
-    entries, tasks = parts_of_run(run)
-    assert [entry.name for entry in entries] == ["rain", "classical"]
-    assert tasks == []
+    assert [entry.name for entry in derainers_of_run(run)] == ["rain", "classical"]
+    assert tasks_of_run(run) == []
     command = ["cost", str(run), "--size", "48x32", "--repeats", "1", "--warm-up", "0"]
     told = CliRunner().invoke(app, command)
     assert told.exit_code == 0, told.output
@@ -165,6 +165,25 @@ def test_costs_of_a_run_beside_its_scores(run):
     assert rows["clean"]["ms 48x32"] is None
     verified = CliRunner().invoke(app, ["verify", str(run)])
     assert verified.exit_code == 0, verified.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"derainers": ["rain", "evil.py:build"]}, "names code that would be run: evil.py:build"),
+        ({"derainers": ["rain", "x=command:touch {input} {output}"]}, "names code that would be run: x=command:touch"),
+        ({"tasks": {"quality": {"trust_checkpoint": True}}}, "trusts the checkpoint of task quality"),
+    ],
+)
+def test_a_run_that_may_be_somebody_elses_runs_no_code(changes, message, run, monkeypatch):
+    monkeypatch.chdir(run)
+    Path("evil.py").write_text("raise SystemExit('it was run')")
+    card = json.loads((run / "card.json").read_text())
+    card["suite"].update(changes)
+    (run / "card.json").write_text(json.dumps(card))
+    told = CliRunner().invoke(app, ["cost", str(run), "--size", "48x32"])
+    assert isinstance(told.exception, UserError)
+    assert message in str(told.exception)
 
 
 def test_table_with_costs():

@@ -11,6 +11,8 @@ from bench import data
 from bench.config import Suite, dataset_config
 from bench.errors import UserError
 from bench.images import read_image, write_png
+from bench.tables import read_records
+from tests.bench.cli_call import TWO_ROWS, Call
 
 
 def test_a_built_dataset_verifies_until_a_pixel_changes(suite: Suite, photos: Path, tmp_path: Path) -> None:
@@ -66,3 +68,47 @@ def test_sheets_are_pictures(photos: Path, tmp_path: Path) -> None:
 def test_only_coco_can_be_fetched(suite: Suite, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="COCO only"):
         data.fetch_photographs(suite.datasets["photos"], tmp_path)
+
+
+CAMERAS = """
+from pathlib import Path
+
+from bench.contract import Classes, Photograph, Truth
+from bench.images import read_image
+
+
+class Cameras:
+    name = "cameras"
+    classes = Classes()
+
+    def __init__(self, folder):
+        self.files = {f"{path.parent.name}-{path.stem}": path for path in sorted(folder.glob("*/*.jpg"))}
+        self.ids = list(self.files)
+
+    def size(self, id):
+        return None
+
+    def load(self, id):
+        image = read_image(self.files[id])
+        return Photograph(id, image, None, Truth(image.shape[:2]), attributes={"camera": id.split("-")[0]})
+
+
+def open_cameras(root, parameters):
+    return Cameras(Path(root))
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_reader_in_a_file_of_ones_own_serves_a_suite_and_a_build(
+    workers: int, photos: Path, tmp_path: Path, call: Call
+) -> None:
+    (tmp_path / "cameras.py").write_text(CAMERAS)
+    suite = TWO_ROWS.replace('"folder"', '"cameras.py:open_cameras"').replace("parameters =", "# ")
+    (tmp_path / "own.toml").write_text(suite)
+    done = call("run", "own.toml", "--out", "out", "--device", "cpu", "--workers", workers)
+    assert done.status == 0, done.error
+    assert {record.images for record in read_records(tmp_path / "out") if record.metric == "ssim_y"} == {5}
+    assert '"camera": "images"' in (tmp_path / "out/data/photos/rows/images-a.json").read_text()
+    read = ("--reader", "cameras.py:open_cameras", "--source", photos, "--rain", "coco350_y", "--workers", workers)
+    assert call("build", "mine", *read, "--out", "built").out.strip() == "5 images in built"
+    assert call("build", "mine", "--out", "built", "--verify").status == 0

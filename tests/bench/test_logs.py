@@ -7,17 +7,27 @@ import pytest
 
 from bench.contract import Failure
 from bench.errors import UserError
-from bench.logs import LOG, Logged, run_log
+from bench.logs import BUILD_LOG, LOG, TRAIN_LOG, Logged, run_log
 from bench.plan import Row
 from bench.runner import Silent
 from bench.work import Outcome
+from tests.bench.cli_call import Call
 
 ROW = Row("streets", "mine", "quality")
 
 
-def lines_of(folder: Path) -> list[str]:
+TINY = """
+network = "prenet-small"
+steps = 3
+batch = 2
+crop = 16
+every = 2
+"""
+
+
+def lines_of(folder: Path, name: str = LOG) -> list[str]:
     """Lines without their dates."""
-    return [line[24:] for line in (folder / LOG).read_text(encoding="utf-8").splitlines()]
+    return [line[24:] for line in (folder / name).read_text(encoding="utf-8").splitlines()]
 
 
 def test_the_log_tells_the_command_the_stages_the_failures_and_the_end(tmp_path: Path) -> None:
@@ -70,3 +80,49 @@ def test_a_log_alone_makes_no_folder_and_loses_no_line_when_it_comes(tmp_path: P
         log.info("before")
         folder.mkdir()
     assert [line.split()[0] for line in lines_of(folder)] == ["INFO"] * 3
+
+
+def test_a_build_and_a_training_are_logged_like_a_run(call: Call, photos: Path, tmp_path: Path) -> None:
+    build = (
+        "build",
+        "mine",
+        "--reader",
+        "folder",
+        "--source",
+        photos / "images",
+        "--rain",
+        "coco350_y",
+        "--out",
+        "built",
+    )
+    quiet = call(*build, "--quiet")
+    assert (quiet.status, quiet.out, quiet.error) == (0, "", "")
+    lines = lines_of(tmp_path / "built", BUILD_LOG)
+    assert lines[0].endswith("--out built --quiet")
+    assert "INFO render: 5 images to do, 0 done" in lines
+    again = call(*build, "--verbose", "--rebuild")
+    assert "done mine a in " in again.error
+    assert any(line.startswith("DEBUG mine 'a' in ") for line in lines_of(tmp_path / "built", BUILD_LOG))
+    assert call(*build, "--quiet", "--verbose").status == 2
+    assert call("build", "mine", "--out", "built", "--verify", "--quiet").out == ""
+
+
+def test_a_build_goes_into_an_empty_folder_whatever_its_log_says(call: Call, photos: Path, tmp_path: Path) -> None:
+    build = ("build", "mine", "--reader", "folder", "--source", photos / "images", "--out", "empty", "--rain")
+    assert call(*build, "coco_y").status == 2
+    assert not list((tmp_path / "empty").iterdir())
+    assert call(*build, "coco350_y").status == 0
+    assert (tmp_path / "empty" / BUILD_LOG).is_file()
+
+
+def test_a_training_is_logged_row_by_row_and_is_quiet_when_told(call: Call, photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("lightning_fabric")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    words = ("train", "tiny.toml", "--photographs", photos / "images", "--device", "cpu", "--out", "trained")
+    assert call(*words).out.strip() == "tiny.safetensors in trained"
+    lines = lines_of(tmp_path / "trained", TRAIN_LOG)
+    assert lines[0].endswith("--out trained")
+    assert [line.split(":")[0] for line in lines if " of 3" in line] == ["INFO step 2 of 3", "INFO step 3 of 3"]
+    assert lines[-1].startswith("INFO ended after ")
+    quiet = call(*words, "--quiet")
+    assert (quiet.status, quiet.out, quiet.error) == (0, "", "")

@@ -71,6 +71,8 @@ def test_an_unknown_name_is_answered_with_the_nearest_or_with_all() -> None:
         REGISTRY.find("alpah")
     with pytest.raises(UserError, match=r"unknown thing 'zzz'. Known: alpha, alphabet"):
         REGISTRY.find("zzz")
+    with pytest.raises(UserError, match=r"Of a file, name the function, too: mine\.py:build"):
+        REGISTRY.find("mine.py")
 
 
 def test_a_file_is_a_row_called_by_its_stem_or_by_a_given_name(tmp_path: Path) -> None:
@@ -148,3 +150,12 @@ def test_two_files_of_one_name_do_not_meet(tmp_path: Path) -> None:
         (tmp_path / str(number) / "mine.py").write_text(f"def build():\n    return {number}\n")
     entries = [REGISTRY.find(f"m{number}={tmp_path / str(number) / 'mine.py'}:build") for number in (1, 2)]
     assert [REGISTRY.load(entry)() for entry in entries] == [1, 2]
+
+
+def test_what_is_known_by_name_only_is_never_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("raise SystemExit('it was run')")
+    with pytest.raises(
+        UserError, match=r"is known by name only: let an installed package bring it \(derainbench.tests"
+    ):
+        REGISTRY.named(f"{tmp_path / 'mine.py'}:build")
+    assert REGISTRY.named("alpha").target == "json:loads"

@@ -13,7 +13,7 @@ import pytest
 from bench.api import run_suite, verify_run
 from bench.config import Suite, load_suite, override
 from bench.errors import UserError
-from bench.verification import check_digests
+from bench.verification import check_digests, write_digests
 
 
 @pytest.fixture
@@ -41,6 +41,17 @@ def test_an_untouched_run_passes_and_passes_again_when_it_is_moved(out: Path, tm
     assert verify_run(out) == []
     out.rename(tmp_path / "elsewhere")
     assert verify_run(tmp_path / "elsewhere") == []
+
+
+def test_a_run_of_somebody_else_runs_no_file_of_theirs(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(out)
+    (out / "evil.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    replace(
+        out / "card.json", '"tasks": {\n  "photos": {\n   "quality"', '"tasks": {\n  "photos": {\n   "evil.py:build"'
+    )
+    write_digests(out)
+    assert [fault for fault in verify_run(out) if fault.startswith("unknown task 'evil.py:build'")]
+    assert not (out / "ran").exists()
 
 
 @pytest.mark.parametrize(
