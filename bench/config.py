@@ -120,7 +120,7 @@ def parse_suite(text: str, name: str, origin: str) -> Suite:
     """Validate the text of a suite; ``origin`` is named in errors."""
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"{origin}: not valid TOML: {error}") from error
     try:
         suite = Suite.model_validate({"name": name, **content})

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 
 from bench.config import Suite
 from bench.contract import Record
-from bench.errors import UserError
 from bench.files import safe_name, sha256_of
 from bench.report_tables import (
     Difference,
@@ -25,7 +24,7 @@ from bench.report_tables import (
 from bench.report_words import Comparisons, questions
 from bench.statistics import interval
 from bench.store import RunStore
-from bench.tables import read_records, untrained_in
+from bench.tables import damage_named, read_records, untrained_in
 from bench.uncertainty import CLEAN, RAIN, read_intervals
 from bench.verification import DIGESTS, RunCard, read_run_card
 
@@ -129,10 +128,8 @@ def read_table(path: Path) -> pd.DataFrame:
     """A table of the run; empty where there is none."""
     if not path.is_file():
         return pd.DataFrame()
-    try:
+    with damage_named(path):
         return pd.read_csv(path, dtype={"image": str}, keep_default_na=False, na_values=[""])
-    except ValueError as error:
-        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); run the benchmark again") from error
 
 
 def suite_of(run: ReadRun) -> Suite | None:

@@ -126,7 +126,10 @@ class RunStore:
         qualities = content.get("qualities")
         if not isinstance(qualities, dict):
             raise ImageError(f"{path}: expected detections or qualities, found {sorted(content)}")
-        return {name: float(value) for name, value in qualities.items()}
+        try:
+            return {name: float(value) for name, value in qualities.items()}
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ImageError(f"{path}: a quality is no number ({error}); delete the file and run again") from error
 
     def write_detections(self, row: Row, image_ids: Mapping[str, int]) -> None:
         """Join a row's detections into one COCO results file; rows of other evidence have none."""
@@ -194,7 +197,7 @@ def detections_of(results: object, path: Path) -> Detections:
             class_ids=np.array([r["category_id"] for r in results], dtype=np.int64),
             masks=masks if len(masks) == len(results) and masks else None,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ImageError(
             f"{path}: not COCO results ({type(error).__name__}: {error}); delete the file and run again"
         ) from error
@@ -203,7 +206,7 @@ def detections_of(results: object, path: Path) -> Detections:
 def _read_json(path: Path) -> dict[str, object]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ImageError(f"{path}: damaged ({error}); delete the file and run again") from error
     if not isinstance(content, dict):
         raise ImageError(f"{path}: expected a JSON object, found {type(content).__name__}")

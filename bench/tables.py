@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -74,6 +75,15 @@ def write_parquet(path: Path, records: Sequence[Record]) -> None:
         long(records).to_parquet(part, engine="pyarrow", index=False)
 
 
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Turn what pandas says of a damaged CSV file into a :class:`UserError`."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # absent, empty, not UTF-8, rows of different lengths
+        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); run the benchmark again") from error
+
+
 def read_records(root: Path) -> list[Record]:
     """Read ``records.csv`` of a run.
 
@@ -85,18 +95,14 @@ def read_records(root: Path) -> list[Record]:
         raise UserError(
             f"{path}: no such file; give the folder passed to 'derainbench run --out' after a run has ended"
         )
-    try:
+    with damage_named(path):
         frame = pd.read_csv(path, keep_default_na=False, dtype=str)
-    except ValueError as error:  # empty, not UTF-8, rows of different lengths
-        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); run the benchmark again") from error
     if list(frame.columns) == _HASHLESS:
         frame["protocol_hash"] = ""  # published numbers, and runs of schema 1
     if list(frame.columns) != _RECORD_COLUMNS:
         raise UserError(f"{path}: expected the columns {', '.join(_RECORD_COLUMNS)}, found {', '.join(frame.columns)}")
-    try:
+    with damage_named(path):
         return [_record(row) for row in frame.to_dict("records")]
-    except ValueError as error:
-        raise UserError(f"{path}: damaged ({error}); run the benchmark again") from error
 
 
 def long(records: Sequence[Record]) -> pd.DataFrame:
@@ -179,10 +185,13 @@ def paste(path: Path, title: str, frame: pd.DataFrame) -> None:
     """Put a table into a Markdown file, below the line ``<!-- table: TITLE -->``, in place of one that is there.
 
     Raises:
-        UserError: The file has no such line.
+        UserError: The file cannot be read, or has no such line.
     """
     marker = f"<!-- table: {title} -->\n"
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); give a Markdown file") from error
     if marker not in text:
         raise UserError(f"{path}: has no line {marker.strip()!r} below which the table would go")
     before, _, after = text.partition(marker)

@@ -62,7 +62,7 @@ def validated(
     raw, origin = text
     try:
         return model.model_validate({"name": name, **tomllib.loads(raw.decode("utf-8")), **changes})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{origin}: not valid TOML: {error}") from error
     except ValidationError as error:
         faults = "; ".join(

@@ -14,7 +14,7 @@ from bench.headlines import readable
 from bench.plan import Row
 from bench.runner import RunResult
 from bench.statistics import holm, interval, p_value, recovery
-from bench.tables import HEADLINES, read_records, untrained_in
+from bench.tables import HEADLINES, damage_named, read_records, untrained_in
 
 RAIN, CLEAN = "rain", "clean"
 """Rows between which a derainer's worth lies."""
@@ -44,9 +44,14 @@ def interval_frames(result: RunResult) -> dict[str, pd.DataFrame]:
 
 
 def read_intervals(root: Path) -> pd.DataFrame:
-    """Read ``intervals.csv``; empty if the run has none."""
+    """Read ``intervals.csv``; empty if the run has none.
+
+    Raises:
+        UserError: It is damaged.
+    """
     path = root / "intervals.csv"
-    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=_COLUMNS)
+    with damage_named(path):
+        return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=_COLUMNS)
 
 
 def compare_rows(root: Path, first: str, second: str, every_metric: bool = False) -> pd.DataFrame:
@@ -72,7 +77,8 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
         if name not in names:
             raise UserError(f"{root} has no row {name!r}; it has {', '.join(names)}")
     values = {(r.dataset, r.derainer, r.task, r.metric): r for r in records}
-    images = pd.read_csv(root / "per_image.csv", keep_default_na=False)
+    with damage_named(root / "per_image.csv"):
+        images = pd.read_csv(root / "per_image.csv", keep_default_na=False)
     datasets = dict.fromkeys(record.dataset for record in records)
     headlines = {name: readable(HEADLINES, [r for r in records if r.dataset == name]) for name in datasets}
     rows = [
@@ -133,7 +139,8 @@ def _both(
         paths = [root / _resamples_name(Row(dataset, name, task)) for name in (first, second)]
         if not all(path.is_file() for path in paths):
             continue
-        ours, theirs = (pd.read_csv(path) for path in paths)
+        with damage_named(root / "bootstrap"):
+            ours, theirs = (pd.read_csv(path, dtype=np.float64) for path in paths)
         known = {(r.derainer, r.metric) for r in records if r.dataset == dataset and r.task == task}
         for metric in ours.columns:
             if metric in theirs and {(first, metric), (second, metric)} <= known:

@@ -217,10 +217,13 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
 def _read(run: Path, name: str) -> pd.DataFrame:
     import pandas as pd
 
+    from bench.tables import damage_named
+
     path = run / name
     if not path.is_file():
         raise UserError(f"{path}: no such file; give the run's command again, which does only what is missing")
-    return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]})
+    with damage_named(path):
+        return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]})
 
 
 def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, out: Path | None) -> None:

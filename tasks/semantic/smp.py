@@ -135,7 +135,7 @@ def _build(config: Path) -> Any:  # noqa: ANN401
     try:
         settings = json.loads(config.read_text(encoding="utf-8"))
         architecture = settings.pop("_model_class").lower()
-    except (ValueError, KeyError, AttributeError) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise UserError(f"{config}: not the settings of an smp network ({type(error).__name__}: {error})") from error
     # Encoder weights are in the checkpoint; anything else here would download some first.
     return _create(architecture, {**settings, "encoder_weights": None}, str(config))
