@@ -21,7 +21,7 @@ from synth import SOURCES
 from tasks import TASKS
 
 Factory = TypeVar("Factory")
-Kind = Literal["derainers", "tasks", "datasets", "suites", "metrics"]
+Kind = Literal["derainers", "tasks", "sources", "suites", "metrics"]
 
 _EXTRAS = {
     "torch": "torch", "torchvision": "torch", "segmentation_models_pytorch": "torch", "ultralytics": "yolo",
@@ -39,7 +39,7 @@ def catalogue(kind: Kind, weights_dirs: Sequence[Path] = ()) -> pd.DataFrame:
     makers: dict[Kind, Callable[[], pd.DataFrame]] = {
         "derainers": lambda: _derainers(weights_dirs),
         "tasks": lambda: _registered(TASKS),
-        "datasets": lambda: _registered(SOURCES),
+        "sources": lambda: _registered(SOURCES),
         "suites": _suites,
         "metrics": _metrics,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -40,28 +41,35 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-app.command(rich_help_panel="Benchmark")(benchmark.run)
-app.command(rich_help_panel="Benchmark")(tables.table)
-app.command(rich_help_panel="Benchmark")(tables.leaderboard)
-app.command(rich_help_panel="Benchmark")(benchmark.compare)
-app.command(rich_help_panel="Benchmark")(tables.correlate)
-app.command(rich_help_panel="Benchmark")(report.report)
-app.command(rich_help_panel="Benchmark")(benchmark.verify)
-app.command(rich_help_panel="Benchmark")(merge.merge)
-app.command(rich_help_panel="Benchmark")(export.export)
-app.command(rich_help_panel="Benchmark")(cost.cost)
-app.command(rich_help_panel="Data")(data.build)
-app.command(rich_help_panel="Data")(data.calibrate)
-app.command(rich_help_panel="Data")(data.sheet)
-app.command(rich_help_panel="Data")(data.perf)
-app.command(rich_help_panel="Images")(images.derain)
-app.command(rich_help_panel="Images")(images.score)
-app.command("check-derainer", rich_help_panel="Images")(images.check_derainer)
-app.command(rich_help_panel="Training")(training.train)
-app.command("train-task", rich_help_panel="Training")(task_training.train_task)
+_PANELS: dict[str, dict[str, Callable[..., None]]] = {
+    "Benchmark": {
+        "run": benchmark.run,
+        "table": tables.table,
+        "leaderboard": tables.leaderboard,
+        "compare": benchmark.compare,
+        "correlate": tables.correlate,
+        "report": report.report,
+        "verify": benchmark.verify,
+        "merge": merge.merge,
+        "export": export.export,
+        "cost": cost.cost,
+    },
+    "Data": {"build": data.build, "calibrate": data.calibrate, "sheet": data.sheet, "perf": data.perf},
+    "Images": {"derain": images.derain, "score": images.score, "check-derainer": images.check_derainer},
+    "Training": {"train": training.train, "train-task": task_training.train_task},
+    "What there is": {"list": about.list_, "doctor": about.doctor},
+}
+
+
+def flowing(docstring: str) -> str:
+    """A docstring whose lines end where the terminal ends, not where the source does."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
+
+
+for _panel, _commands in _PANELS.items():
+    for _name, _command in _commands.items():
+        app.command(_name, help=flowing(_command.__doc__ or ""), rich_help_panel=_panel)(_command)
 app.add_typer(weights.app, name="weights", rich_help_panel="What there is")
-app.command("list", rich_help_panel="What there is")(about.list_)
-app.command(rich_help_panel="What there is")(about.doctor)
 
 
 def _version(wanted: bool) -> None:

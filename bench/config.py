@@ -29,7 +29,7 @@ class DatasetConfig(_Model):
 
     Attributes:
         source: Reader of the photographs: a name such as ``coco``, ``folder`` or ``streets`` (``derainbench list
-            datasets``), or ``path/to/file.py:open_mine``.
+            sources``), or ``path/to/file.py:open_mine``.
         root: Name under which the command line gives the folder (``--coco``, ``--bdd``, ``--data NAME=DIR``),
             or a folder. Empty for sources that need no files.
         parameters: Settings of the reader.

@@ -60,7 +60,8 @@ def command_of(name: str, folders: Sequence[tuple[str, str, Path]], changes: Map
     words = ["derainbench", "train", name]
     for option, title, folder in folders:
         words += [option, f"{title}={place_of(folder)}" if title else place_of(folder)]
-    words += [f"--{option}" if value is True else f"--{option} {value}" for option, value in changes.items()]
+    for option, value in changes.items():
+        words.append(f"--{option}" if value is True else f"--no-{option}" if value is False else f"--{option} {value}")
     return " ".join(words)
 
 

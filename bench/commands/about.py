@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def list_(
-    what: Annotated[Literal["derainers", "tasks", "datasets", "suites", "metrics"], typer.Argument()],
+    what: Annotated[
+        Literal["derainers", "tasks", "sources", "suites", "metrics"],
+        typer.Argument(help="What to show; sources read photographs."),
+    ],
     weights_dir: WeightsDirs = [],  # noqa: B006
     json: Json = False,
 ) -> None:
@@ -53,7 +56,9 @@ def list_(
 def doctor(
     coco: Annotated[Path | None, typer.Option(help="Examine a folder of COCO.")] = None,
     bdd: Annotated[Path | None, typer.Option(help="Examine a folder of BDD100K.")] = None,
-    data: Annotated[Path | None, typer.Option(help="Examine a folder of images, pairs or images and masks.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Examine a folder of images, pairs or images and masks; NAME=DIR will do.")
+    ] = None,
     weights_dir: WeightsDirs = [],  # noqa: B006
     json: Json = False,
 ) -> None:
@@ -67,6 +72,8 @@ def doctor(
     """
     from bench.catalogue import health
 
+    if data and not data.exists() and "=" in str(data):  # as run takes it
+        data = Path(str(data).partition("=")[2]).expanduser()
     folders: dict[Literal["coco", "bdd", "data"], Path | None] = {"coco": coco, "bdd": bdd, "data": data}
     given = {kind: folder for kind, folder in folders.items() if folder is not None}
     if len(given) > 1:

@@ -11,6 +11,7 @@ import typer
 
 from bench.commands.console import (
     FAILED,
+    FORMAT,
     AllowRandomWeights,
     Compile,
     Device,
@@ -55,7 +56,7 @@ def run(
     ] = [],  # noqa: B006
     also: Annotated[list[str], typer.Option(help="Rows besides the suite's.", autocompletion=complete_derainer)] = [],  # noqa: B006
     tasks: Annotated[list[str], typer.Option(help="Tasks, by comma or repeated.")] = [],  # noqa: B006
-    model: Annotated[list[str], typer.Option(help="TASK=BACKEND:CHECKPOINT; repeatable.")] = [],  # noqa: B006
+    model: Annotated[list[str], typer.Option(help="TASK=BACKEND:MODEL; repeatable.")] = [],  # noqa: B006
     coco: Annotated[Path | None, typer.Option(help="Folder of COCO.", rich_help_panel="Data")] = None,
     bdd: Annotated[Path | None, typer.Option(help="Folder of BDD100K.", rich_help_panel="Data")] = None,
     data: Annotated[list[str], typer.Option(help="NAME=DIR; repeatable.", rich_help_panel="Data")] = [],  # noqa: B006
@@ -128,7 +129,7 @@ def run(
         named,
         derainers=[*(listed(derainers) or named.derainers), *listed(also)],
         tasks=listed(tasks),
-        models=pairs_of(model, "--model", "TASK=BACKEND:CHECKPOINT"),
+        models=pairs_of(model, "--model", "TASK=BACKEND:MODEL"),
         count=count,
         size=size,
     )
@@ -156,6 +157,8 @@ def run(
         outlook = api.foresee(chosen, folder, roots=roots, options=options, shard=share)
         for stage, plan in (("rain", outlook.render), ("derain", outlook.restore), ("judge", outlook.judge)):
             out_console.print(f"{stage}: {plan.images} images to do, {plan.done} done")
+        if outlook.render.images:
+            out_console.print("images that are yet to be rained on are counted as rain only")
         return
     from bench.logs import Logged, run_log
 
@@ -207,7 +210,7 @@ def compare(
     first: Annotated[str, typer.Argument(help="A row of the run.")],
     second: Annotated[str, typer.Argument(help="Another row.")],
     all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
-    format: Annotated[Literal["csv", "md", "latex", "json", "terminal"], typer.Option()] = "terminal",
+    format: Annotated[Literal["csv", "md", "latex", "json", "terminal"], typer.Option(help=FORMAT)] = "terminal",
 ) -> None:
     """Compare two derainers on the same resampled images: difference, 95 % interval, p after Holm's correction.
 

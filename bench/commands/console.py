@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit statuses: some images failed; the user has to mend something; stopped by Ctrl-C."""
 
+FORMAT = "How it is printed."
+
 Cell = str | float | int | bool | None
 
 # Without emoji: in "detection=net:x:" the end is a name, not a cross.

@@ -74,6 +74,7 @@ def check_derainer(
     device: Device = "auto",
     weights_dir: WeightsDirs = [],  # noqa: B006
     offline: Offline = False,
+    allow_random_weights: AllowRandomWeights = False,
     json: Json = False,
 ) -> None:
     """Try a derainer against the contract and say what fails.
@@ -84,7 +85,7 @@ def check_derainer(
     """
     from bench import api
 
-    findings = api.try_derainer(name, options_of(device, weights_dir, offline))
+    findings = api.try_derainer(name, options_of(device, weights_dir, offline, allow_random_weights))
     if json:
         print_json([asdict(finding) for finding in findings])
     for finding in () if json else findings:

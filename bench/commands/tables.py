@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.commands.console import error_console, out_console, plain_rows, print_json, print_table
+from bench.commands.console import FORMAT, error_console, out_console, plain_rows, print_json, print_table
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -144,7 +144,9 @@ def leaderboard(
 def correlate(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     over: Annotated[Literal["images", "gains", "derainers"], typer.Option(help="What is paired.")] = "gains",
-    format: Annotated[Literal["csv", "md", "latex", "html", "json", "terminal"], typer.Option()] = "terminal",
+    format: Annotated[
+        Literal["csv", "md", "latex", "html", "json", "terminal"], typer.Option(help=FORMAT)
+    ] = "terminal",
     disagreements: Annotated[bool, typer.Option("--disagreements", help="The images where they disagree.")] = False,
 ) -> None:
     """Does image quality predict what a model sees? Rank correlations of every quality with every score.

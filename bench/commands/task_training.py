@@ -15,10 +15,10 @@ def train_task(
     name: Annotated[str, typer.Argument(help="streets-yolo, streets-maskrcnn, ... or path/to/mine.toml")],
     out: Annotated[Path | None, typer.Option(help="Folder of checkpoint, log, weights and card; default NAME.")] = None,
     start: Annotated[Path | None, typer.Option(help="Weights to start from (.safetensors).")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Instead of the configuration's.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Likewise.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="How many; else as configured.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Scenes a step; likewise.")] = None,
     rate: Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Likewise.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights and order; likewise.")] = None,
     precision: Annotated[str, typer.Option(help="32-true or bf16-mixed; likewise.")] = "",
     compile: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the network first; needs a C++ compiler.")

@@ -20,17 +20,17 @@ def train(
     pairs: Annotated[list[str], typer.Option(help="SET=DIR: published pairs instead; repeatable.")] = [],  # noqa: B006
     held_out: Annotated[Path | None, typer.Option(help="Folder of clean photographs to measure on.")] = None,
     test: Annotated[list[str], typer.Option(help="SET=DIR: published pairs to measure on.")] = [],  # noqa: B006
-    out: Annotated[Path | None, typer.Option(help="Folder of checkpoint, log and weights; default NAME.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of checkpoint, log, weights and card; default NAME.")] = None,
     start: Annotated[Path | None, typer.Option(help="Weights to start from (.safetensors).")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Instead of the configuration's.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Likewise.")] = None,
-    crop: Annotated[int | None, typer.Option(min=16, help="Likewise.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="How many; else as configured.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Crops a step; likewise.")] = None,
+    crop: Annotated[int | None, typer.Option(min=16, help="Side of a crop in pixels; likewise.")] = None,
     rate: Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Likewise.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and rain; likewise.")] = None,
     precision: Annotated[str, typer.Option(help="32-true or bf16-mixed; likewise.")] = "",
     compile: Annotated[
-        bool, typer.Option("--compile", help="Compile the network first: faster, needs a C++ compiler.")
-    ] = False,
+        bool | None, typer.Option("--compile/--no-compile", help="Compile the network first; needs a C++ compiler.")
+    ] = None,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,
@@ -52,7 +52,7 @@ def train(
     from bench import training as library
 
     given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "learning_rate": rate, "seed": seed}
-    given |= {"precision": precision or None, "compile": compile or None}
+    given |= {"precision": precision or None, "compile": compile}
     training = library.load_training(name, {key: value for key, value in given.items() if value is not None})
     chosen = api.choose_device(device)
     if ":" in chosen:

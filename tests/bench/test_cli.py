@@ -48,7 +48,7 @@ MISTAKES: list[tuple[str, list[str], str]] = [
     ("unknown task", ["run", "suite.toml", "--tasks", "qualty"], "unknown task 'qualty'. Did you mean quality?"),
     ("task without model", ["run", "suite.toml", "--tasks", "detection"], "task 'detection': parameter 'model'"),
     ("model of another task", ["run", "suite.toml", "--model", "detection=u:x"], "not part of this run"),
-    ("model without task", ["run", "suite.toml", "--model", "u:x"], "--model u:x: expected TASK=BACKEND:CHECKPOINT"),
+    ("model without task", ["run", "suite.toml", "--model", "u:x"], "--model u:x: expected TASK=BACKEND:MODEL"),
     ("wrong size", ["run", "suite.toml", "--size", "640"], "--size 640: expected WIDTHxHEIGHT"),
     (
         "photographs not given",
@@ -145,6 +145,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(call: Call, tmp_path
     done = call("run", "suite.toml", "--out", "out", "--dry-run", "--device", "cpu")
     assert done.status == 0, done.error
     assert "5 images to do, 0 done" in done.out
+    assert "yet to be rained on" in done.out
     assert sorted(tmp_path.rglob("*")) == before
     call("run", "suite.toml", "--out", "out", "--device", "cpu")
     assert "10 done" in call("run", "suite.toml", "--out", "out", "--dry-run", "--device", "cpu").out
@@ -203,7 +204,7 @@ def test_score_prints_a_row_an_image_and_means(call: Call, photos: Path, tmp_pat
     [
         ("derainers", ["rain", "prenet", "0.169", "593", "download", "by hand", "train it", "Ren et al., CVPR 2019"]),
         ("tasks", ["quality", "detection", "semantic", "instances"]),
-        ("datasets", ["coco", "folder", "bdd"]),
+        ("sources", ["coco", "folder", "bdd"]),
         ("suites", ["streets", "coco350", "camvid"]),
         ("metrics", ["psnr_y", "ssim_y", "AP", "mIoU"]),
     ],

@@ -7,13 +7,19 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer.main
+from typer.testing import CliRunner
 
 from bench import __version__
+from bench.cli import app
 from tests.bench.cli_call import Call
+
+COMMANDS = [*sorted(typer.main.get_command(app).commands), "weights import"]  # type: ignore[attr-defined]
 
 
 def test_quiet_says_nothing_verbose_says_every_image_and_both_are_refused(call: Call, tmp_path: Path) -> None:
@@ -86,3 +92,16 @@ def test_the_shell_completes_commands_options_suites_and_derainers(shell: str, t
     assert "--derainers" in complete("derainbench run --der")
     assert "coco350" in complete("derainbench run coco")
     assert "prenet" in complete("derainbench derain pren")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_help_is_cut_off_or_broken_where_the_source_is(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    told = CliRunner().invoke(app, [*command.split(), "--help"]).output
+    assert "…" not in told
+    assert max(map(len, told.splitlines())) <= 80
+    (_, *paragraphs) = re.split(r"\n\s*\n", told.partition("Usage")[2].partition("╭")[0])
+    for paragraph in paragraphs:
+        lines = [line.strip() for line in paragraph.splitlines()]
+        for line, following in pairwise(lines):  # a line ends where the next word would not have fitted
+            assert len(f"{line} {following.split()[0]}") > 76, f"{line!r} is followed by {following!r}"
