@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,28 +12,36 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.contract import Detections, FloatArray, Instances, IntArray
+from tasks.detection.matches import Matches, as_one_image, gather, join
 from tasks.detection.resampling import matches_of, resampled_averages
 from tasks.rle import areas_of
 
 Kind = Literal["bbox", "segm"]
 MOST_DETECTIONS = (1, 10, 100)
 _AREAS = ("all", "small", "medium", "large")
+_IMAGES_AT_ONCE = 16
+"""Bounds memory: pycocotools takes a few kB a detection while it matches."""
 
 
 @dataclass
 class CocoTables:
-    """Annotations and results of a dataset in COCO's form, gathered image by image.
+    """A dataset's detections, matched by pycocotools a few images at a time.
 
     Attributes:
         class_ids: Classes that are scored.
         kind: ``bbox`` for boxes, ``segm`` for masks.
+        areas: How many of COCO's ranges of areas are told apart; 1 is all objects together, enough to resample.
     """
 
     class_ids: Sequence[int]
     kind: Kind
+    areas: int = len(_AREAS)
     _sizes: list[tuple[int, int]] = field(default_factory=list)
     _annotations: list[dict[str, object]] = field(default_factory=list)
     _results: list[dict[str, object]] = field(default_factory=list)
+    _matches: list[list[Matches]] = field(default_factory=list)
+    _images: int = 0
+    _objects: int = 0
 
     def add(self, detections: Detections, truth: Instances, size: tuple[int, int]) -> None:
         """Add one image; classes that are not scored are left out on both sides.
@@ -51,14 +60,19 @@ class CocoTables:
         for index, class_id in enumerate(detections.class_ids):
             if int(class_id) in scored:
                 self._results.append(self._result(image, detections, index))
+        if image == _IMAGES_AT_ONCE:
+            self._match()
 
     def evaluate(self) -> tuple[dict[str, float], dict[int, float]]:
         """Averages by name, and AP by class, as ratios; what is undefined (no such object) is left out."""
-        found = self._evaluation()
-        if found is None:
+        classes = self._matched()
+        if not classes:
             return {}, {}
-        values = {id: _mean(found[0][:, :, column, 0, -1]) for column, id in enumerate(sorted(self.class_ids))}
-        return averages(*found), {id: value for id, value in values.items() if value is not None}
+        precision, recall = zip(*(self._accumulated(classes, most) for most in MOST_DETECTIONS), strict=True)
+        tables = np.stack(precision, axis=-1), np.stack(recall, axis=-1)
+        values = {id: _mean(tables[0][:, :, column, 0, -1]) for column, id in enumerate(sorted(set(self.class_ids)))}
+        found = averages(*tables, self._parameters().iouThrs)
+        return found, {id: value for id, value in values.items() if value is not None}
 
     def resample(self, weights: IntArray) -> dict[str, FloatArray]:
         """AP, AP50, AP75 and AR100 as (R,) ratios on R resamples; empty without true objects.
@@ -66,34 +80,57 @@ class CocoTables:
         Args:
             weights: (R, N), how often each image, in the order in which it was added, is in each resample.
         """
-        evaluation = self._matched(areas=1)
-        if evaluation is None:
-            return {}
-        images, thresholds = len(self._sizes), evaluation.params.iouThrs
-        starts = [column * images for column in range(len(set(self.class_ids)))]
-        classes = [matches_of(evaluation.evalImgs[start : start + images], images, len(thresholds)) for start in starts]
-        return resampled_averages(classes, weights, thresholds, evaluation.params.recThrs)
+        classes = [matches_of(found) for found in self._matched()]
+        parameters = self._parameters()
+        return resampled_averages(classes, weights, parameters.iouThrs, parameters.recThrs) if classes else {}
 
-    def _evaluation(self) -> tuple[FloatArray, FloatArray, FloatArray] | None:
-        evaluation = self._matched()
-        if evaluation is None:
-            return None
-        with contextlib.redirect_stdout(io.StringIO()):
-            evaluation.accumulate()
-        return evaluation.eval["precision"], evaluation.eval["recall"], evaluation.params.iouThrs
+    def _matched(self) -> list[Matches]:
+        """Matches of every class; empty without true objects."""
+        self._match()
+        return [join(parts) for parts in zip(*self._matches, strict=True)] if self._objects else []
 
-    def _matched(self, areas: int = len(_AREAS)) -> Any | None:  # noqa: ANN401  pycocotools' class has no types
+    def _match(self) -> None:
+        """Match the images that wait, and keep no more of them than has to be kept."""
         from pycocotools.cocoeval import COCOeval
 
-        if not self._annotations:
-            return None
+        images = len(self._sizes)
+        if not images:
+            return
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation = COCOeval(self._coco(self._annotations), self._coco(self._results), self.kind)
-            evaluation.params.maxDets = list(MOST_DETECTIONS)
-            evaluation.params.areaRng = evaluation.params.areaRng[:areas]
-            evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:areas]
+            parameters = evaluation.params
+            parameters.maxDets = list(MOST_DETECTIONS)
+            parameters.areaRng, parameters.areaRngLbl = parameters.areaRng[: self.areas], list(_AREAS[: self.areas])
             evaluation.evaluate()
-        return evaluation
+        step, thresholds = self.areas * images, len(parameters.iouThrs)
+        starts = range(0, len(evaluation.evalImgs), step)
+        self._matches.append(
+            [gather(evaluation.evalImgs[at : at + step], self._images, self.areas, thresholds) for at in starts]
+        )
+        self._images += images
+        self._objects += len(self._annotations)
+        for waiting in (self._sizes, self._annotations, self._results):
+            waiting.clear()
+
+    def _accumulated(self, classes: Sequence[Matches], most: int) -> tuple[FloatArray, FloatArray]:
+        """COCO's tables for ``most`` detections an image: precision (T, R, K, A) and recall (T, K, A)."""
+        from pycocotools.cocoeval import COCOeval
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluation: Any = COCOeval(None, None, self.kind)
+            evaluation.params = evaluation._paramsEval = self._parameters()
+            evaluation.params.maxDets = [sys.maxsize]  # entries hold the best of each image already
+            evaluation.evalImgs = [as_one_image(found, area, most) for found in classes for area in range(self.areas)]
+            evaluation.accumulate()
+        return evaluation.eval["precision"][..., 0], evaluation.eval["recall"][..., 0]
+
+    def _parameters(self) -> Any:  # noqa: ANN401  pycocotools' class has no types
+        from pycocotools.cocoeval import Params
+
+        parameters: Any = Params(self.kind)
+        parameters.imgIds, parameters.catIds = [1], sorted(set(self.class_ids))
+        parameters.areaRng = parameters.areaRng[: self.areas]
+        return parameters
 
     def _coco(self, annotations: list[dict[str, object]]) -> Any:  # noqa: ANN401  pycocotools' class has no types
         from pycocotools.coco import COCO
@@ -152,7 +189,7 @@ def averages(precision: FloatArray, recall: FloatArray, thresholds: FloatArray) 
         "AP75": _mean(precision[np.isclose(thresholds, 0.75)][:, :, :, 0, -1]),
         "AP60": _mean(precision[np.isclose(thresholds, 0.6)][:, :, :, 0, -1]),
         "AR60": _mean(recall[np.isclose(thresholds, 0.6)][:, :, 0, -1]),
-        **{f"AP_{_AREAS[area]}": _mean(precision[..., area, -1]) for area in (1, 2, 3)},
+        **{f"AP_{_AREAS[area]}": _mean(precision[..., area, -1]) for area in range(1, precision.shape[3])},
         **{f"AR{most}": _mean(recall[:, :, 0, rank]) for rank, most in enumerate(MOST_DETECTIONS)},
     }
     return {name: value for name, value in found.items() if value is not None}

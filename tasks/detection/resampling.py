@@ -8,16 +8,14 @@ repeated images would interleave them: a difference far below the width of any i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from bench.contract import BoolArray, FloatArray, IntArray
-
-_RESAMPLES_AT_ONCE = 250
-"""Bounds memory: resamples times detections of a class."""
+from tasks.detection.matches import Matches
+from tasks.resampling import blocks
 
 
 @dataclass(frozen=True)
@@ -37,34 +35,14 @@ class ClassMatches:
     truths: IntArray
 
 
-def matches_of(evaluated: Sequence[Mapping[str, Any] | None], images: int, thresholds: int) -> ClassMatches:
-    """Gather what pycocotools found for one class, image by image, over all areas.
-
-    Args:
-        evaluated: ``COCOeval.evalImgs`` of the class, one entry or None an image, in order.
-        images: How many images there are.
-        thresholds: How many IoU thresholds.
-    """
-    truths = np.zeros(images, dtype=np.int64)
-    places: list[IntArray] = [np.zeros(0, dtype=np.int64)]
-    scores: list[FloatArray] = [np.zeros(0)]
-    hits: list[BoolArray] = [np.zeros((thresholds, 0), dtype=bool)]
-    counted: list[BoolArray] = [np.zeros((thresholds, 0), dtype=bool)]
-    for index, entry in enumerate(evaluated):
-        if entry is None:
-            continue
-        truths[index] = int((np.asarray(entry["gtIgnore"]) == 0).sum())
-        ignored = np.asarray(entry["dtIgnore"], dtype=bool)
-        places.append(np.full(ignored.shape[1], index, dtype=np.int64))
-        scores.append(np.asarray(entry["dtScores"], dtype=np.float64))
-        hits.append((np.asarray(entry["dtMatches"]) != 0) & ~ignored)
-        counted.append(~ignored)
-    order = np.argsort(-np.concatenate(scores), kind="mergesort")
+def matches_of(found: Matches) -> ClassMatches:
+    """Matches of one class over all areas, in descending order of score."""
+    order = np.argsort(-found.scores, kind="mergesort")
     return ClassMatches(
-        np.concatenate(places)[order],
-        np.concatenate(hits, axis=1)[:, order],
-        np.concatenate(counted, axis=1)[:, order],
-        truths,
+        found.images[order].astype(np.int64),
+        found.unpacked(found.hits[0])[:, order],
+        found.unpacked(found.counted[0])[:, order],
+        found.truths[0].astype(np.int64),
     )
 
 
@@ -87,8 +65,7 @@ def resampled_averages(
         present += truths > 0
         if not matches.hit.any():
             continue
-        for start in range(0, len(weights), _RESAMPLES_AT_ONCE):
-            part = slice(start, start + _RESAMPLES_AT_ONCE)
+        for part in blocks(len(weights), len(matches.image)):
             drawn = weights[part][:, matches.image].astype(np.float64)
             so_far = np.cumsum(drawn, axis=1)  # once for all thresholds: few detections are ever ignored
             for column in range(len(thresholds)):

@@ -134,7 +134,7 @@ def resample_objects(
     """
     ids = list(evidence)
     order = sorted(range(len(ids)), key=ids.__getitem__)
-    tables, counts = CocoTables(scoring.class_ids, scoring.kind), _Counts()
+    tables, counts = CocoTables(scoring.class_ids, scoring.kind, areas=1), _Counts()
     main_only = replace(scoring, sweep=(), rules=())
     for id in (ids[index] for index in order):
         seen, truth = evidence[id], truths[id]
@@ -142,7 +142,7 @@ def resample_objects(
             raise TypeError(f"{id}: expected detections and labelled objects")
         tables.add(seen, truth.instances, truth.size)
         _count(counts, id, seen, truth.instances, main_only)
-    weights = weights[:, order]
+    weights = weights if order == list(range(len(ids))) else weights[:, order]
     parts = list(counts.images.values())
     right, wrong, there, best = (
         np.array([getattr(part, name) for part in parts], dtype=np.float64)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.contract import FloatArray, IntArray
+from tasks.resampling import pooled
 
 
 def resampled_scores(matrices: Sequence[IntArray], weights: IntArray) -> dict[str, FloatArray]:
@@ -20,12 +21,12 @@ def resampled_scores(matrices: Sequence[IntArray], weights: IntArray) -> dict[st
         ``mPA``, ``mIoU``, ``pixel_accuracy`` and ``fwIoU`` as (R,) ratios; NaN where nothing is labelled.
     """
     classes = len(matrices[0])
-    stacked = np.stack(matrices).reshape(len(matrices), -1)
     # Pixel counts stay far below 2**53, so float64 sums are exact, and BLAS multiplies floats much faster.
-    pooled = (weights.astype(np.float64) @ stacked.astype(np.float64)).reshape(len(weights), classes, classes + 1)
-    right = np.diagonal(pooled, axis1=1, axis2=2)
-    true = pooled.sum(axis=2)
-    union = true + pooled[:, :, :classes].sum(axis=1) - right
+    stacked = np.array(matrices, dtype=np.float64).reshape(len(matrices), -1)
+    drawn = pooled(weights, stacked).reshape(len(weights), classes, classes + 1)
+    right = np.diagonal(drawn, axis1=1, axis2=2)
+    true = drawn.sum(axis=2)
+    union = true + drawn[:, :, :classes].sum(axis=1) - right
     accuracy, iou = _ratio(right, true), _ratio(right, np.where(true > 0, union, 0))
     present, total = (true > 0).sum(axis=1), true.sum(axis=1)
     return {
