@@ -163,7 +163,7 @@ class Measure:
     images: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageMeasure:
     """One number about one image."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -72,9 +73,10 @@ def image_scores(per_image: pd.DataFrame, dataset: str) -> ImageScores:
     """
     raw: dict[str, dict[str, dict[str, float]]] = {}
     chosen = per_image[per_image["dataset"] == dataset] if len(per_image) else per_image
-    for row in chosen.to_dict("records"):
-        image = raw.setdefault(str(row["derainer"]), {}).setdefault(str(row["image"]), {})
-        image[str(row["metric"]).split("@")[0]] = float(row["value"])
+    columns = chosen.reindex(columns=["derainer", "image", "metric", "value"])
+    for derainer, image, metric, value in columns.itertuples(index=False, name=None):
+        scored = raw.setdefault(str(derainer), {}).setdefault(str(image), {})
+        scored[sys.intern(str(metric).split("@")[0])] = float(value)
     scores = {row: {id: _measures(numbers) for id, numbers in images.items()} for row, images in raw.items()}
     known = {measure for images in scores.values() for numbers in images.values() for measure in numbers}
     return ImageScores(tuple(measure for measure in MEASURES if measure in known), scores)

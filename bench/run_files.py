@@ -11,7 +11,7 @@ import pandas as pd
 from bench.correlation import correlation_frame, disagreement_frame
 from bench.runner import RunResult
 from bench.slices import SliceMeasure, slice_frame, slices_of_records
-from bench.tables import image_frame, record_frames, untrained_in, write_frame
+from bench.tables import record_frames, untrained_in, write_frame
 from bench.uncertainty import interval_frames
 
 FROM_THIS_TIME = ("failures.csv",)
@@ -36,10 +36,13 @@ def result_frames(
     """
     untrained = untrained_in(result.records)
     ranked = [record for record in result.records if record.derainer not in untrained]
-    images = image_frame(row for row in result.per_image if row.derainer not in untrained)
     every = [*slices, *slices_of_records(result.records, result.resamples, severities)]
+    frames = record_frames(result, derainers)
+    images = frames["per_image.csv"]
+    if untrained:
+        images = images[~images["derainer"].isin(untrained)]
     return {
-        **record_frames(result, derainers),
+        **frames,
         **interval_frames(result),
         "slices.csv": slice_frame([row for row in every if row.derainer not in untrained]),
         "correlations.csv": correlation_frame(images, ranked, result.resamples, resamples),

@@ -103,12 +103,17 @@ def slice_row(
     drawn = draw_weights(len(ids), min(resamples, SLICE_RESAMPLES), zlib.crc32(row.dataset.encode()))
     inside = [np.array([id in part.ids for id in ids], dtype=np.int64) for part in there]
     # The first row of each slice's weights takes every image once: the slice's own value.
-    weights = np.concatenate([np.concatenate([part[None], drawn * part]) for part in inside])
+    weights = np.empty((len(there), len(drawn) + 1, len(ids)), dtype=np.int64)
+    for part, members in zip(weights, inside, strict=True):
+        part[0] = members
+        np.multiply(drawn, members, out=part[1:])
     evidence = LazyMapping(ids, partial(store.read_evidence, row))
-    values = task.resample(evidence, LazyMapping(ids, dataset.truth), weights)
+    values = task.resample(evidence, LazyMapping(ids, dataset.truth), weights.reshape(-1, len(ids)))
     return [
         _measure(row, records, part, metric, found, int(members.sum()))
-        for part, members, start in zip(there, inside, range(0, len(weights), len(drawn) + 1), strict=True)
+        for part, members, start in zip(
+            there, inside, range(0, len(there) * (len(drawn) + 1), len(drawn) + 1), strict=True
+        )
         for metric in values
         if np.isfinite((found := values[metric][start : start + len(drawn) + 1])[0])
     ]

@@ -11,6 +11,8 @@ from scipy import stats
 from bench.contract import FloatArray, IntArray
 
 LEVEL = 0.95
+_PAIRS_AT_ONCE = 2**18
+"""Bounds memory: of N images there are N * N pairs."""
 
 
 @dataclass(frozen=True)
@@ -106,16 +108,16 @@ def resample_rank_correlation(x: FloatArray, y: FloatArray, weights: IntArray) -
         Spearman's rho and Kendall's tau-b, (R,) each; NaN where a resample leaves one side constant.
     """
     drawn = weights.astype(np.float64)
-    above_x, above_y = (np.sign(values[:, None] - values[None, :]) for values in (x, y))
-    # Half the drawn pairs below less half those above: the mid-rank, but for a constant that correlation ignores.
-    rank_x, rank_y = drawn @ above_x.T, drawn @ above_y.T
-
-    def total(pairs: FloatArray) -> FloatArray:
-        summed: FloatArray = ((drawn @ pairs) * drawn).sum(axis=1)
-        return summed
-
+    rank_x, rank_y = np.empty_like(drawn), np.empty_like(drawn)
+    concordant, untied_x, untied_y = (np.zeros(len(drawn)) for _ in range(3))
+    for start in range(0, len(x), step := max(1, _PAIRS_AT_ONCE // max(1, len(x)))):
+        part = slice(start, start + step)
+        above_x, above_y = (np.sign(values[part, None] - values[None, :]) for values in (x, y))
+        # Half the drawn pairs below less half those above: the mid-rank, but for a constant that correlation ignores.
+        rank_x[:, part], rank_y[:, part] = drawn @ above_x.T, drawn @ above_y.T
+        for total, pairs in ((concordant, above_x * above_y), (untied_x, above_x**2), (untied_y, above_y**2)):
+            total += ((drawn @ pairs.T) * drawn[:, part]).sum(axis=1)
     rho = _normalised(drawn, rank_x * rank_y, rank_x**2, rank_y**2)
-    concordant, untied_x, untied_y = total(above_x * above_y), total(np.abs(above_x)), total(np.abs(above_y))
     tau = _quotient(concordant, np.sqrt(untied_x * untied_y))
     return rho, tau
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from bench.contract import Detections, Evidence, Image, LabelMap, Rle
 from bench.errors import ImageError, UserError
-from bench.files import key_of, safe_name, write_json, write_text
+from bench.files import atomic, key_of, safe_name, write_json, write_text
 from bench.images import png_key, read_image, read_label_map, write_png
 from bench.plan import Row
 
@@ -133,14 +133,20 @@ class RunStore:
 
     def write_detections(self, row: Row, image_ids: Mapping[str, int]) -> None:
         """Join a row's detections into one COCO results file; rows of other evidence have none."""
-        results: list[dict[str, object]] = []
-        for id, image_id in image_ids.items():
-            evidence = self.read_evidence(row, id)
-            if not isinstance(evidence, Detections):
-                return
-            results += [{"image_id": image_id, **result} for result in coco_results(evidence)]
+        if not all(isinstance(self.read_evidence(row, id), Detections) for id in list(image_ids)[:1]):
+            return
         folder = self.evidence_folder(row)
-        write_text(folder.with_name(folder.name + ".json"), json.dumps(results) + "\n")
+        with atomic(folder.with_name(folder.name + ".json")) as path, path.open("w", encoding="utf-8") as file:
+            file.write("[")  # image by image: the whole would be the largest thing in memory
+            between = ""
+            for id, image_id in image_ids.items():
+                evidence = self.read_evidence(row, id)
+                if not isinstance(evidence, Detections):
+                    raise ImageError(f"{folder / safe_name(id)}: expected detections, as of the row's other images")
+                for result in coco_results(evidence):
+                    file.write(between + json.dumps({"image_id": image_id, **result}))
+                    between = ", "
+            file.write("]\n")
 
     def write_card(self, card: Mapping[str, object]) -> None:
         """Store the run's provenance."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ CLEAN = "clean"
 """The row of the clean images themselves."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PerImage:
     """One row of ``per_image.csv``."""
 
@@ -93,7 +94,8 @@ def summarise_row(
     place = (row.dataset, row.derainer, row.task, task.model)
     return Scored(
         records,
-        tuple(PerImage(*place, measure) for measure in summary.per_image),
+        # Names are interned, since tasks make one for every image.
+        tuple(PerImage(*place, replace(one, metric=sys.intern(one.metric))) for one in summary.per_image),
         tuple(PerClass(*place, measure) for measure in summary.per_class),
     )
 

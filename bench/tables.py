@@ -53,14 +53,17 @@ def record_frames(result: RunResult, derainers: Sequence[str]) -> dict[str, pd.D
     }
 
 
-def image_frame(measures: Iterable[PerImage]) -> pd.DataFrame:
-    """``per_image.csv``."""
-    return _frame(map(_per_image, measures), _PER_IMAGE_COLUMNS)
+def image_frame(measures: Sequence[PerImage]) -> pd.DataFrame:
+    """``per_image.csv``; column by column, because there are many rows."""
+    place = {name: [getattr(row, name) for row in measures] for name in _PER_IMAGE_COLUMNS[:4]}
+    own = {name: [getattr(row.measure, name) for row in measures] for name in _PER_IMAGE_COLUMNS[4:]}
+    return pd.DataFrame({**place, **own}, columns=_PER_IMAGE_COLUMNS)
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
     """Write a CSV file atomically: floats with six decimals, unknown cells empty."""
-    write_text(path, frame.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    with atomic(path) as part:
+        frame.to_csv(part, index=False, float_format="%.6f", lineterminator="\n", encoding="utf-8")
 
 
 def write_parquet(path: Path, records: Sequence[Record]) -> None:
@@ -230,10 +233,6 @@ def _record(row: Mapping[object, str]) -> Record:
         images=int(row["images"]),
         expected=int(row["expected"]),
     )
-
-
-def _per_image(row: PerImage) -> dict[str, object]:
-    return {**asdict(row), **asdict(row.measure)}
 
 
 def _per_class(row: PerClass) -> dict[str, object]:

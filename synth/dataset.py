@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.contract import Classes, ClassSpace, Failure, Image, LabelMap, Sample, Truth
 from bench.errors import ImageError, UserError
@@ -27,14 +29,15 @@ class FolderDataset:
         folder: Where it is.
         classes: Its class spaces.
         rows: The manifest's lines by id.
-        annotations: COCO annotation objects by id, for the images that have instance labels.
+        annotations: COCO annotation objects by id, for the images that have instance labels; as JSON texts, since
+            all of them are kept while a run lasts.
     """
 
     name: str
     folder: Path
     classes: Classes
     rows: Mapping[str, Row]
-    annotations: Mapping[str, Sequence[object]]
+    annotations: Mapping[str, Sequence[str]]
 
     @property
     def ids(self) -> Sequence[str]:
@@ -61,7 +64,8 @@ class FolderDataset:
         if id in self.annotations and self.classes.instances is not None:
             known = frozenset(self.classes.instances.ids)
             where = f"{self.folder / 'labels/instances.json'}: image {id!r}"
-            instances = read_annotations(self.annotations[id], size, known, where).instances
+            records = [json.loads(text) for text in self.annotations[id]]
+            instances = read_annotations(records, size, known, where).instances
         label_map = None
         if row.label_map_sha256:
             path = self.path("labels/semantic", id)
@@ -130,14 +134,28 @@ def _space(value: Mapping[str, Sequence[object]] | None) -> ClassSpace | None:
     return ClassSpace(str(value["name"]), ids, tuple(str(name) for name in value["names"]))
 
 
-def _annotations(path: Path, rows: Mapping[str, Row]) -> dict[str, Sequence[object]]:
-    content = read_json(path)
+@dataclass(frozen=True, slots=True)
+class _Annotation:
+    """One object of a COCO file, packed."""
+
+    image: object
+    text: str
+
+
+def _packed(value: dict[str, Any]) -> object:
+    return _Annotation(value["image_id"], json.dumps(value)) if "image_id" in value else value
+
+
+def _annotations(path: Path, rows: Mapping[str, Row]) -> dict[str, Sequence[str]]:
+    content = read_json(path, _packed)
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a COCO instances file; build the dataset again")
     listed = {image["id"] for image in content["images"]}
-    found: dict[int, list[object]] = {number: [] for number in listed}
+    found: dict[object, list[str]] = {number: [] for number in listed}
     for annotation in content["annotations"]:
-        found[annotation["image_id"]].append(annotation)
+        if not isinstance(annotation, _Annotation):
+            raise TypeError("an annotation without image")
+        found[annotation.image].append(annotation.text)
     return {row.id: found[row.image_id] for row in rows.values() if row.image_id in listed}
 
 

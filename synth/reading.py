@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from bench.contract import UNLABELLED, ClassSpace, Parameter, Parameters
 from bench.errors import UserError
@@ -117,8 +117,12 @@ def stem_of(name: str) -> str:
     return writable.removesuffix(PurePosixPath(writable).suffix)
 
 
-def read_json(path: Path) -> object:
+def read_json(path: Path, object_hook: Callable[[dict[str, Any]], object] | None = None) -> object:
     """Parse a JSON file.
+
+    Args:
+        path: The file.
+        object_hook: Given every object of the file as it is read, inner ones first; gives what takes its place.
 
     Raises:
         UserError: It is absent, or not JSON.
@@ -126,7 +130,7 @@ def read_json(path: Path) -> object:
     if not path.is_file():
         raise UserError(f"{path}: no such label file")
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(path.read_bytes(), object_hook=object_hook)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({error}); is the download complete?") from error
 
