@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import warnings
 from pathlib import Path
 
 from bench.files import sha256_of
-from bench.verification import DIGESTS
+from bench.verification import DIGESTS, read_digests
 
 _WORK = ("data/", "restored/", "evidence/")
 
@@ -19,12 +18,14 @@ def discard_changed(root: Path) -> list[str]:
 
     Returns:
         Names of the removed files, relative to the run folder.
+
+    Raises:
+        UserError: The digests are damaged.
     """
     path = root / DIGESTS
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
-        noted = {row["file"]: row["sha256"] for row in csv.DictReader(file) if row["file"].startswith(_WORK)}
+    noted = {name: digest for name, digest in read_digests(path).items() if name.startswith(_WORK)}
     present = {
         name: digest for name, digest in noted.items() if (root / name).is_file() and ".." not in name.split("/")
     }

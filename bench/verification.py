@@ -90,6 +90,21 @@ def write_digests(root: Path) -> None:
     write_text(root / DIGESTS, text.getvalue())
 
 
+def read_digests(path: Path) -> dict[str, str]:
+    """Read ``digests.csv``: file to its SHA-256.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {str(row["file"]): str(row["sha256"]) for row in csv.DictReader(file)}
+    except (KeyError, ValueError, csv.Error) as error:
+        raise UserError(
+            f"{path}: damaged ({type(error).__name__}: {error}); it cannot tell what was changed. Remove it to go on"
+        ) from error
+
+
 def check_digests(root: Path) -> list[str]:
     """Compare every file with ``digests.csv``.
 
@@ -102,13 +117,7 @@ def check_digests(root: Path) -> list[str]:
     path = root / DIGESTS
     if not path.is_file():
         raise UserError(f"{path}: no such file; verify a folder in which 'derainbench run' has ended")
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            noted = {str(row["file"]): str(row["sha256"]) for row in csv.DictReader(file)}
-    except (KeyError, ValueError, csv.Error) as error:
-        raise UserError(
-            f"{path}: damaged ({type(error).__name__}: {error}); it cannot tell what was changed"
-        ) from error
+    noted = read_digests(path)
     found = set(_files(root))
     faults = [f"{name}: absent" for name in sorted(noted.keys() - found)]
     faults += [f"{name}: not part of the run" for name in sorted(found - noted.keys())]

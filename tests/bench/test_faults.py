@@ -353,6 +353,13 @@ def test_a_changed_byte_of_a_model_is_another_model(folder: Path, suite: Suite) 
     assert [row for row in made.rows if not row[1]] == [("net", "", id) for id in IMAGES], "nothing is reused"
 
 
+def test_damaged_digests_stop_a_run_that_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "digests.csv").write_text("name,sha256\nrestored/a.png,0\n")
+    with pytest.raises(UserError, match=r"digests\.csv: damaged .* Remove it to go on"):
+        discard_changed(tmp_path)
+    assert (tmp_path / "digests.csv").exists()
+
+
 def test_digests_that_point_out_of_the_run_are_not_followed(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "precious").touch()

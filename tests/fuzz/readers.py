@@ -1,0 +1,414 @@
+"""Everything that reads a file from elsewhere, with small valid files to begin from."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+
+from bench import images
+from bench.config import parse_suite
+from bench.contract import ClassSpace, Options
+from bench.cost_table import read_costs
+from bench.errors import ImageError, UserError
+from bench.integrity import discard_changed
+from bench.plan import Row
+from bench.report_run import read_table
+from bench.store import RunStore
+from bench.tables import read_records
+from bench.task_training_config import load_task_training
+from bench.training_config import load_training
+from bench.uncertainty import read_intervals
+from bench.verification import check_digests, read_run_card
+from derainers.tensorbundle import read_tensorbundle
+from synth.annotations import read_annotations
+from synth.bdd import open_bdd
+from synth.coco import open_coco
+from synth.dataset import open_dataset
+from synth.panoptic import open_semantic
+from synth.reading import read_classes
+from synth.rows import Row as ImageRow
+from synth.rows import manifest_text, read_manifest, read_row, row_text
+from tasks.detection.darknet_cfg import parse_cfg
+from tasks.detection.pickles import read_array_pickle
+from tasks.quality.niqe import read_niqe
+from tasks.quality.sseq import read_sseq
+from tasks.shipped import read_card
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SIDES = (12, 16)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One way into the program.
+
+    Attributes:
+        read: Is given a folder of its own and the bytes of the file.
+        seeds: Valid files.
+    """
+
+    read: Callable[[Path, bytes], object]
+    seeds: Callable[[], list[bytes]]
+
+
+def _put(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def _pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*SIDES, 4), dtype=np.uint8)
+
+
+def _pictures() -> list[bytes]:
+    pixels, found = _pixels(), []
+    for kind, array in (
+        ("PNG", pixels), ("PNG", pixels[..., 0]), ("PNG", pixels[..., 0].astype(np.uint16) * 200),
+        ("JPEG", pixels[..., :3]), ("BMP", pixels[..., :3]), ("WEBP", pixels[..., :3]), ("TIFF", pixels[..., :3]),
+        ("TIFF", pixels[..., 0]),
+    ):  # fmt: skip
+        out = io.BytesIO()
+        Pillow.fromarray(array).save(out, format=kind)
+        found.append(out.getvalue())
+    palette = io.BytesIO()
+    Pillow.fromarray(pixels[..., 0]).convert("P").save(palette, format="PNG")
+    return [*found, palette.getvalue()]
+
+
+def _read_picture(how: Callable[[Path], object]) -> Callable[[Path, bytes], object]:
+    return lambda folder, data: how(_put(folder, "picture.png", data))
+
+
+def _text(*values: object) -> Callable[[], list[bytes]]:
+    return lambda: [value.encode() if isinstance(value, str) else json.dumps(value).encode() for value in values]
+
+
+def _files(*patterns: str) -> Callable[[], list[bytes]]:
+    return lambda: [path.read_bytes() for pattern in patterns for path in sorted(REPOSITORY.glob(pattern))]
+
+
+SQUARE = [2, 2, 9, 2, 9, 8, 2, 8]
+RUNS = {"size": list(SIDES), "counts": [20, 8, 164]}
+PACKED = {"size": list(SIDES), "counts": "d08T5"}
+OBJECT = {"id": 7, "image_id": 1, "category_id": 3, "bbox": [2, 2, 7, 6.5], "area": 42.0, "iscrowd": 0}
+COCO = {
+    "images": [{"id": n, "file_name": f"{n}.png", "height": SIDES[0], "width": SIDES[1]} for n in (1, 2)],
+    "annotations": [
+        {**OBJECT, "segmentation": [SQUARE]},
+        {**OBJECT, "id": 8, "iscrowd": 1, "segmentation": RUNS},
+        {**OBJECT, "id": 9, "image_id": 2, "segmentation": PACKED},
+    ],
+    "categories": [{"id": 1, "name": "person"}, {"id": 3, "name": "car"}],
+}
+PANOPTIC = {
+    "annotations": [{"image_id": 1, "file_name": "1.png", "segments_info": [{"id": 3, "category_id": 1}]}],
+    "categories": [{"id": 1, "name": "person"}],
+}
+BDD = [
+    {
+        "name": f"{n}.png",
+        "attributes": {"weather": "rainy", "timeofday": "night"},
+        "labels": [
+            {"category": "car", "box2d": {"x1": 1.5, "y1": 2, "x2": 9, "y2": 8.25}, "attributes": {"crowd": False}},
+            {"category": "lane", "poly2d": []},
+        ],
+    }
+    for n in (1, 2)
+]
+
+
+def _with_pictures(folder: Path) -> Path:
+    picture = _pictures()[3]
+    for number in (1, 2):
+        _put(folder, f"{number}.png", picture)
+    return folder
+
+
+def _read_coco(folder: Path, data: bytes) -> object:
+    _put(_with_pictures(folder), "labels.json", data)
+    source = open_coco(folder, {"annotations": "labels.json"})
+    return list(source.audit()), _each(source.load, source.ids)
+
+
+def _read_bdd(folder: Path, data: bytes) -> object:
+    _with_pictures(folder / "images/100k/val")
+    _put(folder, "labels/det_20/det_val.json", data)
+    source = open_bdd(folder, {"image_size": "any"})
+    return list(source.audit()), _each(source.load, source.ids)
+
+
+def _each(load: Callable[[str], object], ids: tuple[str, ...] | list[str]) -> list[object]:
+    """Load every image; one that is refused does not hide the others."""
+    found = []
+    for id in ids:
+        try:
+            found.append(load(id))
+        except ImageError as error:
+            found.append(error)
+    return found
+
+
+def _read_panoptic(folder: Path, data: bytes) -> object:
+    (folder / "maps").mkdir(exist_ok=True)
+    images.write_png(folder / "maps/1.png", np.tile(np.array([3, 0, 0], dtype=np.uint8), (*SIDES, 1)))
+    return open_semantic(_put(folder, "maps.json", data)).read("1", 1, SIDES)
+
+
+def _read_objects(folder: Path, data: bytes) -> object:
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise UserError(str(error)) from error
+    return read_annotations(content if isinstance(content, list) else [content], SIDES, frozenset({1, 3}), "here")
+
+
+IMAGE_ROW = ImageRow(
+    "a", 1, *SIDES, "k" * 32, "s" * 64, {"angle": 1.5}, {"time": "day"}, "r" * 64, "c" * 64, "", "i" * 64
+)
+
+
+def _read_dataset(folder: Path, data: bytes) -> object:
+    """The card and the labels of a built dataset, parted by a zero byte."""
+    card, _, labels = data.partition(b"\0")
+    _put(folder, "card.json", card)
+    _put(folder, "labels/instances.json", labels)
+    _put(folder, "manifest.csv", manifest_text([IMAGE_ROW]).encode())
+    dataset = open_dataset(folder)
+    return _each(dataset.truth, dataset.ids)
+
+
+def _dataset_seeds() -> list[bytes]:
+    space = {"name": "two", "ids": [1, 3], "names": ["person", "car"]}
+    card = {"format": 1, "name": "mine", "classes": {"instances": space, "labels": None}}
+    return [json.dumps(card).encode() + b"\0" + json.dumps(COCO).encode()]
+
+
+ROW = Row("d", "rain", "detection")
+DETECTIONS = {
+    "key": "k", "digest": "x",
+    "detections": [{"category_id": 1, "bbox": [1, 2, 3, 4.5], "score": 0.5, "segmentation": PACKED}],
+}  # fmt: skip
+
+
+def _read_evidence(folder: Path, data: bytes) -> object:
+    store = RunStore(folder)
+    _put(folder, f"{store.evidence_folder(ROW).relative_to(folder)}/a.json", data)
+    return store.key(ROW, "a"), store.read_evidence(ROW, "a")
+
+
+def _read_run_card(folder: Path, data: bytes) -> object:
+    _put(folder, "card.json", data)
+    return read_run_card(RunStore(folder).read_card(), folder)
+
+
+RUN_CARD = {
+    "schema_version": 2, "datasets": {"d": 2}, "chosen": {"d": ["a", "b"]}, "severities": {"d": 1.0},
+    "derainers": {"rain": "1"}, "resamples": 10, "untrained": [],
+    "tasks": {"d": {"quality": {"model": "", "protocol": "p", "scoring": {"a": 1}, "fingerprint": "{}", "code": "c"}}},
+    "protocols": {"d": {"quality": {"hash": "h", "parts": {"a": 1}}}},
+}  # fmt: skip
+RECORDS = (
+    "dataset,derainer,task,model,metric,value,unit,images,expected,protocol,protocol_hash\n"
+    'd,rain,quality,,psnr_y,23.5,dB,2,2,"mean, over images",0123456789ab\n'
+)
+COSTS = (
+    "derainer,task,height,width,parameters,gflop,latency_ms,batch,images_per_second,memory_mb\n"
+    "rain,,720,1280,0,0.0,0.1,1,10.0,5.0\n"
+)
+
+
+def _table(name: str, read: Callable[[Path], object]) -> Callable[[Path, bytes], object]:
+    def of_folder(folder: Path, data: bytes) -> object:
+        _put(folder, name, data)
+        return read(folder)
+
+    return of_folder
+
+
+def _read_bundle(folder: Path, data: bytes) -> object:
+    """Index and data of a TensorFlow checkpoint, parted by the index's length."""
+    length = int.from_bytes(data[:2], "little")
+    index, numbers = data[2 : 2 + length], data[2 + length :]
+    return read_tensorbundle(_put(folder, "model.index", index), _put(folder, "model.data", numbers))
+
+
+def _bundle_seeds() -> list[bytes]:
+    """A checkpoint of one 2x2 tensor, put together by hand after LevelDB's description of its tables."""
+    shape = b"\x12\x02\x08\x02" * 2
+    entry = b"\x08\x01" + b"\x12" + bytes([len(shape)]) + shape + b"\x28\x10"
+    block = b"\x00\x01" + bytes([len(entry)]) + b"w" + entry + struct.pack("<II", 0, 1)
+    handle = bytes([0, len(block)])
+    root = b"\x00\x01" + bytes([len(handle)]) + b"w" + handle + struct.pack("<II", 0, 1)
+    place = len(block) + 5
+    footer = (bytes([0, 0]) + bytes([place, len(root)])).ljust(40, b"\0") + struct.pack("<Q", 0xDB4775248B80FB57)
+    index = block + bytes(5) + root + bytes(5) + footer
+    return [len(index).to_bytes(2, "little") + index + np.arange(4, dtype="<f4").tobytes()]
+
+
+CFG = (
+    "[net]\nwidth=64\nheight=64\nchannels=3\n\n[convolutional]\nbatch_normalize=1\nfilters=8\nsize=3\nstride=2\npad=1\n"
+    "activation=leaky\n\n[maxpool]\nsize=2\nstride=2\n\n[shortcut]\nfrom=-1\n\n[route]\nlayers=-1,0\n"
+    "\n[upsample]\nstride=2\n\n[convolutional]\nfilters=18\nsize=1\nactivation=linear\n\n"
+    "[yolo]\nmask=0,1,2\nanchors=1,2, 3,4, 5,6\nclasses=1\nnum=3\n"
+)
+
+
+def _pickles() -> list[bytes]:
+    import pickle
+
+    arrays = {"model": {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "n": np.float64(2.0)}, "__author__": "me"}
+    return [pickle.dumps(arrays, protocol=protocol) for protocol in (2, 4, 5)]
+
+
+def _matlab() -> list[bytes]:
+    from scipy.io import savemat
+
+    found = []
+    for packed in (False, True):
+        out = io.BytesIO()
+        niqe = {"mu_prisparam": np.zeros((1, 36)), "cov_prisparam": np.eye(36)}
+        sseq = {"svmmodel": {"nSV": np.ones(5), "rho": np.zeros(10)}, "fmin": np.zeros(12), "fmax": np.ones(12)}
+        savemat(out, {**niqe, **sseq}, do_compression=packed)
+        found.append(out.getvalue())
+    return found
+
+
+def _read_matlab(folder: Path, data: bytes) -> object:
+    path = _put(folder, "model.mat", data)
+    return [_unless_refused(read, path) for read in (read_niqe, read_sseq)]
+
+
+def _unless_refused(read: Callable[[Path], object], path: Path) -> object:
+    try:
+        return read(path)
+    except UserError as error:
+        return error
+
+
+PLAIN: Mapping[str, Reader] = {
+    "image": Reader(_read_picture(images.read_image), _pictures),
+    "label map": Reader(_read_picture(images.read_label_map), _pictures),
+    "bitmask": Reader(_read_picture(images.read_bitmask), _pictures),
+    "depth": Reader(_read_picture(lambda path: images.read_depth(path, 1 / 256)), _pictures),
+    "key and size": Reader(_read_picture(lambda path: (images.png_key(path), images.size_of_image(path))), _pictures),
+    "coco": Reader(_read_coco, _text(COCO)),
+    "objects": Reader(_read_objects, _text([OBJECT | {"segmentation": part} for part in ([SQUARE], RUNS, PACKED)])),
+    "panoptic": Reader(_read_panoptic, _text(PANOPTIC)),
+    "bdd": Reader(_read_bdd, _text(BDD)),
+    "classes": Reader(
+        lambda f, d: read_classes(_put(f, "c.csv", d), "mine"), _text("id,name\n0,road\n1,sky\n11,void\n")
+    ),
+    "manifest": Reader(lambda f, d: read_manifest(_put(f, "m.csv", d)), _text(manifest_text([IMAGE_ROW]))),
+    "row": Reader(lambda f, d: read_row(_put(f, "r.json", d)), _text(row_text(IMAGE_ROW, [OBJECT]))),
+    "dataset": Reader(_read_dataset, _dataset_seeds),
+    "suite": Reader(
+        lambda f, d: parse_suite(d.decode("utf-8", "replace"), "s", "s.toml"), _files("bench/suites/*.toml")
+    ),
+    "training": Reader(lambda f, d: load_training(str(_put(f, "t.toml", d))), _files("bench/trainings/*.toml")),
+    "task training": Reader(
+        lambda f, d: load_task_training(str(_put(f, "t.toml", d))), _files("bench/task_trainings/*.toml")
+    ),
+    "records": Reader(_table("records.csv", read_records), _text(RECORDS)),
+    "costs": Reader(_table("cost.csv", read_costs), _text(COSTS)),
+    "intervals": Reader(_table("intervals.csv", read_intervals), _text("dataset,derainer,value\nd,rain,1.5\n")),
+    "table": Reader(_table("t.csv", lambda folder: read_table(folder / "t.csv")), _text("image,value\na,1.5\n")),
+    "digests": Reader(_table("digests.csv", check_digests), _text("file,sha256\nrecords.csv," + "0" * 64 + "\n")),
+    "digests of a run to go on": Reader(
+        _table("digests.csv", discard_changed), _text("file,sha256\nrestored/d/rain/a.png," + "0" * 64 + "\n")
+    ),
+    "evidence": Reader(_read_evidence, _text(DETECTIONS, {"key": "k", "qualities": {"psnr_y": "23.5"}})),
+    "runs card": Reader(_read_run_card, _text(RUN_CARD)),
+    "models card": Reader(lambda f, d: read_card(_put(f, "m.json", d)), _files("tasks/weights_shipped/*.json")),
+    "cfg": Reader(lambda f, d: parse_cfg(d.decode("utf-8", "replace"), "a.cfg"), _text(CFG)),
+    "array pickle": Reader(lambda f, d: read_array_pickle(_put(f, "m.pkl", d)), _pickles),
+    "tensorflow": Reader(_read_bundle, _bundle_seeds),
+    "matlab": Reader(_read_matlab, _matlab),
+}
+"""Those that need no PyTorch."""
+
+
+def _saved() -> list[bytes]:
+    import torch
+
+    out = io.BytesIO()
+    state = {"weight": torch.zeros(2, 3), "bias": torch.ones(2)}
+    torch.save(state, out)
+    older = io.BytesIO()
+    torch.save(state, older, _use_new_zipfile_serialization=False)
+    return [out.getvalue(), older.getvalue()]
+
+
+def _safetensors() -> list[bytes]:
+    import torch
+    from safetensors.torch import save
+
+    return [save({"weight": torch.zeros(2, 3), "bias": torch.ones(2).half()}, {"design": '{"width": 8}'})]
+
+
+def _read_state(suffix: str) -> Callable[[Path, bytes], object]:
+    import torch
+
+    from bench.checkpoints import load_state, read_checkpoint
+
+    network = torch.nn.Linear(3, 2)
+
+    def read(folder: Path, data: bytes) -> object:
+        path = _put(folder, f"w{suffix}", data)
+        return load_state(network, read_checkpoint(path), str(path))
+
+    return read
+
+
+def _read_darknet(folder: Path, data: bytes) -> object:
+    """A description and its weights, parted by a zero byte."""
+    from tasks.detection.darknet import DarknetSource
+    from tasks.models import Checkpoint
+
+    cfg, _, numbers = data.partition(b"\0")
+    path = _put(folder, "n.weights", numbers)
+    source = DarknetSource(Checkpoint("n", "0" * 64, path), cfg.decode("utf-8", "replace"), ("car",), 0.45)
+    return source.load(Options(), ClassSpace("mine", (1,), ("car",)))
+
+
+def _darknet_seeds() -> list[bytes]:
+    values = 8 * 4 + 8 * 27 + 18 + 18 * 16
+    return [CFG.encode() + b"\0" + struct.pack("<iiiq", 0, 2, 0, 0) + np.zeros(values, "<f4").tobytes()]
+
+
+def _ddn_seeds() -> list[bytes]:
+    from scipy.io import savemat
+
+    cells = np.empty(26, dtype=object)
+    for place in range(26):
+        cells[place] = np.full((1, 2), place + 1.0)
+    out = io.BytesIO()
+    names = ("weight", "bias", "BatchNorm_1", "BatchNorm_2", "BatchNorm_3", "Scale_1", "Scale_2")
+    savemat(out, {"model": dict.fromkeys(names, cells)}, do_compression=True)
+    return [out.getvalue()]
+
+
+def readers() -> dict[str, Reader]:
+    """All that can be run here, by name."""
+    if not all(importlib.util.find_spec(name) for name in ("torch", "safetensors")):
+        return dict(PLAIN)
+    from derainers.ddn import read_network_mat
+    from derainers.mspfn_weights import read_design
+
+    return {
+        **PLAIN,
+        "checkpoint": Reader(_read_state(".pth"), _saved),
+        "safetensors": Reader(_read_state(".safetensors"), _safetensors),
+        "design": Reader(lambda f, d: read_design(_put(f, "w.safetensors", d)), _safetensors),
+        "darknet": Reader(_read_darknet, _darknet_seeds),
+        "ddn": Reader(lambda f, d: read_network_mat(_put(f, "network.mat", d)), _ddn_seeds),
+    }
