@@ -21,6 +21,8 @@ GROUND, SKY = 0, 1
 
 _INVERSE_DEPTH_STEPS = 2.0**34
 _FACE_BITS = 16
+_SPANS = 2048
+"""Runs of samples drawn at a time: so that what is computed on the way stays in the cache."""
 
 
 @dataclass(frozen=True)
@@ -158,10 +160,12 @@ class View:
     Attributes:
         faces: (rows, columns) int64: GROUND, SKY, or 2 + index of a drawn face.
         depth: (rows, columns) float64, metres along z.
+        ground: (rows,) float64, depth of the bare ground; FARTHEST_METRES above the horizon.
     """
 
     faces: IntArray
     depth: FloatArray
+    ground: FloatArray
 
 
 def look(camera: Camera, corners: FloatArray) -> View:
@@ -172,9 +176,7 @@ def look(camera: Camera, corners: FloatArray) -> View:
         corners: (F, K, 3) convex flat faces in metres; those nearer than NEAREST_METRES are left out.
     """
     rows, columns = camera.grid
-    _, downward = camera.rays()
-    ground = np.maximum(downward / camera.above_ground, 0.0)
-    filling = _steps(np.maximum(ground, 1 / FARTHEST_METRES)) + np.where(ground > 1 / FARTHEST_METRES, GROUND, SKY)
+    filling = _filling(camera)
     buffer = np.repeat(filling, columns)
 
     shown = np.flatnonzero(corners[..., 2].min(axis=1) > NEAREST_METRES)
@@ -182,31 +184,46 @@ def look(camera: Camera, corners: FloatArray) -> View:
     inside = (across.max(axis=1) > 0) & (across.min(axis=1) < columns) & (down.max(axis=1) > 0)
     shown = shown[inside]
     spans = spans_of(across[inside], down[inside], camera.grid)
-    a, b, c = camera.inverse_depth_planes(corners[shown])[spans.polygons].T
+    a, b, c = camera.inverse_depth_planes(corners[shown]).T.take(spans.polygons, axis=1)
     # One long row of samples: span after span, so that a place in it says both column and depth.
     count = spans.stops - spans.starts
-    place = np.arange(int(count.sum()))
     begin = spans.starts - np.cumsum(count) + count
     # Faces that are not quite flat, seen almost edge on, would reach beyond their corners: hold both ends back.
-    inverse = 1 / corners[shown][..., 2]
+    inverse = 1 / corners[shown, :, 2]
     low, high = inverse.min(axis=1)[spans.polygons], inverse.max(axis=1)[spans.polygons]
     first = np.clip(a * spans.starts + b * spans.rows + c, low, high)
     slope = (np.clip(a * (spans.stops - 1) + b * spans.rows + c, low, high) - first) / np.maximum(count - 1, 1)
-    steps = np.repeat(slope * _INVERSE_DEPTH_STEPS, count) * place
-    steps += np.repeat((first + slope * (begin - spans.starts)) * _INVERSE_DEPTH_STEPS, count)
-    keys = steps.astype(np.int64)
-    keys <<= _FACE_BITS
-    keys += np.repeat(shown[spans.polygons] + 2, count)
-    np.maximum.at(buffer, place + np.repeat(spans.rows * columns + begin, count), keys)
+    lines = slope * _INVERSE_DEPTH_STEPS, (first + slope * (begin - spans.starts)) * _INVERSE_DEPTH_STEPS
+    targets = spans.rows * columns + begin, shown[spans.polygons] + 2
+    for start in range(0, len(count), _SPANS):
+        some = slice(start, start + _SPANS)
+        place = np.arange(count[some].sum()) + (spans.starts - begin)[start]
+        steps = np.repeat(lines[0][some], count[some])
+        steps *= place
+        steps += np.repeat(lines[1][some], count[some])
+        keys = steps.astype(np.int64)
+        keys <<= _FACE_BITS
+        keys += np.repeat(targets[1][some], count[some])
+        place += np.repeat(targets[0][some], count[some])
+        np.maximum.at(buffer, place, keys)
 
     faces = buffer & ((1 << _FACE_BITS) - 1)
-    depth = np.minimum(_INVERSE_DEPTH_STEPS / (buffer >> _FACE_BITS).astype(np.float64), FARTHEST_METRES)
-    return View(faces.reshape(rows, columns), depth.reshape(rows, columns))
+    return View(faces.reshape(rows, columns), _depth(buffer).reshape(rows, columns), _depth(filling))
 
 
-def _steps(inverse_depth: FloatArray) -> IntArray:
-    """Whole steps of inverse depth in the upper bits, room for the face in the lower ones."""
-    return np.rint(inverse_depth * _INVERSE_DEPTH_STEPS).astype(np.int64) << _FACE_BITS
+def _filling(camera: Camera) -> IntArray:
+    """What the buffer (rows,) holds before anything is drawn: whole steps of inverse depth, and the face."""
+    _, downward = camera.rays()
+    ground = np.maximum(downward / camera.above_ground, 0.0)
+    steps = np.rint(np.maximum(ground, 1 / FARTHEST_METRES) * _INVERSE_DEPTH_STEPS).astype(np.int64)
+    return (steps << _FACE_BITS) + np.where(ground > 1 / FARTHEST_METRES, GROUND, SKY)
+
+
+def _depth(buffer: IntArray) -> FloatArray:
+    """Metres along z."""
+    steps = (buffer >> _FACE_BITS).astype(np.float64)
+    np.divide(_INVERSE_DEPTH_STEPS, steps, out=steps)
+    return np.minimum(steps, FARTHEST_METRES, out=steps)
 
 
 def covered(camera: Camera, corners: FloatArray) -> npt.NDArray[np.bool_]:

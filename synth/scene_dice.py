@@ -28,10 +28,11 @@ class Dice:
 
     def __init__(self, *key: int) -> None:
         self._stream = np.random.PCG64(np.random.SeedSequence(key))
+        self._raw = self._stream.random_raw
 
     def between(self, low: float, high: float) -> float:
         """A number in [low, high)."""
-        return low + (high - low) * ((int(self._stream.random_raw()) >> 11) * 2.0**-53)
+        return low + (high - low) * ((self._raw() >> 11) * 2.0**-53)
 
     def below(self, count: int) -> int:
         """A whole number in 0 .. count - 1."""
@@ -47,7 +48,7 @@ class Dice:
 
     def noise(self, count: int) -> Floats:
         """(count,) float32, zero mean and unit variance, bell-shaped: the sum of four random bytes."""
-        raw = self._stream.random_raw((count + 1) // 2)
+        raw = self._raw((count + 1) // 2)
         pairs = (raw & np.uint64(0x00FF00FF00FF00FF)) + (raw >> np.uint64(8) & np.uint64(0x00FF00FF00FF00FF))
         fours = (pairs & np.uint64(0x0000FFFF0000FFFF)) + (pairs >> np.uint64(16) & np.uint64(0x0000FFFF0000FFFF))
         thrown = fours.astype("<u8").view("<i4")[:count]
@@ -96,7 +97,7 @@ def noise_at(tile: Floats, x: Floats, y: Floats) -> Floats:
     """Look noise up at real coordinates, nearest cell, repeating every TILE units."""
     columns = x.astype(np.int32) & (TILE - 1)
     rows = y.astype(np.int32) & (TILE - 1)
-    found: Floats = tile.ravel()[rows * TILE + columns]
+    found: Floats = tile.take(rows * TILE + columns)
     return found
 
 
@@ -107,3 +108,9 @@ def hashed(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> Floats:
     mixed *= np.uint32(0xC2B2AE3D)
     mixed ^= mixed >> np.uint32(13)
     return (mixed >> np.uint32(8)).astype(np.float32) * np.float32(2.0**-24)
+
+
+def part(value: Floats, step: float) -> Floats:
+    """Where a value lies in its step, 0 .. step."""
+    rest: Floats = value - np.floor(value * np.float32(1 / step)) * np.float32(step)
+    return rest

@@ -69,8 +69,8 @@ class Facade:
 
     def row(self) -> list[float]:
         """All numbers, for a table."""
-        return [*self.origin, *self.along, self.floor, self.bay, *self.window, self.shop, *self.sign, self.trim,
-                self.brick, self.top, float(self.seed)]  # fmt: skip
+        return [*self.origin, *self.along, self.floor, self.bay, *self.window, self.shop, self.trim, self.brick,
+                self.top, float(self.seed), *self.sign]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import scipy.ndimage
 
 from bench.contract import FloatArray, Image, IntArray
@@ -18,8 +19,9 @@ from synth.scene_stage import Layout
 _ROUND = (Label.PERSON, Label.RIDER, Label.VEGETATION)
 """Classes drawn flat that stand for something round: they are lit as if they faced half upwards."""
 
-
 _BEAM: Colour = (1.0, 0.95, 0.84)
+_BAND = 32
+"""Rows of pixels lit at a time: so that what is computed on the way stays in the cache."""
 
 
 @dataclass(frozen=True)
@@ -82,16 +84,23 @@ def photograph(layout: Layout, camera: Camera, view: View, surface: Surface, lig
     painted = surface.colour.reshape(3, -1)
     painted[:, sky] = paint_sky(camera, light, sky, dice)
     surface.glow.ravel()[sky] = 1
-    colour = np.stack([_smoothed(plane) for plane in surface.colour])
-    glow = _smoothed(surface.glow)
-    falling = _daylight(layout, camera, view, light)
-    if layout.time != "day":
-        falling += _lamplight(layout, camera, view)
-    picture = colour * (falling + glow)
-    z = view.depth.astype(np.float32)
-    air = z / (z + np.float32(light.haze))
-    air.ravel()[sky] = 0
-    picture += (_column(light.horizon) - picture) * _smoothed(air)
+    table = _daylight_table(layout, camera, light)
+    shade = covered(camera, layout.shadows) & (view.faces == GROUND)
+    picture = np.empty((3, camera.height, camera.width), np.float32)
+    for top in range(0, camera.height, _BAND):
+        band = slice(top, min(top + _BAND, camera.height))
+        around = slice(2 * band.start, 2 * band.stop + 1)
+        falling = _daylight(table.take(view.faces[around], axis=1), shade[around], light)
+        if layout.time != "day":
+            falling += _lamplight(layout, camera, view, band)
+        falling += _smoothed(surface.glow[around])
+        for plane, samples, fallen in zip(picture, surface.colour, falling, strict=True):
+            np.multiply(_smoothed(samples[around]), fallen, out=plane[band])
+        z = view.depth[around].astype(np.float32)
+        air = z / (z + np.float32(light.haze))
+        air[view.faces[around] == SKY] = 0
+        lit = picture[:, band]
+        lit += (_column(light.horizon) - lit) * _smoothed(air)
     if layout.time != "day":
         picture += _bloom(surface, view)
     return develop(picture, light, dice)
@@ -102,16 +111,20 @@ def _column(colour: Colour) -> Floats:
     return np.array(colour, np.float32)[:, None, None]
 
 
-def _daylight(layout: Layout, camera: Camera, view: View, light: Light) -> Floats:
-    """Light from sun and sky on every pixel, (3, H, W)."""
+def _daylight_table(layout: Layout, camera: Camera, light: Light) -> Floats:
+    """How squarely the sun meets each face, and how much of the sky each sees: (2, faces), in order of faces seen."""
     normals = visible_normals(layout.faces, camera)
     squarely = np.clip((normals * light.towards).sum(axis=1), 0, 1) * layout.faces.sunlit
     table = np.zeros((2, len(normals) + 2), np.float32)
     table[0, GROUND], table[0, 2:] = light.towards[1], squarely
     # More of the sky is seen from above than from the side; a little from the left, to tell walls apart.
     table[1, GROUND], table[1, 2:] = 1.0, 0.80 + 0.18 * normals[:, 1] - 0.06 * normals[:, 0]
-    direct, around = np.take(table, view.faces, axis=1)
-    shade = covered(camera, layout.shadows) & (view.faces == GROUND)
+    return table
+
+
+def _daylight(reach: Floats, shade: npt.NDArray[np.bool_], light: Light) -> Floats:
+    """Light from sun and sky on pixels, (3, H, W), by how much of either reaches their samples, and their shade."""
+    direct, around = reach
     direct[shade] = 0
     around[shade] *= np.float32(0.72)
     return _smoothed(direct) * _column(light.sun) + _smoothed(around) * _column(light.ambient)
@@ -128,11 +141,11 @@ def visible_normals(faces: Faces, camera: Camera) -> FloatArray:
     return unit
 
 
-def _lamplight(layout: Layout, camera: Camera, view: View) -> Floats:
-    """Pools of light below lamps, and at night the driver's own dipped beam, (3, H, W)."""
+def _lamplight(layout: Layout, camera: Camera, view: View, band: slice) -> Floats:
+    """Pools of light below lamps, and at night the driver's own dipped beam, (3, H, W), on some rows of pixels."""
     sideways, downward = (ray.astype(np.float32)[1::2] for ray in camera.rays())
-    z = view.depth[1::2, 1::2].astype(np.float32)
-    x, y = z * sideways, np.float32(camera.above_ground) - z * downward[:, None]
+    z = view.depth[1::2, 1::2][band].astype(np.float32)
+    x, y = z * sideways, np.float32(camera.above_ground) - z * downward[band, None]
     by_colour: dict[Colour, Floats] = {}
     for lamp in layout.lamps:
         lamp_x, lamp_y, lamp_z = (np.float32(part) for part in lamp.place)

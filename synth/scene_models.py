@@ -35,11 +35,13 @@ class Model:
 
     Attributes:
         corners: (F, MOST_CORNERS, 3) metres; shorter faces repeat their last corner.
-        slots: Name of the colour of each face.
+        slots: Names of its colours.
+        colours: (F,) index into ``slots`` of the colour of each face.
     """
 
     corners: FloatArray
     slots: tuple[str, ...]
+    colours: IntArray
 
     def placed(
         self, x: float, z: float, turn: tuple[float, float] = (0.0, 1.0), scale: float = 1.0, mirrored: bool = False
@@ -76,7 +78,8 @@ class Sculptor:
 
     def model(self) -> Model:
         """The finished model."""
-        return Model(np.stack(self.faces), tuple(self.slots))
+        slots = tuple(dict.fromkeys(self.slots))
+        return Model(np.stack(self.faces), slots, np.array([slots.index(slot) for slot in self.slots]))
 
     def loft(self, slot: str, sections: Sequence[tuple[float, float, float, float]], bulge: float = 0.0) -> None:
         """A body along z through sections ``(z, y_bottom, y_top, half_width)``, from back to front.
@@ -206,4 +209,5 @@ class Faces:
 def coloured(model: Model, palette: Mapping[str, Colour], glow: Mapping[str, float]) -> tuple[Floats, Floats]:
     """Colours (F, 3) and glows (F,) of a model's faces by the names of their slots."""
     colours = np.array([palette[slot] for slot in model.slots], dtype=np.float32)
-    return colours, np.array([glow.get(slot, 0.0) for slot in model.slots], dtype=np.float32)
+    glows = np.array([glow.get(slot, 0.0) for slot in model.slots], dtype=np.float32)
+    return colours[model.colours], glows[model.colours]

@@ -15,6 +15,8 @@ from synth.scene_road import Road
 
 TIMES = ("day", "dusk", "night")
 Place = tuple[float, float]
+_NEXT = [1, 2, 3, 0]
+"""Of four corners in a ring, the one after each."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,11 @@ class Layout:
 
 @dataclass
 class Stage:
-    """A scene in the making."""
+    """A scene in the making.
+
+    Attributes:
+        houses: Edges (4, 5, 4) of the five parts of each house's shadow: where they begin (x, z) and where they lead.
+    """
 
     dice: Dice
     time: str
@@ -103,19 +109,21 @@ class Stage:
             shadow = self.cast(feet, height)
             shadow[..., 2] = np.maximum(shadow[..., 2], 1.0)
             self.shadows.append(shadow)
-            self.houses.append(shadow)
+            x, z = shadow[..., 0], shadow[..., 2]
+            self.houses.append(np.stack([x, z, x[:, _NEXT] - x, z[:, _NEXT] - z]))
 
     def cast(self, feet: FloatArray, height: float) -> FloatArray:
         """Shadow (5, 4, 3) on the ground of an upright block over four feet (4, 3)."""
         top = np.add(feet, (self.sun[0] * height, 0.0, self.sun[1] * height))
-        sides = np.stack([feet, np.roll(feet, -1, axis=0), np.roll(top, -1, axis=0), top], axis=1)
-        return np.concatenate([sides, top[None]])
+        shadow = np.empty((5, 4, 3))
+        shadow[:4, 0], shadow[:4, 1], shadow[:4, 2], shadow[:4, 3] = feet, feet[_NEXT], top[_NEXT], top
+        shadow[4] = top
+        return shadow
 
     def sunlit(self, x: float, z: float) -> bool:
         """Whether a place is out of the shadow of every house."""
         if not self.houses:
             return True
-        corners = np.concatenate(self.houses)[..., (0, 2)]
-        ahead = np.roll(corners, -1, axis=1) - corners
-        turn = ahead[..., 0] * (z - corners[..., 1]) - ahead[..., 1] * (x - corners[..., 0])
+        from_x, from_z, ahead_x, ahead_z = np.concatenate(self.houses, axis=1)
+        turn = ahead_x * (z - from_z) - ahead_z * (x - from_x)
         return not ((turn >= 0).all(axis=1) | (turn <= 0).all(axis=1)).any()

@@ -207,11 +207,21 @@ def test_unknown_scenes_are_refused(id: str) -> None:
         open_streets(None, {"count": 4}).load(id)
 
 
-def test_golden_scene() -> None:
-    """Digest of this program's own scene val-00000, so that no change of the drawing goes unnoticed.
+@pytest.mark.parametrize(
+    ("key", "size", "time", "digest"),
+    [
+        ((0, 1, 0), (192, 320), "night", "1857214c41d424dc"),
+        ((0, 1, 4), (192, 320), "day", "0ce44dd57a532f5c"),
+        ((0, 1, 5), (192, 320), "dusk", "9558dd66134ddd8a"),
+        ((0, 0, 3), (97, 131), "night", "21a52f12233cec11"),
+        ((0, 0, 7), (97, 131), "day", "1297545d858d168d"),
+    ],
+)
+def test_golden_scene(key: tuple[int, int, int], size: tuple[int, int], time: str, digest: str) -> None:
+    """Digests of this program's own scenes, so that no change of the drawing goes unnoticed.
 
-    Renew it when the drawing is changed on purpose: weights trained on the old scenes then need training again.
+    Renew them when the drawing is changed on purpose: weights trained on the old scenes then need training again.
     """
-    scene = open_streets(None, {"count": 1}).load("val-00000")
-    digest = hashlib.sha256(scene.clean.tobytes() + scene.truth.label_map.tobytes()).hexdigest()
-    assert digest[:16] == "1857214c41d424dc"
+    scene = draw("a", key, size)
+    assert scene.attributes["timeofday"] == time
+    assert hashlib.sha256(scene.clean.tobytes() + scene.truth.label_map.tobytes()).hexdigest()[:16] == digest
