@@ -1,16 +1,45 @@
-"""Reading a checkpoint that may be hostile: tensors only, never code."""
+"""Checkpoints: reading one that may be hostile (tensors only, never code), and what a training leaves behind.
+
+A training leaves ``checkpoint.pt`` to go on from, ``log.csv``, and at the end its weights with their card.
+"""
 
 from __future__ import annotations
 
+import math
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import MissingExtraError, UserError
+from bench.files import atomic, sha256_of, write_json, write_text
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+_CHECKPOINT, _LOG = "checkpoint.pt", "log.csv"
+
+Receivers = Mapping[str, Callable[[dict[Any, Any]], object]]
+"""What takes each part of a checkpoint, in this order: a function that loads a state dict, by the part's name."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        log: One row a checkpoint: step, mean loss since the last one, learning rate, and what else is measured.
+        seconds: Time spent so far, over all runs.
+    """
+
+    log: tuple[Mapping[str, float], ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def step(self) -> int:
+        """Steps that are done."""
+        return int(self.log[-1]["step"]) if self.log else 0
 
 
 def read_checkpoint(path: Path) -> dict[str, object]:
@@ -78,3 +107,97 @@ def load_state(network: nn.Module, state: Mapping[Any, object], origin: str) -> 
                 "it belongs to another network"
             )
     network.load_state_dict(tensors)
+
+
+def save_progress(
+    folder: Path,
+    identity: str,
+    parts: Mapping[str, Mapping[str, object]],
+    progress: Progress,
+    columns: Sequence[str],
+) -> None:
+    """Write ``checkpoint.pt`` and ``log.csv``, each whole or not at all.
+
+    Args:
+        folder: Where to.
+        identity: What decides the result: settings and data.
+        parts: State dicts by name.
+        progress: How far the training is.
+        columns: Of the log.
+    """
+    import torch
+
+    log = [dict(row) for row in progress.log]
+    with atomic(folder / _CHECKPOINT) as part:
+        torch.save({**parts, "log": log, "seconds": progress.seconds, "identity": identity}, part)
+    rows = [",".join(f"{row[column]:.6g}" for column in columns) for row in log]
+    write_text(folder / _LOG, "\n".join([",".join(columns), *rows]) + "\n")
+
+
+def load_progress(folder: Path, identity: str, receivers: Receivers, columns: Sequence[str]) -> Progress:
+    """Read a checkpoint, if there is one, and hand its parts to those who go on with them.
+
+    Raises:
+        UserError: It is damaged or hostile, or belongs to a training with another identity.
+    """
+    path = folder / _CHECKPOINT
+    if not path.is_file():
+        return Progress()
+    content = read_checkpoint(path)
+    if content.get("identity") != identity:
+        raise UserError(
+            f"{path}: belongs to a training with other settings or photographs; choose another --out, or remove it"
+        )
+    log, seconds = content.get("log"), content.get("seconds")
+    parts = {name: part for name in receivers if isinstance(part := content.get(name), dict)}
+    if len(parts) < len(receivers) or not (isinstance(log, list) and isinstance(seconds, float)):
+        raise UserError(f"{path}: not a checkpoint of a training; choose another --out, or remove it")
+    try:
+        for name, receive in receivers.items():
+            receive(parts[name])
+        rows = tuple({column: float(row[column]) for column in columns} for row in log)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise UserError(f"{path}: damaged ({type(error).__name__}: {error}); remove it and start again") from error
+    if not math.isfinite(seconds) or not all(1 <= row["step"] < math.inf for row in rows):
+        raise UserError(f"{path}: damaged (it states no time or no step); remove it and start again")
+    return Progress(rows, seconds)
+
+
+def receiver(network: nn.Module, folder: Path) -> Callable[[dict[Any, Any]], None]:
+    """What loads the network's part of the checkpoint in a folder; see :func:`load_state`."""
+    return lambda state: load_state(network, state, str(folder / _CHECKPOINT))
+
+
+def save_weights(
+    folder: Path, name: str, network: nn.Module, card: Mapping[str, object], metadata: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """Write ``<name>.safetensors`` in half precision, and its card ``<name>.json`` with its digest.
+
+    Args:
+        folder: Where to.
+        name: The weights' name.
+        network: The trained network. Its whole numbers (counters of normalisation layers) stay what they are.
+        card: What a reader must know: command, data, steps, measured quality, ...
+        metadata: What the file itself has to say.
+
+    Returns:
+        The card with file name, size and digest.
+
+    Raises:
+        UserError: A weight does not fit half precision: the training went astray.
+    """
+    import torch
+    from safetensors.torch import save_file
+
+    state = {key: value.detach().cpu() for key, value in network.state_dict().items()}
+    halves = {
+        key: (value.half() if value.is_floating_point() else value).contiguous().clone() for key, value in state.items()
+    }
+    if wrong := [key for key, value in halves.items() if not torch.isfinite(value).all()]:
+        raise UserError(f"{name}: {wrong[0]} does not fit half precision or is no number; train with a lower rate")
+    target = folder / f"{name}.safetensors"
+    with atomic(target) as part:
+        save_file(halves, part, metadata=dict(metadata) if metadata else None)
+    content = {**card, "file": target.name, "bytes": target.stat().st_size, "sha256": sha256_of(target)}
+    write_json(folder / f"{name}.json", content)
+    return content

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.checkpoints import load_state, read_checkpoint
+from bench.checkpoints import Progress, load_state, read_checkpoint, save_weights
 from bench.contract import Classes, ClassSpace, Options, Photograph, Sample
 from bench.errors import UserError
 from bench.files import sha256_of
@@ -17,7 +17,6 @@ from bench.task_training_config import TaskTraining, load_task_training, task_ch
 from bench.training_card import card_of, command_of
 from synth import SOURCES
 from tasks import TASKS
-from tasks.training.checkpoints import Progress, save_weights
 from tasks.training.loop import Job, Report, train
 from tasks.training.networks import NETWORKS
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.api import quality_judge
+from bench.checkpoints import Progress
 from bench.contract import Options, Photograph
 from bench.errors import ImageError, UserError
 from bench.files import sha256_of
@@ -22,7 +23,7 @@ from bench.protocols import Derainer, Source
 from bench.training_card import card_of, command_of, measured, place_of
 from bench.training_config import RainMixture, Training, changes_of, load_training, training_names
 from derainers.trained import trained
-from derainers.training.checkpoints import Progress, read_weights, save_weights
+from derainers.training.checkpoints import read_weights, save_weights
 from derainers.training.crops import Pair
 from derainers.training.loop import Job, Machine, Report, train
 from derainers.training.networks import network_of

@@ -64,6 +64,11 @@ class TrainedModel:
     card: Card
     file: Path
 
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """What its results depend on: whose it is, network and weights."""
+        return {"backend": "derainbench", "network": self.card.network, "weights": self.card.sha256}
+
     def load_into(self, network: Any) -> None:  # noqa: ANN401  a torch module; torch is late
         """Verify the weights and load them.
 
@@ -81,14 +86,25 @@ class TrainedModel:
         network.float().eval()
 
 
-def find_model(backend: str, text: str, task: str) -> TrainedModel:
+def find_model(backend: str, text: str, task: str, network: str) -> TrainedModel:
     """Resolve what the user wrote behind ``shipped:`` or ``trained:``.
 
+    Args:
+        backend: NAME or OWN.
+        text: Name of the model, or its file.
+        task: Which task it must be for.
+        network: Which network it must be.
+
     Raises:
-        UserError: There is no such model, it is for another task, or its card is damaged.
+        UserError: There is no such model, it is for another task or another network, or its card is damaged.
     """
-    if backend == OWN:
-        return _model_of(Path(text), task)
+    model = _model_of(Path(text), task) if backend == OWN else _shipped(text, task)
+    if model.card.network != network:
+        raise UserError(f"task {task!r}: {model.label} is a {model.card.network!r}, expected {network!r}")
+    return model
+
+
+def _shipped(text: str, task: str) -> TrainedModel:
     cards = shipped_models(task)
     if text in cards:
         return cards[text]

@@ -90,14 +90,7 @@ class YoloSource:
     @property
     def facts(self) -> Mapping[str, object]:
         """Network, weights and suppression."""
-        card = self.model.card
-        return {
-            "backend": "derainbench",
-            "network": card.network,
-            "design": card.design,
-            "weights": card.sha256,
-            "nms_overlap": self.nms_overlap,
-        }
+        return {**self.model.facts, "design": self.model.card.design, "nms_overlap": self.nms_overlap}
 
     @property
     def space(self) -> ClassSpace:
@@ -132,9 +125,7 @@ def find_detector(backend: str, text: str, settings: DetectionSettings) -> YoloS
     Raises:
         UserError: There is no such model, or it is no detector.
     """
-    model = find_model(backend, text, "detection")
-    if model.card.network != "yolo":
-        raise UserError(f"task 'detection': {model.label} is a {model.card.network!r}, expected 'yolo'")
+    model = find_model(backend, text, "detection", "yolo")
     return YoloSource(model, settings.nms_overlap or _NMS)
 
 

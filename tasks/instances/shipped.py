@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.contract import ClassSpace, Options
-from bench.errors import UserError
 from tasks.detection.torchvision import NMS_OVERLAP
 from tasks.devices import torch_for
 from tasks.instances.maskrcnn import build_maskrcnn
@@ -35,13 +34,7 @@ class MaskRcnnSource:
     @property
     def facts(self) -> Mapping[str, object]:
         """Network, weights and suppression."""
-        card = self.model.card
-        return {
-            "backend": "derainbench",
-            "network": card.network,
-            "weights": card.sha256,
-            "nms_overlap": self.nms_overlap,
-        }
+        return {**self.model.facts, "nms_overlap": self.nms_overlap}
 
     @property
     def space(self) -> ClassSpace:
@@ -69,7 +62,5 @@ def find_maskrcnn(backend: str, text: str, settings: InstanceSettings) -> MaskRc
     Raises:
         UserError: There is no such model, or it is no instance segmenter.
     """
-    model = find_model(backend, text, "instances")
-    if model.card.network != "maskrcnn":
-        raise UserError(f"task 'instances': {model.label} is a {model.card.network!r}, expected 'maskrcnn'")
+    model = find_model(backend, text, "instances", "maskrcnn")
     return MaskRcnnSource(model, settings.nms_overlap or NMS_OVERLAP)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.contract import ClassSpace, Options
-from bench.errors import UserError
 from tasks.classes import space_of_outputs
 from tasks.devices import torch_for
 from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation
@@ -60,7 +59,5 @@ def find_unet(backend: str, text: str) -> UnetSource:
     Raises:
         UserError: There is no such model, or it is no segmenter.
     """
-    model = find_model(backend, text, "semantic")
-    if model.card.network != "unet":
-        raise UserError(f"task 'semantic': {model.label} is a {model.card.network!r}, expected 'unet'")
+    model = find_model(backend, text, "semantic", "unet")
     return UnetSource(model)

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from bench.checkpoints import Progress
 from bench.contract import Photograph
 from bench.errors import UserError
-from tasks.training.checkpoints import Progress, State, load_progress, save_progress
+from tasks.training.checkpoints import State, load_progress, save_progress
 from tasks.training.settings import Settings, rate_at
 
 Report = Callable[[int, Progress], None]

@@ -23,18 +23,10 @@ from bench.images import png_key, read_image, write_png
 from bench.integrity import discard_changed
 from bench.runner import Silent
 from bench.work import Outcome
+from tests.bench.cli_call import TWO_ROWS
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux: signals, /proc, tmpfs")
 
-SUITE = """
-derainers = ["rain", "clean"]
-[tasks.quality]
-[datasets.photos]
-source = "folder"
-root = "photos"
-rain = "coco350_y"
-parameters = { images = "images", masks = "masks" }
-"""
 FACTORY = "def build(options):\n    return restore\n"
 SLOW = "import time\ndef restore(image):\n    time.sleep(0.3)\n    return 255 - image\n" + FACTORY
 IMAGES = "abcde"
@@ -47,7 +39,7 @@ def derainer(body: str) -> str:
 @pytest.fixture
 def folder(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with photographs and a suite, in which commands are given."""
-    (tmp_path / "suite.toml").write_text(SUITE)
+    (tmp_path / "suite.toml").write_text(TWO_ROWS)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

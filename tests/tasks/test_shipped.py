@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 safetensors = pytest.importorskip("safetensors.torch")
 
+from bench.checkpoints import save_weights  # noqa: E402
 from bench.contract import Classes, ClassSpace, Options, Sample, Truth  # noqa: E402
 from bench.errors import UserError  # noqa: E402
 from bench.files import sha256_of  # noqa: E402
@@ -19,7 +20,6 @@ from tasks.detection.detector import LEAST_SCORE  # noqa: E402
 from tasks.detection.task import build  # noqa: E402
 from tasks.detection.yolo_network import Yolo, YoloDesign  # noqa: E402
 from tasks.shipped import find_model, shipped_models  # noqa: E402
-from tasks.training.checkpoints import save_weights  # noqa: E402
 
 CLASSES = Classes(ClassSpace("streets", (1, 2), ("car", "person")))
 DESIGN = YoloDesign(2, channels=(8, 8, 8, 8, 8))
@@ -132,14 +132,14 @@ def test_cards_of_another_kind_are_refused(model: Path, changes: dict[str, objec
 
 def test_files_that_are_no_models_are_refused(model: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"expected a \.safetensors file"):
-        find_model("trained", "mine.pt", "detection")
+        find_model("trained", "mine.pt", "detection", "yolo")
     with pytest.raises(UserError, match="the card that 'derainbench train-task' writes is needed"):
-        find_model("trained", str(tmp_path / "other.safetensors"), "detection")
+        find_model("trained", str(tmp_path / "other.safetensors"), "detection", "yolo")
     model.with_suffix(".json").write_text("[" * 100_000)
     with pytest.raises(UserError, match="not valid JSON"):
-        find_model("trained", str(model), "detection")
+        find_model("trained", str(model), "detection", "yolo")
     with pytest.raises(UserError, match=r"no shipped model 'nothing'.*trained:FILE"):
-        find_model("shipped", "nothing", "detection")
+        find_model("shipped", "nothing", "detection", "yolo")
 
 
 @pytest.mark.parametrize("task", ["detection", "instances", "semantic"])

@@ -4,12 +4,13 @@ import os
 import pytest
 import torch
 
+from bench.checkpoints import Progress
 from bench.contract import Options
 from bench.errors import UserError
 from bench.files import sha256_of
 from derainers.plugins import find_derainer
 from derainers.trained import trained, trained_file
-from derainers.training.checkpoints import Progress, load_progress, save_progress, save_weights
+from derainers.training.checkpoints import load_progress, save_progress, save_weights
 
 ROW = {"step": 2.0, "loss": 0.5, "rate": 1e-3, "psnr": 20.0}
 

@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 pytest.importorskip("segmentation_models_pytorch")
 
+from bench.checkpoints import save_weights  # noqa: E402
 from tasks.instances.maskrcnn import IMAGE_SIDE, build_maskrcnn  # noqa: E402
-from tasks.training.checkpoints import save_weights  # noqa: E402
 
 CLASSES = Classes(instances=ClassSpace("mine", (3, 5), ("person", "car")))
 CARD = {"task": "instances", "network": "maskrcnn", "classes": ("car", "person")}

@@ -13,8 +13,8 @@ from tasks.semantic.task import build
 torch = pytest.importorskip("torch")
 pytest.importorskip("segmentation_models_pytorch")
 
+from bench.checkpoints import save_weights  # noqa: E402
 from tasks.semantic.unet import build_unet  # noqa: E402
-from tasks.training.checkpoints import save_weights  # noqa: E402
 
 CLASSES = Classes(labels=ClassSpace("mine", (3, 5), ("road", "car")))
 CARD = {"task": "semantic", "network": "unet", "classes": ("car", "road")}
