@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
-from PIL import PngImagePlugin, UnidentifiedImageError
+from PIL import PngImagePlugin
 
 from bench.contract import FloatArray, Image, LabelMap
 from bench.errors import ImageError
@@ -49,7 +49,7 @@ def read_image(path: Path, size: tuple[int, int] | None = None) -> Image:
             )
         _check_size(path, picture, size)
         decoded = _decoded(path, picture, "RGB")
-        orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)  # a PNG may carry it behind the pixels
+        orientation = _orientation(path, picture)  # a PNG may carry it behind the pixels
         if orientation not in (0, 1):
             raise ImageError(
                 f"{path}: rotated by EXIF (orientation {orientation}), so programs disagree on its geometry. "
@@ -124,7 +124,7 @@ def png_key(path: Path) -> str:
     try:
         with _open(path, formats=["PNG"]) as picture:
             return str(picture.info.get(_KEY, ""))
-    except (OSError, SyntaxError, ValueError):
+    except Exception:  # as below
         return ""
 
 
@@ -133,7 +133,7 @@ def size_of_image(path: Path) -> tuple[int, int] | None:
     try:
         with _open(path, formats=_FORMATS) as picture:
             return picture.height, picture.width
-    except (OSError, SyntaxError, ValueError, Pillow.DecompressionBombError):
+    except Exception:  # as below
         return None
 
 
@@ -159,7 +159,7 @@ def _opened(path: Path) -> Pillow.Image:
         raise ImageError(f"{path}: no such image")
     try:
         picture = _open(path, formats=_FORMATS)
-    except (UnidentifiedImageError, OSError, ValueError, Pillow.DecompressionBombError) as error:
+    except Exception as error:  # damaged files make Pillow raise TypeError, struct.error and what not
         raise ImageError(f"{path}: not a readable image ({error})") from error
     if picture.width * picture.height > MOST_PIXELS:
         picture.close()
@@ -178,5 +178,12 @@ def _decoded(path: Path, picture: Pillow.Image, mode: str | None) -> Pillow.Imag
     try:
         picture.load()
         return picture.convert(mode) if mode and picture.mode != mode else picture
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # as above
         raise ImageError(f"{path}: truncated or damaged ({error})") from error
+
+
+def _orientation(path: Path, picture: Pillow.Image) -> object:
+    try:
+        return picture.getexif().get(_EXIF_ORIENTATION, 1)
+    except Exception as error:  # as above
+        raise ImageError(f"{path}: its EXIF data are damaged ({error})") from error

@@ -135,10 +135,10 @@ def kept(name: str) -> list[bytes]:
 def mutate(name: str, inputs: int, seed: int, seconds: float = float("inf")) -> Tally:
     """So many damaged inputs, the same for the same seed."""
     tally, seeds = Tally(), known_readers()[name].seeds()
-    rng, end = random.Random(f"{name} {seed}"), time.monotonic() + seconds  # noqa: S311
+    rng, end = random.Random(f"{name} {seed}"), time.process_time() + seconds  # noqa: S311
     for data in [*seeds, *kept(name)]:
         attempt(name, data, tally)
-    while tally.inputs < inputs and time.monotonic() < end:
+    while tally.inputs < inputs and time.process_time() < end:
         attempt(name, damaged(rng, seeds), tally)
     return tally
 
@@ -149,11 +149,11 @@ def guided(name: str, seconds: float, seed: int, out: Path) -> None:
 
     with atheris.instrument_imports(include=["bench", "derainers", "synth", "tasks"]):
         seeds = known_readers()[name].seeds()
-    tally, end = Tally(), time.monotonic() + seconds
+    tally, end = Tally(), time.process_time() + seconds
 
     def once(data: bytes) -> None:
         attempt(name, data, tally)
-        if time.monotonic() > end:
+        if time.process_time() > end:
             tell(name, tally, out)
             os._exit(0)
 
@@ -192,7 +192,7 @@ def main() -> None:
     """One process a reader, one after another."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("readers", nargs="*", help="their names; all without")
-    parser.add_argument("--seconds", type=float, default=10, help="for each reader")
+    parser.add_argument("--seconds", type=float, default=10, help="of the processor, for each reader")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--out", type=Path, default=Path("fuzz-findings"), help="where inputs are kept that are findings"

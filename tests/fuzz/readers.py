@@ -323,7 +323,7 @@ PLAIN: Mapping[str, Reader] = {
     "intervals": Reader(_table("intervals.csv", read_intervals), _text("dataset,derainer,value\nd,rain,1.5\n")),
     "table": Reader(_table("t.csv", lambda folder: read_table(folder / "t.csv")), _text("image,value\na,1.5\n")),
     "digests": Reader(_table("digests.csv", check_digests), _text("file,sha256\nrecords.csv," + "0" * 64 + "\n")),
-    "digests of a run to go on": Reader(
+    "going on": Reader(
         _table("digests.csv", discard_changed), _text("file,sha256\nrestored/d/rain/a.png," + "0" * 64 + "\n")
     ),
     "evidence": Reader(_read_evidence, _text(DETECTIONS, {"key": "k", "qualities": {"psnr_y": "23.5"}})),
