@@ -39,6 +39,9 @@ from synth.rain_speed import compare
 from synth.scene_sheet import clean_of, scene_sheet, write_sheet
 from synth.scenes import open_streets
 
+HARMLESS = ("greyscale",)
+"""What :func:`examine_folder` finds and nobody has to mend."""
+
 
 @dataclass(frozen=True)
 class BuilderLoader:
@@ -260,7 +263,7 @@ def _photographs(source: Path, count: int) -> list[Image]:
         chosen = paths[:: max(1, -(-len(paths) // count))]
         return [read_image(path) for path in chosen]
     except ImageError as error:
-        raise UserError(f"{error}. Leave it out of the folder") from error
+        raise UserError(str(error) if not source.is_dir() else f"{error}. Leave it out of the folder") from error
 
 
 def _row(title: str, count: int, quality: Quality, convention: str) -> dict[str, str]:

@@ -45,18 +45,19 @@ class Bars:
         self._every_image = every_image
 
     def __enter__(self) -> Bars:
-        """Start drawing."""
-        self._progress.start()
+        """Draw nothing yet: an error before the first stage shall stand alone."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop drawing."""
-        self._progress.stop()
+        if self._progress.live.is_started:
+            self._progress.stop()
 
     def begin(self, stage: str, images: int, done: int) -> None:
         """Draw a new bar, with what was found done already."""
+        self._progress.start()
         self._task = self._progress.add_task(_TITLES[stage], total=images + done, completed=done, row="")
 
     def advance(self, outcome: Outcome) -> None:

@@ -96,4 +96,6 @@ def _examine(kind: Literal["coco", "bdd", "data"], folder: Path) -> dict[str, pd
 
     with Bars(error_console) as bars:
         examined, faults = data.examine_folder(kind, folder, bars)
-    return {str(folder): examined, "faults": faults} if len(faults) else {str(folder): examined}
+    harmless = faults["fault"].isin(data.HARMLESS)
+    tables = {str(folder): examined, "notes": faults[harmless], "faults": faults[~harmless]}
+    return {title: frame for title, frame in tables.items() if len(frame)}

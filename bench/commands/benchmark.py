@@ -56,7 +56,7 @@ def run(
     ] = [],  # noqa: B006
     also: Annotated[list[str], typer.Option(help="Rows besides the suite's.", autocompletion=complete_derainer)] = [],  # noqa: B006
     tasks: Annotated[list[str], typer.Option(help="Tasks, by comma or repeated.")] = [],  # noqa: B006
-    model: Annotated[list[str], typer.Option(help="TASK=BACKEND:MODEL; repeatable.")] = [],  # noqa: B006
+    model: Annotated[list[str], typer.Option(help="TASK=MODEL, a model as BACKEND:CHECKPOINT; repeatable.")] = [],  # noqa: B006
     coco: Annotated[Path | None, typer.Option(help="Folder of COCO.", rich_help_panel="Data")] = None,
     bdd: Annotated[Path | None, typer.Option(help="Folder of BDD100K.", rich_help_panel="Data")] = None,
     data: Annotated[list[str], typer.Option(help="NAME=DIR; repeatable.", rich_help_panel="Data")] = [],  # noqa: B006
@@ -129,7 +129,7 @@ def run(
         named,
         derainers=[*(listed(derainers) or named.derainers), *listed(also)],
         tasks=listed(tasks),
-        models=pairs_of(model, "--model", "TASK=BACKEND:MODEL"),
+        models=pairs_of(model, "--model", "TASK=BACKEND:CHECKPOINT"),
         count=count,
         size=size,
     )
@@ -153,6 +153,8 @@ def run(
         chosen, missing = api.available_part(chosen, roots, options)
         for line in missing.lines:
             error_console.print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
+        needless = {named.datasets[name].root for name in missing.datasets}
+        roots = {name: place for name, place in roots.items() if name not in needless}
     if dry_run:
         outlook = api.foresee(chosen, folder, roots=roots, options=options, shard=share)
         for stage, plan in (("rain", outlook.render), ("derain", outlook.restore), ("judge", outlook.judge)):

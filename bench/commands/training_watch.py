@@ -19,7 +19,7 @@ _FIGURES = (("loss", "loss {:.4f}"), ("psnr", "PSNR {:.2f} dB"))
 
 
 class TrainingWatch:
-    """Moves a bar with every step, and writes a line into the log for every row of figures.
+    """Moves a bar from the first step on, and writes a line into the log for every row of figures.
 
     Args:
         bar: Where steps are shown.
@@ -36,12 +36,14 @@ class TrainingWatch:
     def __call__(self, done: int, rows: Sequence[Mapping[str, float]]) -> None:
         """Show that so many steps are done, and the last of the rows of figures so far."""
         words = _words(rows[-1]) if rows else ""
+        self._bar.start()
         self._bar.update(self._task, completed=done, description=words)
         if rows and rows[-1]["step"] == done:
             self._log.info("step %d of %d: %s", done, self._steps, words)
 
     def say(self, words: str) -> None:
         """Show and note what is done before the first step."""
+        self._bar.start()
         self._bar.update(self._task, description=words)
         self._log.info("%s", words)
 
@@ -64,11 +66,13 @@ def watched_training(folder: Path, steps: int, quiet: bool) -> Iterator[Training
         TextColumn("{task.description}", markup=False),
     )
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # set by Lightning Fabric for those that it starts
-    with (
-        run_log(folder, command_line(), name=TRAIN_LOG) if first else nullcontext(getLogger(__name__)) as log,
-        Progress(*columns, console=error_console, disable=quiet or not first) as bar,
-    ):
-        yield TrainingWatch(bar, steps, log)
+    bar = Progress(*columns, console=error_console, disable=quiet or not first)
+    with run_log(folder, command_line(), name=TRAIN_LOG) if first else nullcontext(getLogger(__name__)) as log:
+        try:
+            yield TrainingWatch(bar, steps, log)
+        finally:
+            if bar.live.is_started:
+                bar.stop()
 
 
 def _words(row: Mapping[str, float]) -> str:

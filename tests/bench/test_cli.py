@@ -48,7 +48,7 @@ MISTAKES: list[tuple[str, list[str], str]] = [
     ("unknown task", ["run", "suite.toml", "--tasks", "qualty"], "unknown task 'qualty'. Did you mean quality?"),
     ("task without model", ["run", "suite.toml", "--tasks", "detection"], "task 'detection': parameter 'model'"),
     ("model of another task", ["run", "suite.toml", "--model", "detection=u:x"], "not part of this run"),
-    ("model without task", ["run", "suite.toml", "--model", "u:x"], "--model u:x: expected TASK=BACKEND:MODEL"),
+    ("model without task", ["run", "suite.toml", "--model", "u:x"], "--model u:x: expected TASK=BACKEND:CHECKPOINT"),
     ("wrong size", ["run", "suite.toml", "--size", "640"], "--size 640: expected WIDTHxHEIGHT"),
     (
         "photographs not given",

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from bench import __version__
 from bench.cli import app
-from tests.bench.cli_call import Call
+from bench.images import read_image, write_png
+from tests.bench.cli_call import TWO_ROWS, Call
 
 COMMANDS = [*sorted(typer.main.get_command(app).commands), "weights import"]  # type: ignore[attr-defined]
 
@@ -105,3 +106,34 @@ def test_no_help_is_cut_off_or_broken_where_the_source_is(command: str, monkeypa
         lines = [line.strip() for line in paragraph.splitlines()]
         for line, following in pairwise(lines):  # a line ends where the next word would not have fitted
             assert len(f"{line} {following.split()[0]}") > 76, f"{line!r} is followed by {following!r}"
+
+
+def test_what_is_harmless_in_a_folder_is_a_note_and_no_fault(call: Call, photos: Path) -> None:
+    grey = read_image(photos / "images/a.jpg")[:, :, :1].repeat(3, axis=2)
+    write_png(photos / "images/f.png", grey)
+    done = call("doctor", "--data", f"mine={photos / 'images'}")
+    assert (done.status, "notes" in done.out, "no faults found" in done.out) == (0, True, True), done.error
+    (photos / "images/c.jpg").write_bytes(b"")
+    done = call("doctor", "--data", photos / "images")
+    assert (done.status, "notes" in done.out, "faults" in done.out) == (1, True, True)
+
+
+def test_a_folder_that_is_left_out_may_still_be_named(call: Call, photos: Path, tmp_path: Path) -> None:
+    more = '[datasets.more]\nsource = "folder"\nroot = "more"\n'
+    (tmp_path / "two.toml").write_text(TWO_ROWS.replace('["rain",', '["rain", "classical",') + more)
+    words = ("run", "two.toml", "--data", f"photos={photos}", "--data", "more=absent", "--available", "--dry-run")
+    done = call(*words, "--device", "cpu")
+    assert done.status == 0, done.error
+    assert "left out: dataset more" in done.error
+    wrong = call(*words, "--data", "other=absent", "--device", "cpu")
+    assert "no dataset that reads 'other'" in wrong.error
+
+
+def test_a_folder_that_is_not_there_is_not_to_be_left_out_of_itself(call: Call) -> None:
+    done = call("calibrate", "coco350_y", "--source", "absent")
+    assert (done.status, done.error.strip()) == (2, "error: absent: no such folder")
+
+
+def test_an_error_before_the_first_image_stands_alone(call: Call) -> None:
+    done = call("run", "suite.toml", "--derainers", "rain,prenett", "--device", "cpu")
+    assert done.error.startswith("error: unknown derainer")
