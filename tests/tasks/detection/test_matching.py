@@ -165,3 +165,18 @@ def test_classes_are_counted_apart() -> None:
         3: Tally(true_positives=0, false_positives=1, truths=0),
     }
     assert add_up(found.values()) == tally(image, match(image, 0.6))
+
+
+def test_a_detection_with_a_partner_is_not_ignored_though_it_lies_on_a_crowd() -> None:
+    image = labelled([(SQUARE, 1, 0.9), ((1, 1, 9, 9), 1, 0.8)], [(SQUARE, 1, False), ((0, 0, 100, 100), 1, True)])
+    matching = match(image, 0.6)
+    assert matching.partner.tolist() == [0, -1]
+    assert matching.ignored.tolist() == [False, True]
+
+
+def test_of_many_equal_scores_the_first_goes_first() -> None:
+    shifted = [((0, 0, 10, 10 - n / 10), 1, 0.5) for n in range(39, -1, -1)]
+    image = labelled(shifted, [(SQUARE, 1, False)])
+    matching = match(image, 0.6)
+    assert matching.partner.tolist() == [0, *[-1] * 39]
+    assert tally(image, matching).matched_overlap_sum == pytest.approx(0.61)
