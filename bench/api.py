@@ -30,11 +30,12 @@ from bench.missing import Missing, available, missing_of, refuse
 from bench.protocols import Derainer, Judge, Task
 from bench.provenance import accelerator, device_name, git_state, hardware, library_versions, machine
 from bench.registry import Entry
-from bench.runner import DatasetWork, DerainerWork, Outlook, Progress, Runner, RunResult, Silent, Workload
+from bench.runner import Outlook, Progress, Runner, RunResult, Silent
 from bench.shards import WHOLE, Shard, refuse_other_shard
 from bench.store import RunStore
 from bench.watched import local_engine
 from bench.work import DatasetLoader, DerainerLoader, forget, kept_data
+from bench.workload import DatasetWork, DerainerWork, Workload
 from derainers import plugins
 from derainers.check import Finding, check_derainer
 from derainers.table import has_weights, require_weights, weights_key, weights_of

@@ -14,7 +14,7 @@ def check_restored(name: str, sample: Sample, image: object) -> None:
     Raises:
         ImageError: Naming what came instead.
     """
-    wanted = sample.rainy.shape
+    wanted = (*sample.truth.size, 3)
     if not isinstance(image, np.ndarray):
         raise ImageError(
             f"{name} returned {type(image).__name__} for {sample.id}, expected a NumPy array {wanted} uint8"

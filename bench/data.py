@@ -21,10 +21,11 @@ from bench.images import list_images, read_image, write_png
 from bench.lock import locked
 from bench.plan import Row
 from bench.protocols import Dataset, DatasetBuilder, Derainer
-from bench.runner import DatasetWork, Progress, Runner, Silent, Workload
+from bench.runner import Progress, Runner, Silent
 from bench.store import RunStore
 from bench.watched import local_engine
 from bench.work import DatasetLoader, Outcome
+from bench.workload import DatasetWork, Workload
 from derainers import DERAINERS
 from derainers.plugins import find_derainer
 from synth.build import Recipe, open_builder, open_renderer
@@ -37,6 +38,7 @@ from synth.presets import preset
 from synth.rain_sheet import contact_sheet
 from synth.rain_speed import compare
 from synth.scene_sheet import clean_of, scene_sheet, write_sheet
+from synth.scene_speed import scene_speeds
 from synth.scenes import open_streets
 
 HARMLESS = ("greyscale",)
@@ -209,6 +211,11 @@ def draw_scene_sheet(
 def rain_speeds() -> pd.DataFrame:
     """How fast rain is rendered, beside imgaug and albumentations where they are installed; one row a renderer."""
     return pd.DataFrame([asdict(speed) for speed in compare()])
+
+
+def streets_speeds() -> pd.DataFrame:
+    """How fast road scenes are drawn; one row a size."""
+    return pd.DataFrame([asdict(speed) for speed in scene_speeds()])
 
 
 def calibrate_rain(

@@ -10,8 +10,9 @@ from bench.contract import Image, Options, Sample, Traits
 from bench.errors import reason_of
 from bench.images import read_image
 from bench.plan import Row
-from bench.runner import DerainerWork, Runner
+from bench.runner import Runner
 from bench.work import input_of, restore_one
+from bench.workload import DerainerWork
 
 
 def numerics_of(options: Options) -> tuple[str, bool] | None:

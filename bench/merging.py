@@ -21,10 +21,11 @@ from bench.lock import locked
 from bench.parts import Part, ShardCard, check_alike, check_complete, joined_images, open_part
 from bench.plan import Row
 from bench.rescoring import conclude, questions, rescore
-from bench.runner import RunResult, failure_order
+from bench.runner import RunResult
 from bench.shards import Shard
 from bench.store import RunStore
 from bench.verification import read_run_card
+from bench.workload import failure_order
 from synth.dataset import open_dataset
 from synth.reading import read_json
 from synth.rows import instances_text, manifest_text, read_row

@@ -1,4 +1,4 @@
-"""How long a whole run takes, beside the script that one would write in an hour, and where the time goes.
+"""How long a whole run takes, beside the script that one would write in an hour, and beside its models alone.
 
 Knows the rooms, like :mod:`bench.api`.
 """
@@ -9,8 +9,7 @@ import multiprocessing
 import os
 import shutil
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -21,16 +20,17 @@ import pandas as pd
 from PIL import Image as Pillow
 
 from bench.api import build_derainer, find_derainer, run_suite
-from bench.config import Suite, resolve_roots
-from bench.contract import Evidence, Options, Sample, Traits, Truth
+from bench.config import DatasetConfig, Suite, resolve_roots
+from bench.contract import Evidence, Options, Parameter, Sample, Traits, Truth
 from bench.data import build_dataset
 from bench.errors import UserError
 from bench.files import safe_name
 from bench.images import read_image
+from bench.plan import Row, Step
 from bench.protocols import Task
 from bench.provenance import hardware
-from bench.runner import RunResult
-from bench.work import Outcome, restore_one
+from bench.store import RunStore
+from bench.work import DatasetLoader, DerainerLoader, RestoreJob, forget, restore_one, restore_step
 from synth.dataset import FolderDataset, open_dataset
 from tasks import TASKS
 
@@ -45,7 +45,7 @@ class Speed:
         what: What is compared with what.
         seconds: The first, the median of the turns.
         reference_seconds: The second, likewise.
-        ratio: Of the second to the first, the median of the turns; for a part of a run, its share of the whole.
+        ratio: Of the second to the first, the median of the turns.
         images: Of all datasets together.
         derainers: Rows of the table, by comma.
         cores: On which this process may run.
@@ -63,10 +63,10 @@ class Speed:
 
 
 def pipeline_speeds(suite: Suite, roots: Roots, workers: int, turns: int = 5) -> pd.DataFrame:
-    """Time whole runs beside the obvious script, and tell the parts of a run in one process.
+    """Time whole runs beside the obvious script, and tell what a run adds to the time inside a derainer.
 
-    Both start from the rendered dataset and end with every number of the tables, in a process of their own.
-    Intervals are left out: the script has none.
+    Run and script both start from the rendered dataset and end with every number of the tables, in a process of their
+    own. Intervals are left out: the script has none.
 
     Args:
         suite: What is run.
@@ -79,39 +79,56 @@ def pipeline_speeds(suite: Suite, roots: Roots, workers: int, turns: int = 5) ->
         root = Path(folder)
         images = _rendered(suite, roots, root / "data")
         pairs = [_turn(suite, roots, workers, root) for _ in range(turns)]
-        shutil.copytree(root / "data", root / "parts/data")
-        parts = budget(suite, roots, root / "parts")
-    ours, script = (median(column) for column in zip(*pairs, strict=True))
-    names = (images, ",".join(suite.derainers), len(os.sched_getaffinity(0)), hardware("cpu"))
-    ratio = median(theirs / mine for mine, theirs in pairs)
-    rows = [Speed(f"a run in {workers} processes / the obvious script", ours, script, ratio, *names)]
-    whole = sum(parts.values())
-    rows += [Speed(f"{part} / the whole run", spent, whole, spent / whole, *names) for part, spent in parts.items()]
-    return pd.DataFrame([asdict(row) for row in rows])
+    what = f"{suite.name}: a run in {workers} processes / the obvious script"
+    whole = _speed(what, pairs, images, ",".join(suite.derainers))
+    return pd.DataFrame([asdict(row) for row in (whole, harness_speed(turns))])
 
 
-def budget(suite: Suite, roots: Roots, out: Path) -> dict[str, float]:
-    """Run in this process and tell the seconds of every part.
+def harness_speed(
+    turns: int = 5, derainer: str = "mspfn-light", images: int = 3, size: tuple[int, int] = (480, 640)
+) -> Speed:
+    """Time a run's restoring of drawn scenes beside the time inside the derainer, which is loaded before.
 
-    ``derainers`` and tasks are the time inside them; what reading and writing cost beyond that, since it did not
-    overlap, is a part of its own.
+    Args:
+        turns: Of which the median is taken.
+        derainer: Its name.
+        images: Of a turn.
+        size: (height, width) of the scenes.
+
+    Returns:
+        ``ratio`` is the model's share of the time; what is missing to 1 is decoding, digests, encoding and writing
+        that were not beside the model.
     """
-    watch = _Stopwatch()
+    height, width = size
+    parameters: dict[str, Parameter] = {"count": images, "height": height, "width": width}
+    config = DatasetConfig(source="streets", rain="streets_y", parameters=parameters)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        dataset, _ = build_dataset("streets", config, None, root / "data/streets")
+        loader = DerainerLoader(find_derainer(derainer), Options(threads=1))
+        step = Step(Row("streets", derainer), tuple(dataset.ids))
+        place = DatasetLoader(open_dataset, root / "data/streets")
+        job = RestoreJob(step, tuple(dataset.ids), RunStore(root), place, loader, batch=1)
+        _restored(job.only(dataset.ids[0]))  # loads the model
+        pairs = [_restored(job) for _ in range(turns)]
+        forget()
+    return _speed(f"restoring at {width}x{height} / inside the derainer", pairs, images, derainer)
+
+
+def _restored(job: RestoreJob) -> tuple[float, float]:
+    """Seconds of a step, and of them inside the derainer."""
     started = perf_counter()
-    result = run_suite(suite, out, roots=roots, progress=watch)
-    ended = perf_counter()
-    inside = _seconds_inside(result)
-    walls = watch.walls()
-    judged = {f"task {task}": seconds for task, seconds in inside.items() if task not in ("", "rain")}
-    return {
-        "opening": watch.begun["render"] - started,
-        "rain": walls["render"],
-        "derainers": inside[""],
-        "reading and writing around derainers": max(0.0, walls["restore"] - inside[""]),
-        **judged,
-        "reading and writing around tasks": max(0.0, walls["judge"] - sum(judged.values())),
-        "scores, tables, digests": ended - watch.last,
-    }
+    outcomes = list(restore_step(job))
+    spent = perf_counter() - started
+    if failure := next((outcome.failure for outcome in outcomes if outcome.failure), None):
+        raise UserError(f"{failure.derainer} {failure.image}: {failure.reason}")
+    return spent, sum(outcome.seconds for outcome in outcomes)
+
+
+def _speed(what: str, pairs: Sequence[tuple[float, float]], images: int, derainers: str) -> Speed:
+    ours, other = (median(column) for column in zip(*pairs, strict=True))
+    ratio = median(theirs / mine for mine, theirs in pairs)
+    return Speed(what, ours, other, ratio, images, derainers, len(os.sched_getaffinity(0)), hardware("cpu"))
 
 
 def obvious_script(suite: Suite, data: Path, out: Path, threads: int) -> None:
@@ -148,33 +165,6 @@ def _judge_obviously(suite: Suite, dataset: FolderDataset, task: Task, restored:
             truths[id] = dataset.truth(id)
             evidence[id] = judge([image], [Sample(id, image, clean, truths[id])])[0]
         task.summarise(evidence, truths)
-
-
-class _Stopwatch:
-    """Notes when stages begin and when the last image is through."""
-
-    def __init__(self) -> None:
-        self.begun: dict[str, float] = {}
-        self.last = 0.0
-
-    def begin(self, stage: str, images: int, done: int) -> None:
-        self.begun[stage] = self.last = perf_counter()
-
-    def advance(self, outcome: Outcome) -> None:
-        self.last = perf_counter()
-
-    def walls(self) -> dict[str, float]:
-        """Seconds of every stage."""
-        ends = [*list(self.begun.values())[1:], self.last]
-        return {stage: end - start for (stage, start), end in zip(self.begun.items(), ends, strict=True)}
-
-
-def _seconds_inside(result: RunResult) -> Counter[str]:
-    """Task to seconds inside it; those inside derainers under the empty name, of rendering under ``rain``."""
-    inside: Counter[str] = Counter()
-    for row, seconds in result.seconds.items():
-        inside[row.task if row.derainer else "rain"] += sum(seconds)  # type: ignore[assignment]
-    return inside
 
 
 def _rendered(suite: Suite, roots: Roots, data: Path) -> int:

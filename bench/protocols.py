@@ -55,7 +55,11 @@ class NamedDerainer(Protocol):
 
 
 class Judge(Protocol):
-    """A loaded task model: looks at restored images and says what it saw, one evidence per image."""
+    """A loaded task model: looks at restored images and says what it saw, one evidence per image.
+
+    With an attribute ``looks_alone = True`` it does without rainy and clean images. They are not decoded for it: its
+    samples have the restored image in place of the rainy one, and no clean one.
+    """
 
     def __call__(self, images: Sequence[Image], samples: Sequence[Sample], /) -> Sequence[Evidence]: ...
 

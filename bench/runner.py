@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from time import perf_counter
 from typing import Literal, Protocol, TypeVar
 
-from bench.contract import Failure, FloatArray, Options, Record
+from bench.contract import Failure, FloatArray, Record
 from bench.engines import Engine
 from bench.errors import ImageError
-from bench.keys import judged_key, restored_key
 from bench.plan import Plan, Row, plan
-from bench.protocols import Dataset, DatasetBuilder, Task
+from bench.protocols import Dataset, DatasetBuilder
 from bench.shards import WHOLE, Shard
 from bench.store import RunStore
 from bench.summary import CLEAN, PerClass, PerImage, resample_row, summarise_row
 from bench.work import (
-    DatasetLoader,
-    DerainerLoader,
     JudgeJob,
     JudgeLoader,
-    Loader,
     Outcome,
     RenderJob,
     RestoreJob,
@@ -31,6 +28,7 @@ from bench.work import (
     render_step,
     restore_step,
 )
+from bench.workload import Workload, failure_order
 
 Job = TypeVar("Job")
 
@@ -61,39 +59,6 @@ class Silent:
 
 
 @dataclass(frozen=True)
-class DatasetWork:
-    """A dataset to be built and used: its builder, how it is opened, and its tasks with their code versions."""
-
-    name: str
-    builder: Loader[DatasetBuilder]
-    dataset: DatasetLoader
-    tasks: Mapping[str, tuple[Task, str]]
-
-
-@dataclass(frozen=True)
-class DerainerWork:
-    """A row of the table: its loader, and the text that changes whenever its images could.
-
-    ``on_clean`` rows restore the clean images instead of the rainy ones.
-    """
-
-    name: str
-    loader: DerainerLoader
-    fingerprint: str
-    on_clean: bool = False
-
-
-@dataclass(frozen=True)
-class Workload:
-    """Everything a run consists of, already found and checked."""
-
-    datasets: tuple[DatasetWork, ...]
-    derainers: tuple[DerainerWork, ...]
-    options: Options
-    resamples: int = 0
-
-
-@dataclass(frozen=True)
 class Outlook:
     """What a run would do: the answer to ``--dry-run``. Stages after rendering count rendered images only."""
 
@@ -112,6 +77,8 @@ class RunResult:
     failures: list[Failure] = field(default_factory=list)
     resamples: dict[Row, Mapping[str, FloatArray]] = field(default_factory=dict)
     seconds: dict[Row, list[float]] = field(default_factory=lambda: defaultdict(list))
+    spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Seconds of what is no model: ``restore reading``, ``judge writing``, ..., ``metrics``, ``statistics``."""
     stopped: bool = False
     """Whether the first failure ended the work, as asked for."""
 
@@ -205,7 +172,7 @@ class Runner:
         jobs = [
             RestoreJob(
                 step,
-                tuple(self._restored_key(step.row, datasets[step.row.dataset], id) for id in step.ids),
+                tuple(self.work.restored_key(step.row, datasets[step.row.dataset], id) for id in step.ids),
                 self.store,
                 places[step.row.dataset],
                 works[step.row.derainer].loader,
@@ -231,7 +198,7 @@ class Runner:
         jobs = [
             JudgeJob(
                 step,
-                tuple(self._judged_key(step.row, datasets[step.row.dataset], id) for id in step.ids),
+                tuple(self.work.judged_key(step.row, datasets[step.row.dataset], id) for id in step.ids),
                 self.store,
                 works[step.row.dataset].dataset,
                 JudgeLoader(works[step.row.dataset].tasks[step.row.task][0], self.work.options),
@@ -244,7 +211,7 @@ class Runner:
     def _plan_judging(self, datasets: Mapping[str, Dataset]) -> Plan:
         rows = [
             (row, [id for id in datasets[row.dataset].ids if self._is_restored(row, datasets, id)])
-            for row in self._task_rows(datasets)
+            for row in self.work.task_rows(datasets)
         ]
         return self._plan(rows, lambda row, id: self._is_judged(row, datasets, id))
 
@@ -264,13 +231,14 @@ class Runner:
         self, datasets: Mapping[str, Dataset], expected: Mapping[str, Sequence[str]], result: RunResult
     ) -> None:
         works = {work.name: work for work in self.work.datasets}
-        rows = self._task_rows(datasets)
+        rows = self.work.task_rows(datasets)
         judged = {row: [id for id in datasets[row.dataset].ids if self._is_judged(row, datasets, id)] for row in rows}
         for row, ids in judged.items():
             dataset, task = datasets[row.dataset], works[row.dataset].tasks[row.task][0]
             if not ids:
                 continue
             clean_ids, count = judged.get(replace(row, derainer=CLEAN), []), len(expected[row.dataset])
+            started = perf_counter()
             try:
                 scored = summarise_row(self.store, row, task, dataset, ids, count, clean_ids)
                 self.store.write_detections(row, {id: dataset.image_id(id) for id in ids})
@@ -280,20 +248,12 @@ class Runner:
             result.records += scored.records
             result.per_image += scored.per_image
             result.per_class += scored.per_class
+            scored_at = perf_counter()
             result.resamples[row] = resample_row(
                 self.store, row, task, dataset, ids, expected[row.dataset], self.work.resamples, clean_ids
             )
-
-    def _task_rows(self, datasets: Mapping[str, Dataset]) -> list[Row]:
-        """Task after task, so that each task model is loaded once."""
-        tasks = dict.fromkeys(task for work in self.work.datasets for task in work.tasks)
-        return [
-            Row(work.name, derainer.name, task)
-            for task in tasks
-            for work in self.work.datasets
-            if task in work.tasks and work.name in datasets
-            for derainer in self.work.derainers
-        ]
+            result.spent["metrics"] += scored_at - started
+            result.spent["statistics"] += perf_counter() - scored_at
 
     def _do(
         self,
@@ -315,46 +275,12 @@ class Runner:
                     return
             else:
                 result.seconds[outcome.row].append(outcome.seconds)
-
-    def _restored_key(self, row: Row, dataset: Dataset, id: str) -> str:
-        fingerprint = next(work.fingerprint for work in self.work.derainers if work.name == row.derainer)
-        return restored_key(fingerprint, dataset.digest(id))
-
-    def _judged_key(self, row: Row, dataset: Dataset, id: str) -> str:
-        tasks = next(work.tasks for work in self.work.datasets if work.name == row.dataset)
-        task, code_version = tasks[row.task]
-        return judged_key(self._restored_key(row, dataset, id), task.fingerprint, code_version)
+                result.spent[f"{stage} reading"] += outcome.reading
+                result.spent[f"{stage} writing"] += outcome.writing
 
     def _is_restored(self, row: Row, datasets: Mapping[str, Dataset], id: str) -> bool:
         restored = Row(row.dataset, row.derainer)
-        return self.store.key(restored, id) == self._restored_key(row, datasets[row.dataset], id)
+        return self.store.key(restored, id) == self.work.restored_key(row, datasets[row.dataset], id)
 
     def _is_judged(self, row: Row, datasets: Mapping[str, Dataset], id: str) -> bool:
-        return self.store.key(row, id) == self._judged_key(row, datasets[row.dataset], id)
-
-
-def failure_order(
-    expected: Mapping[str, Sequence[str]], derainers: Sequence[str], tasks: Mapping[str, Sequence[str]]
-) -> Callable[[Failure], tuple[int, ...]]:
-    """A key that sorts failures as the suite names its parts.
-
-    Args:
-        expected: Images of every dataset, in order.
-        derainers: Rows, in order.
-        tasks: Tasks of every dataset, in order.
-    """
-    datasets = list(expected)
-    images = {name: {id: index for index, id in enumerate(ids)} for name, ids in expected.items()}
-    names, stages = ["", *derainers], ["render", "restore", "judge", "summarise"]
-    questions = list(dict.fromkeys(["", *(task for names in tasks.values() for task in names)]))
-
-    def order(failure: Failure) -> tuple[int, ...]:
-        return (
-            datasets.index(failure.dataset),
-            stages.index(failure.stage),
-            questions.index(failure.task),
-            names.index(failure.derainer),
-            images[failure.dataset].get(failure.image, -1),
-        )
-
-    return order
+        return self.store.key(row, id) == self.work.judged_key(row, datasets[row.dataset], id)

@@ -9,24 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
 from time import perf_counter
-from typing import Generic, Literal, Protocol, TypeAlias, TypeVar, cast
+from typing import Literal, Protocol, TypeAlias, TypeVar, cast
 
+from bench.batches import Given, Result, failed, in_batches
 from bench.checks import check_evidence, check_restored
 from bench.contract import Evidence, Failure, Image, Options, Sample, Traits
-from bench.errors import ImageError, UserError, reason_of
-from bench.pipeline import Attempt, overlapped
+from bench.errors import ImageError, UserError
 from bench.plan import Row, Step
 from bench.protocols import BatchDerainer, Dataset, DatasetBuilder, Derainer, Judge, NamedDerainer, Task
 from bench.registry import Entry
 from bench.store import RunStore
 
 Loaded_co = TypeVar("Loaded_co", covariant=True)
-Product = TypeVar("Product")
-AHEAD = 2
-"""Images that are read before a model wants them, and images that wait to be written."""
 Stage: TypeAlias = Literal["render", "restore", "judge"]
 
 
@@ -83,12 +79,14 @@ class JudgeLoader:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image: seconds of model time, and the failure if there was one."""
+    """What became of one image: seconds in the model, beside it of reading and writing, and the failure if any."""
 
     row: Row
     id: str
     seconds: float
     failure: Failure | None = None
+    reading: float = 0.0
+    writing: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -193,7 +191,8 @@ def restore_step(job: RestoreJob) -> Iterator[Outcome]:
         check_restored(row.derainer, sample, image)
         job.store.write_restored(row, sample.id, image, keys[sample.id])
 
-    yield from _in_batches(row, "restore", job.step.ids, batch, load, restore, store)
+    for result in in_batches(job.step.ids, batch, load, restore, store):
+        yield _outcome(row, "restore", result)
 
 
 def judge_step(job: JudgeJob) -> Iterator[Outcome]:
@@ -209,9 +208,11 @@ def judge_step(job: JudgeJob) -> Iterator[Outcome]:
         return
 
     def load(id: str) -> Given:
-        sample = dataset.load(id)
+        original = None if getattr(judge, "looks_alone", False) else dataset.load(id)
+        truth = dataset.truth(id) if original is None else original.truth
         try:
             image = job.store.read_restored(row, id)
+            sample = original or Sample(id, image, None, truth)
             check_restored(row.derainer, sample, image)
         except ImageError as error:
             job.store.remove_restored(row, id)
@@ -225,7 +226,8 @@ def judge_step(job: JudgeJob) -> Iterator[Outcome]:
         check_evidence(row.task, sample, evidence)
         job.store.write_evidence(row, sample.id, evidence, keys[sample.id])
 
-    yield from _in_batches(row, "judge", job.step.ids, job.batch, load, look, store)
+    for result in in_batches(job.step.ids, job.batch, load, look, store):
+        yield _outcome(row, "judge", result)
 
 
 def input_of(sample: Sample, traits: Traits) -> Image:
@@ -241,108 +243,14 @@ def restore_one(derainer: Derainer, rainy: Image, id: str) -> Image:
     return derainer.restore_named(rainy, id) if isinstance(derainer, NamedDerainer) else derainer(rainy)
 
 
-@dataclass(frozen=True)
-class Given:
-    """A sample, and the image of it that a model is given."""
-
-    sample: Sample
-    image: Image
-
-
-@dataclass(frozen=True)
-class Made(Generic[Product]):
-    """What a model made of a sample, and its seconds."""
-
-    sample: Sample
-    product: Product
-    seconds: float
-
-
-def _in_batches(
-    row: Row,
-    stage: Stage,
-    ids: Sequence[str],
-    batch: int,
-    load: Callable[[str], Given],
-    process: Callable[[Sequence[Given]], Sequence[Product]],
-    store: Callable[[Sample, Product], None],
-) -> Iterator[Outcome]:
-    """Load, process and store images in turn; the model computes while others are read and written."""
-
-    def keep(made: Made[Product] | Outcome) -> Outcome:
-        if isinstance(made, Outcome):
-            return made
-        store(made.sample, made.product)
-        return Outcome(row, made.sample.id, made.seconds)
-
-    loaded = overlapped(load, ids, batch + AHEAD)
-    for attempt in overlapped(keep, _made(row, stage, loaded, batch, process), AHEAD):
-        try:
-            yield attempt.value
-        except UserError:
-            raise
-        except Exception as error:
-            made = attempt.item
-            yield made if isinstance(made, Outcome) else _failed(row, made.sample.id, stage, error)
-
-
-def _made(
-    row: Row,
-    stage: Stage,
-    loaded: Iterator[Attempt[str, Given]],
-    batch: int,
-    process: Callable[[Sequence[Given]], Sequence[Product]],
-) -> Iterator[Made[Product] | Outcome]:
-    given: list[Given] = []
-    for attempt in loaded:
-        try:
-            given.append(attempt.value)
-        except UserError:
-            raise
-        except Exception as error:
-            yield _failed(row, attempt.item, stage, error)
-        if len(given) == batch:
-            yield from _by_size(row, stage, given, process)
-            given = []
-    yield from _by_size(row, stage, given, process)
-
-
-def _by_size(
-    row: Row, stage: Stage, given: Sequence[Given], process: Callable[[Sequence[Given]], Sequence[Product]]
-) -> Iterator[Made[Product] | Outcome]:
-    for _, same_size in groupby(given, key=lambda each: each.sample.truth.size):
-        yield from _one_batch(row, stage, list(same_size), process)
-
-
-def _one_batch(
-    row: Row, stage: Stage, given: Sequence[Given], process: Callable[[Sequence[Given]], Sequence[Product]]
-) -> Iterator[Made[Product] | Outcome]:
-    started = perf_counter()
-    blamed: Outcome | None = None
-    try:
-        products = process(given)
-        if len(products) != len(given):
-            raise ImageError(f"{stage} gave {len(products)} results for {len(given)} images")
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:  # a model may fail in any way; some end the program
-        blamed = _failed(row, given[0].sample.id, stage, error)
-    if blamed:
-        # Outside of the handler, so that what the failed attempt held in memory is freed before the next.
-        if len(given) == 1:
-            yield blamed
-            return
-        half = len(given) // 2  # find the image that is to blame, or the batch that fits into memory
-        yield from _one_batch(row, stage, given[:half], process)
-        yield from _one_batch(row, stage, given[half:], process)
-        return
-    seconds = (perf_counter() - started) / len(given)
-    yield from (Made(each.sample, product, seconds) for each, product in zip(given, products, strict=True))
-
-
 def _failed(row: Row, id: str, stage: Stage, error: Exception | SystemExit) -> Outcome:
-    reason = reason_of(error)
-    return Outcome(row, id, 0.0, Failure(row.dataset, row.derainer, row.task, id, stage, " ".join(reason.split())))
+    return _outcome(row, stage, failed(id, error))
+
+
+def _outcome(row: Row, stage: Stage, result: Result) -> Outcome:
+    place = (row.dataset, row.derainer, row.task, result.id, stage)
+    failure = None if result.failure is None else Failure(*place, result.failure)
+    return Outcome(row, result.id, result.seconds, failure, result.reading, result.writing)
 
 
 def forget() -> None:

@@ -15,7 +15,6 @@ from bench.commands.console import (
     command_line,
     error_console,
     out_console,
-    pairs_of,
     print_table,
     report_failures,
 )
@@ -133,52 +132,3 @@ def sheet(
     else:
         library.draw_rain_sheet(rain or "coco350_y", source, out, count, reference)
     out_console.print(f"wrote {out}", markup=False)
-
-
-def perf(
-    what: Annotated[
-        Literal["rain", "derainers", "metrics", "pipeline"], typer.Argument(help="What is timed.")
-    ] = "rain",
-    out: Annotated[Path | None, typer.Option(help="CSV file for the figures.")] = None,
-    suite: Annotated[str, typer.Option(help="What a pipeline is timed with.")] = "streets",
-    data: Annotated[list[str], typer.Option(help="NAME=DIR of the suite's photographs; repeatable.")] = [],  # noqa: B006
-    count: Annotated[int | None, typer.Option(min=1, help="Images per dataset of the suite.")] = None,
-    workers: Workers = 2,
-    turns: Annotated[int, typer.Option(min=1, help="Runs of which the median is taken.")] = 5,
-) -> None:
-    """Time our code beside other ways to the same result, in one run: speeds are to be read as ratios.
-
-    Examples:
-
-        OMP_NUM_THREADS=1 derainbench perf rain
-
-        derainbench perf derainers --out speeds.csv
-
-        OMP_NUM_THREADS=1 derainbench perf metrics --out results/perf/metrics.csv
-
-        derainbench perf pipeline --suite coco350 --data coco=~/coco --count 20 --turns 3
-    """
-    from bench.provenance import machine
-    from bench.tables import write_frame
-
-    if what == "rain":
-        from bench.data import rain_speeds
-
-        frame = rain_speeds()
-    elif what == "derainers":
-        from bench.speeds import derainer_speeds
-
-        frame = derainer_speeds()
-    elif what == "metrics":
-        from bench.metric_speeds import metric_speeds
-
-        frame = metric_speeds()
-    else:
-        from bench.config import load_suite, override
-        from bench.pipeline_speed import pipeline_speeds
-
-        roots = {name: Path(place).expanduser() for name, place in pairs_of(data, "--data", "NAME=DIR").items()}
-        frame = pipeline_speeds(override(load_suite(suite), count=count), roots, workers, turns)
-    if out:
-        write_frame(out, frame.assign(**{name: str(fact) for name, fact in machine().items()}))
-    print_table(frame.round(3), what)

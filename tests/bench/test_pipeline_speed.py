@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from bench.api import run_suite
 from bench.config import Suite, override
 from bench.data import build_dataset
 from bench.images import read_image
-from bench.pipeline_speed import budget, obvious_script, pipeline_speeds
+from bench.pipeline_speed import harness_speed, obvious_script, pipeline_speeds
 
 
 @pytest.fixture
@@ -32,21 +32,17 @@ def test_the_script_restores_what_a_run_restores(few: Suite, photos: Path, tmp_p
             assert np.array_equal(read_image(one), read_image(other))
 
 
-def test_the_parts_of_a_run_make_up_the_whole(few: Suite, photos: Path, tmp_path: Path) -> None:
-    parts = budget(few, {"photos": photos}, tmp_path / "run")
-    assert {"opening", "rain", "derainers", "task quality", "scores, tables, digests"} <= set(parts)
-    assert min(parts.values()) >= 0
-    assert parts["rain"] > 0
-    with (tmp_path / "run/timings.csv").open(newline="", encoding="utf-8") as file:
-        timings = [row for row in csv.DictReader(file) if row["task"] == "quality"]
-    spent = sum(float(row["seconds_per_image"]) * int(row["images"]) for row in timings)
-    assert parts["task quality"] == pytest.approx(spent, abs=1e-4)
-
-
-def test_both_are_timed_and_the_shares_add_up(few: Suite, photos: Path) -> None:
+def test_a_run_is_timed_beside_the_script_and_restoring_beside_the_derainer(
+    few: Suite, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = harness_speed(turns=2, derainer="classical", images=2, size=(64, 96))
+    assert small.what == "restoring at 96x64 / inside the derainer"
+    assert 0 < small.reference_seconds < small.seconds
+    assert 0 < small.ratio < 1
+    monkeypatch.setattr("bench.pipeline_speed.harness_speed", lambda turns: replace(small, images=turns))
     frame = pipeline_speeds(few, {"photos": photos}, workers=1, turns=1)
     first = frame.iloc[0]
-    assert first["what"] == "a run in 1 processes / the obvious script"
+    assert first["what"] == f"{few.name}: a run in 1 processes / the obvious script"
     assert first["ratio"] == pytest.approx(first["reference_seconds"] / first["seconds"])
     assert (first["images"], first["derainers"]) == (3, "rain,clean")
-    assert frame["ratio"][1:].sum() == pytest.approx(1)
+    assert list(frame["images"]) == [3, 1]

@@ -161,7 +161,7 @@ def test_a_batch_with_too_few_results_is_tried_one_by_one(restore, derainer_of: 
     few = BATCH.format(batchable=True, spoilt="None", value=7, most=3)
     assert not reasons(restore(derainer_of(few), 5))
     none = BATCH.format(batchable=True, spoilt="None", value=7, most=0)
-    assert set(reasons(restore(derainer_of(none, "none"), 5)).values()) == {"restore gave 0 results for 1 images"}
+    assert set(reasons(restore(derainer_of(none, "none"), 5)).values()) == {"the model gave 0 results for 1 images"}
 
 
 def test_the_oracle_alone_reads_the_clean_image(restore, dataset: FolderDataset, store: RunStore) -> None:
@@ -281,6 +281,33 @@ def test_an_image_that_a_judge_cannot_see_alone_fails(batch: int, judge, store: 
     assert failure is not None
     assert (failure.task, failure.stage) == ("brightness", "judge")
     assert store.key(Row("photos", "mine", "brightness"), "b") == ""
+
+
+@dataclass(frozen=True)
+class Alone(Brightness):
+    """A task whose judge wants nothing but restored images, and says what else it was given."""
+
+    name: str = "alone"
+
+    def judge(self, options: Options) -> Judge:
+        class Look:
+            looks_alone = True
+
+            def __call__(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Evidence]:
+                pairs = zip(images, samples, strict=True)
+                return [{"same": float(s.rainy is i), "clean": float(s.clean is not None)} for i, s in pairs]
+
+        return Look()
+
+
+def test_for_a_judge_that_looks_alone_nothing_else_is_decoded(judge, dataset: FolderDataset, store: RunStore) -> None:
+    for place in ("rainy", "clean"):
+        dataset.path(place, "b").unlink()
+    assert not reasons(judge(Alone(), 2))
+    assert store.read_evidence(Row("photos", "mine", "alone"), "b") == {"same": 1.0, "clean": 0.0}
+    assert set(reasons(judge(Brightness(), 2))) == {"b"}, "others need them"
+    store.write_restored(ROW, "d", np.zeros((5, 5, 3), np.uint8), "key d")
+    assert "mine changed d: expected (64, 96, 3)" in reasons(judge(Alone()))["d"]
 
 
 def test_a_judge_that_cannot_be_loaded_is_a_failure_of_its_images(judge) -> None:
