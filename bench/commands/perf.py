@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from bench.config import Suite
 
 What = Literal["rain", "scenes", "derainers", "metrics", "resampling", "pipeline", "budget", "memory"]
+_STREETS = "streets"
 
 
 def perf(
     what: Annotated[What, typer.Argument(help="What is measured.")] = "rain",
     out: Annotated[Path | None, typer.Option(help="CSV file for the figures.")] = None,
-    suite: Annotated[str, typer.Option(help="What pipeline and budget run.")] = "streets",
+    suite: Annotated[str, typer.Option(help="What pipeline, budget and memory run.")] = _STREETS,
     data: Annotated[list[str], typer.Option(help="NAME=DIR of the suite's photographs; repeatable.")] = [],  # noqa: B006
     derainers: Annotated[list[str], typer.Option(help="These instead of the suite's, by comma or repeated.")] = [],  # noqa: B006
     model: Annotated[list[str], typer.Option(help="TASK=BACKEND:CHECKPOINT instead of the suite's; repeatable.")] = [],  # noqa: B006
@@ -33,7 +34,6 @@ def perf(
     """Measure our code beside other ways to the same result, in one run: speeds are to be read as ratios.
 
     rain, derainers, metrics: beside imgaug and albumentations, plain networks, scikit-image and pycocotools.
-    streets: scenes drawn a second.
     scenes: road scenes drawn a second, on one core.
     resampling: 1,000 resamples of AP and mIoU of a whole table. pipeline: a run beside the script that one would
     write in an hour, and beside its model alone. budget: where the time of a run goes. memory: the most that a run
@@ -59,7 +59,8 @@ def perf(
     elif what == "memory":
         from bench.memory_growth import SIZES, memory_growth
 
-        frame = memory_growth(count or SIZES)
+        chosen = _suite(suite, derainers, model, []) if suite != _STREETS else None
+        frame = memory_growth(count or SIZES, chosen)
     else:
         frame = _of_parts(what)
     if out:
@@ -72,10 +73,6 @@ def _of_parts(what: str) -> pd.DataFrame:
         from bench.data import rain_speeds
 
         return rain_speeds()
-    if what == "streets":
-        from bench.data import streets_speeds
-
-        return streets_speeds()
     if what == "scenes":
         from bench.data import streets_speeds
 
