@@ -24,7 +24,7 @@ from bench.engines import Engine
 from bench.errors import UserError
 from bench.files import key_of
 from bench.integrity import discard_changed
-from bench.lock import locked
+from bench.lock import locked, refuse_links
 from bench.lower_precision import note_differences, numerics_of
 from bench.missing import Missing, available, missing_of, refuse
 from bench.protocols import Derainer, Judge, Task
@@ -100,6 +100,7 @@ def run_suite(
     )
     untrained = untrained_rows(suite, options)
     with locked(out):
+        refuse_links(out)
         refuse_other_shard(out, shard)
         discard_changed(out)
         runner.store.write_card({**_card(suite, runner.work, options, shard), "untrained": untrained})

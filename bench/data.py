@@ -18,7 +18,7 @@ from bench.config import DatasetConfig
 from bench.contract import Failure, Image, Options, Photograph
 from bench.errors import ImageError, UserError
 from bench.images import list_images, read_image, write_png
-from bench.lock import locked
+from bench.lock import locked, refuse_links
 from bench.plan import Row
 from bench.protocols import Dataset, DatasetBuilder, Derainer
 from bench.runner import Progress, Runner, Silent
@@ -119,6 +119,7 @@ def build_dataset(
     workload = Workload((work,), (), Options())
     runner = Runner(workload, RunStore(folder), local_engine(workers), progress or Silent(), rebuild=rebuild)
     with locked(folder.parent, f".{folder.name}.lock"):  # beside it: in the folder is nothing but the dataset
+        refuse_links(folder)
         datasets, failures = runner.build()
     return datasets[name], failures
 

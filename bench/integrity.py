@@ -6,7 +6,7 @@ import warnings
 from pathlib import Path
 
 from bench.files import sha256_of
-from bench.verification import DIGESTS, read_digests
+from bench.verification import DIGESTS, files_of, read_digests
 
 _WORK = ("data/", "restored/", "evidence/")
 
@@ -26,10 +26,9 @@ def discard_changed(root: Path) -> list[str]:
     if not path.is_file():
         return []
     noted = {name: digest for name, digest in read_digests(path).items() if name.startswith(_WORK)}
-    present = {
-        name: digest for name, digest in noted.items() if (root / name).is_file() and ".." not in name.split("/")
-    }
-    changed = [name for name, digest in present.items() if sha256_of(root / name) != digest]
+    # Only what the folder itself holds: the digests may come from somebody else and name anything.
+    present = [name for name in files_of(root) if name in noted]
+    changed = [name for name in present if sha256_of(root / name) != noted[name]]
     for name in changed:
         (root / name).unlink()
     path.unlink()

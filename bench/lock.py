@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -37,9 +38,32 @@ def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
         os.close(handle)
 
 
+def refuse_links(folder: Path) -> None:
+    """Refuse a folder that leads elsewhere by symbolic links: what a run writes and removes there is not its own.
+
+    The folder itself may be a link. Links to files within its folders do no harm: they are replaced, not followed.
+
+    Raises:
+        UserError: Naming the first such link.
+    """
+    for place, folders, files in os.walk(folder):
+        names = [*folders, *files] if Path(place) == folder else folders
+        for path in (Path(place, name) for name in names):
+            if path.is_symlink():
+                raise UserError(
+                    f"{path}: is a symbolic link, and a run writes and removes files there. Put in its place what it "
+                    f"leads to; to keep a run on another disk, make all of {folder} a link"
+                )
+
+
 def _acquire(path: Path) -> int:
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise UserError(f"{path}: is a symbolic link; remove it") from error
         try:
             _refuse_others(path, handle)
             if _is_at(path, handle):

@@ -86,7 +86,7 @@ def write_digests(root: Path) -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "sha256"])
-    writer.writerows((name, sha256_of(root / name)) for name in _files(root))
+    writer.writerows((name, sha256_of(root / name)) for name in files_of(root))
     write_text(root / DIGESTS, text.getvalue())
 
 
@@ -118,7 +118,7 @@ def check_digests(root: Path) -> list[str]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; verify a folder in which 'derainbench run' has ended")
     noted = read_digests(path)
-    found = set(_files(root))
+    found = set(files_of(root))
     faults = [f"{name}: absent" for name in sorted(noted.keys() - found)]
     faults += [f"{name}: not part of the run" for name in sorted(found - noted.keys())]
     faults += [f"{name}: changed" for name in sorted(found & noted.keys()) if sha256_of(root / name) != noted[name]]
@@ -199,6 +199,7 @@ def _name(record: Record) -> str:
     return f"{record.dataset} {record.derainer} {record.task} {record.metric}"
 
 
-def _files(root: Path) -> list[str]:
+def files_of(root: Path) -> list[str]:
+    """What ``digests.csv`` names: a run's files but those that differ each time, none beyond a link to a folder."""
     names = (path.relative_to(root) for path in root.rglob("*") if path.is_file() and not path.name.endswith(".part"))
     return sorted(name.as_posix() for name in names if name.as_posix() not in _NOT_DIGESTED)
