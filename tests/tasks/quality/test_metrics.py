@@ -69,9 +69,19 @@ def test_ms_ssim_equals_piq(image_of, size: tuple[int, int]) -> None:
     assert ms_ssim_plane(first[..., 0], second[..., 0]) == pytest.approx(expected, abs=1e-6)
 
 
+def test_brightness_counts_at_the_coarsest_scale_of_ms_ssim(image_of) -> None:
+    piq = pytest.importorskip("piq")
+    first, second = (luma(image)[..., None] for image in pair(image_of, 176, 208))
+    darker = 0.5 * first
+    expected = float(piq.multi_scale_ssim(*tensors(darker, second), data_range=255))
+    assert ms_ssim_plane(darker[..., 0], second[..., 0]) == pytest.approx(expected, abs=1e-6)
+
+
 def test_small_images_have_no_ms_ssim(image_of) -> None:
     image, clean = pair(image_of, 160, 400)
     assert set(compare(image, clean, tuple(UNITS))) == set(UNITS) - {"ms_ssim_y", "lpips", "niqe", "sseq"}
+    image, clean = pair(image_of, 161, 180)
+    assert set(compare(image, clean, ("ms_ssim_y", "psnr_rgb"))) == {"ms_ssim_y", "psnr_rgb"}
 
 
 def test_halving_equals_pillow_bicubic_with_antialiasing() -> None:
