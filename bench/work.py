@@ -15,7 +15,7 @@ from typing import Literal, Protocol, TypeAlias, TypeVar, cast
 
 from bench.batches import Given, Result, failed, in_batches
 from bench.checks import check_evidence, check_restored
-from bench.contract import Evidence, Failure, Image, Options, Sample, Traits
+from bench.contract import Evidence, Failure, Image, Options, Sample, Traits, Truth
 from bench.errors import ImageError, UserError
 from bench.plan import Row, Step
 from bench.protocols import BatchDerainer, Dataset, DatasetBuilder, Derainer, Judge, NamedDerainer, Task
@@ -179,8 +179,8 @@ def restore_step(job: RestoreJob) -> Iterator[Outcome]:
     batch = job.batch if traits.batchable and isinstance(derainer, BatchDerainer) else 1
 
     def load(id: str) -> Given:
-        sample = dataset.load(id)
-        return Given(sample, input_of(sample, traits))
+        image = _there(id, dataset.image(id, traits.reads)).copy()  # which the derainer may spoil
+        return Given(Sample(id, image, None, Truth(image.shape[:2])), image)
 
     def restore(given: Sequence[Given]) -> Sequence[Image]:
         if batch > 1 and isinstance(derainer, BatchDerainer):
@@ -232,10 +232,13 @@ def judge_step(job: JudgeJob) -> Iterator[Outcome]:
 
 def input_of(sample: Sample, traits: Traits) -> Image:
     """The image a derainer is given, as a copy that it may spoil."""
-    image = sample.clean if traits.reads == "clean" else sample.rainy
+    return _there(sample.id, sample.clean if traits.reads == "clean" else sample.rainy).copy()
+
+
+def _there(id: str, image: Image | None) -> Image:
     if image is None:
-        raise ImageError(f"{sample.id}: there is no clean image to read; leave this row out for real rain")
-    return image.copy()
+        raise ImageError(f"{id}: there is no clean image to read; leave this row out for real rain")
+    return image
 
 
 def restore_one(derainer: Derainer, rainy: Image, id: str) -> Image:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.contract import Classes, ClassSpace, Failure, Image, LabelMap, Sample, Truth
 from bench.errors import ImageError, UserError
@@ -79,10 +79,20 @@ class FolderDataset:
         Raises:
             ImageError: A file is absent, damaged or not the one in the manifest.
         """
+        rainy, clean = self.image(id, "rainy"), self.image(id, "clean")
+        if rainy is None:
+            raise ImageError(f"{self.folder / 'manifest.csv'}: {id} has no rainy image; build the dataset again")
+        return Sample(id, rainy, clean, self.truth(id), self.rows[id].attributes)
+
+    def image(self, id: str, place: Literal["rainy", "clean"], /) -> Image | None:
+        """Decode one of the two images alone; None where there is no clean one.
+
+        Raises:
+            ImageError: The file is absent, damaged or not the one in the manifest.
+        """
         row = self.rows[id]
-        rainy = self._image("rainy", row, row.rainy_sha256)
-        clean = self._image("clean", row, row.clean_sha256) if row.clean_sha256 else None
-        return Sample(id, rainy, clean, self.truth(id), row.attributes)
+        digest = row.rainy_sha256 if place == "rainy" else row.clean_sha256
+        return self._image(place, row, digest) if digest else None
 
     def path(self, place: str, id: str) -> Path:
         """A file of an image: ``place`` is ``rainy``, ``clean`` or ``labels/semantic``."""
