@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -24,6 +25,8 @@ FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit statuses: some images failed; the user has to mend something; stopped by Ctrl-C."""
 
 FORMAT = "How it is printed."
+
+_COMMAND = re.compile(r"(?:(?<=,)|^)\s*(?:[\w.+-]+=)?command:.*", re.DOTALL)
 
 Cell = str | float | int | bool | None
 
@@ -96,8 +99,12 @@ def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weig
 
 
 def listed(texts: list[str]) -> list[str]:
-    """Split at commas, but for a command, which may hold some of its own."""
-    parts = [part for text in texts for part in ([text] if "command:" in text else text.split(","))]
+    """Split at commas up to a command, which is the rest of its text, since it may hold commas of its own."""
+    parts: list[str] = []
+    for text in texts:
+        command = _COMMAND.search(text)
+        before = text[: command.start()] if command else text
+        parts += [*before.split(","), *([command[0]] if command else [])]
     return [part.strip() for part in parts if part.strip()]
 
 

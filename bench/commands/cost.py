@@ -112,12 +112,20 @@ def _size(text: str) -> tuple[int, int]:
     return int(height), int(width)
 
 
+_SHOWN = (
+    ("latency_ms", "ms", 1),
+    ("latency_p95_ms", "ms p95", 1),
+    ("images_per_second", "images/s", 2),
+    ("added_memory_mb", "MB added", 0),
+)
+
+
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:
     """A few columns, rounded, as text."""
     shown = frame[["derainer", "task"]].copy()
     shown["size"] = frame["width"].astype(str) + "x" + frame["height"].astype(str)
-    for column, digits in (("latency_ms", 1), ("latency_p95_ms", 1), ("images_per_second", 2), ("added_memory_mb", 0)):
-        shown[column] = [f"{value:.{digits}f}" if value == value else "" for value in frame[column].astype(float)]
+    for column, title, digits in _SHOWN:
+        shown[title] = [f"{value:.{digits}f}" if value == value else "" for value in frame[column].astype(float)]
     shown["params (M)"] = [
         f"{value / 1e6:.2f}" if value == value else "" for value in frame["parameters"].astype(float)
     ]

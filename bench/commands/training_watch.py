@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from logging import Logger, getLogger
+from logging import WARNING, Logger, getLogger
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +66,7 @@ def watched_training(folder: Path, steps: int, quiet: bool) -> Iterator[Training
         TextColumn("{task.description}", markup=False),
     )
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # set by Lightning Fabric for those that it starts
+    getLogger("lightning_fabric.utilities.rank_zero").setLevel(WARNING)  # it tells of the precision that was asked for
     bar = Progress(*columns, console=error_console, disable=quiet or not first)
     with run_log(folder, command_line(), name=TRAIN_LOG) if first else nullcontext(getLogger(__name__)) as log:
         try:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from bench import __version__
 from bench.cli import app
+from bench.commands.console import listed
 from bench.images import read_image, write_png
 from tests.bench.cli_call import TWO_ROWS, Call
 
@@ -137,3 +138,24 @@ def test_a_folder_that_is_not_there_is_not_to_be_left_out_of_itself(call: Call) 
 def test_an_error_before_the_first_image_stands_alone(call: Call) -> None:
     done = call("run", "suite.toml", "--derainers", "rain,prenett", "--device", "cpu")
     assert done.error.startswith("error: unknown derainer")
+
+
+def test_rows_are_split_at_commas_up_to_a_command_that_may_hold_some() -> None:
+    assert listed(["rain, clean", "mine=folder:out"]) == ["rain", "clean", "mine=folder:out"]
+    tool = "tool=command:t --set a,b {input} {output}"
+    assert listed([tool, "rain"]) == [tool, "rain"]
+    assert listed([f"rain,x=onnx:net.onnx,{tool}"]) == ["rain", "x=onnx:net.onnx", tool]
+    assert listed(["a.py:command_like,command:t {input} {output}"]) == [
+        "a.py:command_like",
+        "command:t {input} {output}",
+    ]
+
+
+def test_a_reader_that_closes_the_pipe_is_no_fault(call: Call, tmp_path: Path) -> None:
+    call("run", "suite.toml", "--out", "out", "--device", "cpu", "--no-report")
+    line = f"{sys.executable} -m bench.cli table out --format csv --layout long | true; echo ${{PIPESTATUS[0]}}"
+    root = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=root, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert done.stdout.strip() in ("0", "1"), done.stderr  # typer ends with 1 when nobody reads any more
