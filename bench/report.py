@@ -70,19 +70,6 @@ def write_report(run: Path, out: Path | None = None, *, images: int = IMAGES, me
     return Report(path, len(text.encode("utf-8")), shown, sum(found.card.datasets.values()))
 
 
-def write_tables_page(path: Path, title: str, notes: Sequence[str], frames: Mapping[str, pd.DataFrame]) -> None:
-    """Write a page of tables alone, such as a leaderboard of several runs.
-
-    Args:
-        path: The file.
-        title: Heading of the page.
-        notes: Paragraphs below it.
-        frames: Heading of each table to its content.
-    """
-    tables = [plain_table(heading, frame) for heading, frame in frames.items()]
-    write_text(path, render_page(Page(title, notes, tables=tables)))
-
-
 def _page(run: ReadRun, galleries: Sequence[Gallery], curves: Mapping[str, Sequence[Plot]]) -> Page:
     suite = suite_of(run)
     configs = suite.datasets if suite else {}

@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from pydantic import TypeAdapter
 
 from bench.checkpoints import load_state, read_checkpoint
@@ -108,10 +107,3 @@ def read_design(path: Path, default: Design = FULL) -> Design:
 def _derainer(network: MSPFN | SingleScale, options: Options) -> TorchDerainer:
     traits = Traits(multiple_of=4, quantisation="trunc")
     return TorchDerainer(network, traits, options, order="bgr", value_range=(-1.0, 1.0))
-
-
-def parameters_of(design: Design, in_full: bool = False) -> int:
-    """Number of trained values of a design."""
-    with torch.device("meta"):
-        network = member_of(design, in_full)
-    return sum(parameter.numel() for parameter in network.parameters())

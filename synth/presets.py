@@ -34,17 +34,6 @@ def preset(name: str) -> RainParameters:
     return presets[name]
 
 
-def severity_of(level: int) -> float:
-    """Severity of a level of the ladder.
-
-    Raises:
-        UserError: The level is not 1 to 5.
-    """
-    if isinstance(level, bool) or level not in range(1, len(LEVELS) + 1):
-        raise UserError(f"severity level: expected 1 to {len(LEVELS)}, got {level!r}")
-    return LEVELS[level - 1]
-
-
 @cache
 def _presets() -> dict[str, RainParameters]:
     tables: dict[str, Parameters] = tomllib.loads((files("synth") / "presets.toml").read_text("utf-8"))

@@ -174,10 +174,3 @@ def build(parameters: Parameters, classes: Classes) -> QualityTask:
         UserError: A wrong parameter.
     """
     return QualityTask(read_settings(QualitySettings, parameters, "quality"))
-
-
-def measure_quality(
-    image: Image, clean: Image, metrics: tuple[MetricName, ...] = QualitySettings().metrics
-) -> Qualities:
-    """Full-reference qualities of one restored image that are defined; see :func:`tasks.quality.metrics.compare`."""
-    return {**compare(image, clean, metrics), IDENTICAL: float(np.array_equal(image, clean))}

@@ -18,7 +18,7 @@ from PIL import Image as Pillow
 
 from bench.api import verify_run
 from bench.errors import UserError
-from bench.report import write_report, write_tables_page
+from bench.report import write_report
 from synth.build import Recipe
 from tests.bench.report_folder import STREETS, make_run
 
@@ -241,16 +241,6 @@ def test_the_page_is_no_part_of_what_is_verified(finished: Path) -> None:
 def test_equal_runs_have_equal_pages(finished: Path, tmp_path: Path) -> None:
     first, second = (write_report(finished, tmp_path / name).path.read_bytes() for name in ("a.html", "b.html"))
     assert first == second
-
-
-def test_a_leaderboard_is_a_page_of_tables(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"derainer": ["<i>", "mine"], "AP (%)": [np.nan, 27.5], "run": ["one", "two"]})
-    write_tables_page(tmp_path / "board.html", "Board", ["Two runs."], {"coco350": frame})
-    text = (tmp_path / "board.html").read_text(encoding="utf-8")
-    assert "&lt;i&gt;" in text
-    assert 'data-value="27.5"' in text
-    assert "Two runs." in text
-    assert galleries(text) == []
 
 
 def test_without_a_run_or_with_a_damaged_one_the_user_is_told(finished: Path, tmp_path: Path) -> None:

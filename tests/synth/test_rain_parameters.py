@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import UserError
-from synth.presets import LEVELS, preset, preset_names, severity_of
+from synth.presets import preset, preset_names
 from synth.rain import build
 from synth.rain_parameters import RainParameters
 
@@ -48,11 +48,3 @@ def test_values_out_of_range_are_refused_by_name(change):
 def test_whole_numbers_and_floats_are_one_parameter():
     assert RainParameters(density=7000).text() == RainParameters(density=7000.0).text()
     assert RainParameters().with_changes({"jpeg_quality": 90.0}).jpeg_quality == 90
-
-
-def test_severity_ladder():
-    assert [severity_of(level) for level in range(1, 6)] == list(LEVELS) == sorted(LEVELS)
-    assert severity_of(3) == 1.0
-    for level in (0, 6, True):
-        with pytest.raises(UserError, match="level"):
-            severity_of(level)

@@ -7,7 +7,8 @@ import pytest
 
 from bench.contract import Classes, Options, Sample, Truth
 from bench.errors import ImageError
-from tasks.quality.task import build, measure_quality
+from tasks.quality.metrics import compare
+from tasks.quality.task import build
 
 RNG = np.random.default_rng(5)
 CLEAN = RNG.integers(0, 256, (24, 30, 3), dtype=np.uint8)
@@ -18,12 +19,17 @@ def sample(id: str, clean: np.ndarray | None) -> Sample:
     return Sample(id, NOISY, clean, Truth(NOISY.shape[:2]))
 
 
+def judged(image: np.ndarray) -> dict[str, float]:
+    (evidence,) = build({}, Classes()).judge(Options())([image], [sample("a", CLEAN[: len(image)])])
+    return evidence
+
+
 def test_identical_images_are_counted_and_left_out_of_the_mean() -> None:
     task = build({}, Classes())
     rows = task.judge(Options())([NOISY, CLEAN], [sample("a", CLEAN), sample("b", CLEAN)])
     summary = task.summarise(dict(zip("ab", rows, strict=True)), {})
     values = {measure.metric: measure for measure in summary.measures}
-    assert values["psnr_rgb"].value == measure_quality(NOISY, CLEAN)["psnr_rgb"]
+    assert values["psnr_rgb"].value == compare(NOISY, CLEAN, ("psnr_rgb",))["psnr_rgb"]
     assert (values["psnr_rgb"].images, values["ssim_rgb"].images) == (1, 2)
     assert values["identical_images"].value == 1
     assert all(math.isfinite(row.value) for row in summary.per_image)
@@ -31,7 +37,7 @@ def test_identical_images_are_counted_and_left_out_of_the_mean() -> None:
 
 
 def test_a_row_of_identical_images_has_no_psnr() -> None:
-    summary = build({}, Classes()).summarise({"a": measure_quality(CLEAN, CLEAN)}, {})
+    summary = build({}, Classes()).summarise({"a": judged(CLEAN)}, {})
     assert [measure.metric for measure in summary.measures] == ["ssim_y", "ssim_rgb", "identical_images"]
 
 
@@ -45,7 +51,7 @@ def test_summary_is_the_mean_over_images_in_any_order() -> None:
 
 
 def test_small_images_have_no_ssim() -> None:
-    assert set(measure_quality(NOISY[:10], CLEAN[:10])) == {"psnr_y", "psnr_rgb", "identical_images"}
+    assert set(judged(NOISY[:10])) == {"psnr_y", "psnr_rgb", "identical_images"}
 
 
 @pytest.mark.parametrize(("clean", "message"), [(None, "no clean image"), (CLEAN[:-1], "shape")])
