@@ -2,14 +2,17 @@
 
 import math
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 from scipy.ndimage import gaussian_filter
 from scipy.stats import skew
 
+from bench.errors import UserError
 from tasks.quality.grey import grey_of, halve
-from tasks.quality.niqe import NiqeModel, niqe
+from tasks.quality.niqe import NiqeModel, niqe, read_niqe
 from tasks.quality.sseq import Machine, SseqModel, sseq, sseq_features
 
 
@@ -204,3 +207,11 @@ def test_sseq_equals_scikit_learn(image_of) -> None:
         expected = 50 * classifier.predict_proba(scaled)[0] @ qualities + 50
         assert sseq(image, model) == pytest.approx(expected, abs=1e-9)
     assert sseq(np.full((64, 64, 3), 120, dtype=np.uint8), model) is None, "flat: its entropies have no skewness"
+
+
+def test_statistics_of_other_features_are_refused(tmp_path: Path) -> None:
+    savemat(tmp_path / "good.mat", {"mu_prisparam": np.arange(36.0)[None], "cov_prisparam": np.eye(36)})
+    assert read_niqe(tmp_path / "good.mat").mean.tolist() == list(range(36))
+    savemat(tmp_path / "few.mat", {"mu_prisparam": np.zeros((1, 18)), "cov_prisparam": np.eye(18)})
+    with pytest.raises(UserError, match=r"few\.mat: expected statistics of 36 features, found \(18,\)"):
+        read_niqe(tmp_path / "few.mat")

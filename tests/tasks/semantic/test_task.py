@@ -138,3 +138,30 @@ def test_unknown_true_labels_name_the_image(tmp_path: Path) -> None:
     truths = {"frame-3": Truth((1, 1), label_map=np.array([[77]], np.uint8))}
     with pytest.raises(UserError, match=r"frame-3.*\[77\]"):
         summary_task(tmp_path).summarise({"frame-3": np.array([[0]], np.uint8)}, truths)
+
+
+def test_a_dataset_or_an_image_without_label_map_is_refused(tmp_path: Path) -> None:
+    folder = small_network(tmp_path / "net", 2)
+    with pytest.raises(UserError, match="the dataset has no label maps"):
+        build({"model": f"smp:{folder}"}, Classes()).judge(Options())
+    task = build({"model": f"smp:{folder}"}, Classes(labels=ClassSpace("mine", (1, 2), ("sky", "road"))))
+    seen = np.ones((4, 4), dtype=np.uint8)
+    with pytest.raises(UserError, match="night-7: has no label map to score against"):
+        task.summarise({"night-7": seen}, {"night-7": Truth((4, 4))})
+    with pytest.raises(TypeError, match="expected a label map, got dict"):
+        task.summarise({"a": {"psnr_y": 1.0}}, {"a": Truth((4, 4), label_map=seen)})
+
+
+def test_nothing_labelled_has_no_scores(tmp_path: Path) -> None:
+    space = ClassSpace("mine", (1, 2), ("sky", "road"))
+    task = build({"model": f"smp:{small_network(tmp_path / 'net', 2)}"}, Classes(labels=space))
+    truth = Truth((4, 4), label_map=np.full((4, 4), 255, dtype=np.uint8))
+    summary = task.summarise({"a": np.ones((4, 4), dtype=np.uint8)}, {"a": truth})
+    assert (summary.measures, summary.per_image) == ((), ())
+
+
+def test_a_hub_name_without_network_says_what_to_do() -> None:
+    pytest.importorskip("huggingface_hub")
+    task = build({"model": "smp:nobody/no-such-network"}, Classes(labels=ClassSpace("mine", (1, 2), ("sky", "road"))))
+    with pytest.raises(UserError, match=r"could not be fetched from the hub .* Download the folder by hand"):
+        task.judge(Options(offline=True))
