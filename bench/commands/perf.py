@@ -65,7 +65,9 @@ def perf(
         frame = _of_parts(what)
     if out:
         write_frame(out, frame.assign(**{name: str(fact) for name, fact in machine().items()}))
-    print_table(frame.round(3), what)
+    shown = frame.round(3)
+    same = [name for name in shown if len(shown) > 1 and shown[name].nunique(dropna=False) == 1]
+    print_table(shown.drop(columns=same), "; ".join([what, *(f"{name} {shown[name].iloc[0]}" for name in same)]))
 
 
 def _of_parts(what: str) -> pd.DataFrame:
