@@ -109,7 +109,7 @@ def read_manifest(path: Path) -> list[Row]:
                 rows.append(Row(**values))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such manifest; build the dataset first") from error
-    except (ValueError, TypeError, KeyError, csv.Error) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, csv.Error) as error:
         raise UserError(f"{path}: not the manifest of a dataset ({error}); build the dataset again") from error
     return rows
 

@@ -128,3 +128,32 @@ def test_rank_correlations_of_rows_are_scipys() -> None:
     for row in range(2, 30):
         expected = stats.spearmanr(x[row], y[row]).statistic, stats.kendalltau(x[row], y[row]).statistic
         assert (rho[row], tau[row]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_interval_by_hand() -> None:
+    found = interval(np.arange(101.0))
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((2.5, 97.5))
+    wide = interval(np.arange(101.0), level=0.5)
+    assert wide is not None
+    assert (wide.low, wide.high) == pytest.approx((25.0, 75.0))
+
+
+def test_p_by_hand() -> None:
+    # Of nine resamples two lie below zero, one is zero, six lie above: 3 reach zero from below, 7 from above.
+    assert p_value(np.array([-2.0, -1, 0, 1, 2, 3, 4, 5, 6])) == pytest.approx(2 * (3 + 1) / (9 + 1))
+    assert p_value(-np.array([-2.0, -1, 0, 1, 2, 3, 4, 5, 6])) == pytest.approx(2 * (3 + 1) / (9 + 1))
+    assert p_value(np.array([np.nan, 1.0, 1.0, 1.0])) == pytest.approx(2 / 4)
+    assert p_value(np.full(999, -1.0)) == pytest.approx(2 / 1000)
+
+
+def test_three_pairs_are_enough_for_a_rank_correlation_and_two_are_not() -> None:
+    assert rank_correlation(np.array([1.0, 2, 3]), np.array([1.0, 3, 2])) == pytest.approx((0.5, 1 / 3))
+    assert np.isnan(rank_correlation(np.array([1.0, 2]), np.array([1.0, 2]))).all()
+    assert np.isnan(rank_correlation(np.array([1.0, 1, 1]), np.array([1.0, 2, 3]))).all()
+
+
+def test_a_row_with_a_number_missing_on_either_side_has_no_rank_correlation() -> None:
+    whole, hole = np.array([[1.0, 2, 3, 4]]), np.array([[1.0, np.nan, 3, 4]])
+    for pair in ((whole, hole), (hole, whole), (hole, hole)):
+        assert np.isnan(row_rank_correlations(*pair)).all()

@@ -170,3 +170,9 @@ def test_nothing_seen_on_the_clean_image_leaves_recall_undefined() -> None:
     seen, _ = arrays([((0, 0, 10, 10), 0, 0.9)], [])
     found = measure_against_clean({"a": seen}, {"a": nothing}, {"a": Truth((60, 60))}, SCORING)
     assert [(m.metric, m.value) for m in found] == [("precision:pseudo_gt", 0.0)]
+
+
+def test_of_many_equal_scores_suppression_keeps_the_first() -> None:
+    boxes = np.array([[0, 0, 10, 10 + n / 10] for n in range(40)])
+    stays = suppress(boxes, np.full(40, 0.5), np.zeros(40, np.int64), 0.1)
+    assert np.flatnonzero(stays).tolist() == [0]
