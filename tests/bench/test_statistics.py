@@ -157,3 +157,17 @@ def test_a_row_with_a_number_missing_on_either_side_has_no_rank_correlation() ->
     whole, hole = np.array([[1.0, 2, 3, 4]]), np.array([[1.0, np.nan, 3, 4]])
     for pair in ((whole, hole), (hole, whole), (hole, hole)):
         assert np.isnan(row_rank_correlations(*pair)).all()
+
+
+def test_half_of_the_resamples_have_to_be_defined_and_two_at_least() -> None:
+    nan = np.nan
+    assert interval(np.array([1.0])) is None
+    assert interval(np.array([1.0, nan])) is None
+    assert interval(np.array([1.0, 2.0, nan, nan])) is not None
+    assert interval(np.array([1.0, 2.0, nan, nan, nan, nan])) is None
+    assert interval(np.array([1.0, 2.0, 3.0, nan, nan, nan, nan])) is None
+
+
+def test_no_corrected_p_is_above_one_and_small_ranges_correlate() -> None:
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
+    assert rank_correlation(np.array([0.0, 0.5, 1.0]), np.array([0.0, 1.0, 0.5])) == pytest.approx((0.5, 1 / 3))
