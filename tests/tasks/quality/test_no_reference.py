@@ -12,7 +12,7 @@ from scipy.stats import skew
 
 from bench.errors import UserError
 from tasks.quality.grey import grey_of, halve
-from tasks.quality.niqe import NiqeModel, niqe, read_niqe
+from tasks.quality.niqe import NiqeModel, _fit, niqe, read_niqe
 from tasks.quality.sseq import Machine, SseqModel, sseq, sseq_features
 
 
@@ -215,3 +215,16 @@ def test_statistics_of_other_features_are_refused(tmp_path: Path) -> None:
     savemat(tmp_path / "few.mat", {"mu_prisparam": np.zeros((1, 18)), "cov_prisparam": np.eye(18)})
     with pytest.raises(UserError, match=r"few\.mat: expected statistics of 36 features, found \(18,\)"):
         read_niqe(tmp_path / "few.mat")
+
+
+def test_zeros_are_on_neither_side_of_a_fitted_distribution() -> None:
+    values = np.array([-2.0, -1.5, -2.5, 0, 0, 0, 0, 3, 3.5, 4, 1])
+    assert _fit(values) == pytest.approx(fitted(values), rel=1e-12)
+
+
+def test_two_blocks_with_statistics_are_enough(image_of, pristine: NiqeModel) -> None:
+    image = np.full((192, 192, 3), 90, dtype=np.uint8)
+    image[12:84, 12:84], image[108:180, 108:180] = noisy(image_of, 72, 72, 3), noisy(image_of, 72, 72, 4)
+    found = niqe(image, pristine)
+    assert found is not None
+    assert found > 0
