@@ -212,9 +212,10 @@ def test_sseq_equals_scikit_learn(image_of) -> None:
 def test_statistics_of_other_features_are_refused(tmp_path: Path) -> None:
     savemat(tmp_path / "good.mat", {"mu_prisparam": np.arange(36.0)[None], "cov_prisparam": np.eye(36)})
     assert read_niqe(tmp_path / "good.mat").mean.tolist() == list(range(36))
-    savemat(tmp_path / "few.mat", {"mu_prisparam": np.zeros((1, 18)), "cov_prisparam": np.eye(18)})
-    with pytest.raises(UserError, match=r"few\.mat: expected statistics of 36 features, found \(18,\)"):
-        read_niqe(tmp_path / "few.mat")
+    for means, rows in ((18, 18), (36, 18), (18, 36)):
+        savemat(tmp_path / "few.mat", {"mu_prisparam": np.zeros((1, means)), "cov_prisparam": np.eye(rows)})
+        with pytest.raises(UserError, match=rf"few\.mat: expected statistics of 36 features, found \({means},\)"):
+            read_niqe(tmp_path / "few.mat")
 
 
 def test_zeros_are_on_neither_side_of_a_fitted_distribution() -> None:
