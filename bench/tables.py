@@ -140,7 +140,8 @@ def wide(
         records: Records of any datasets.
         dataset: Which one.
         derainers: Order of the rows; those without records get empty cells. Empty: as in the records.
-        every_metric: False keeps the headline metrics. Per-class metrics stay in ``records.csv`` either way.
+        every_metric: False keeps the headline metrics, and all of a task that has none, such as a plug-in's. Per-class
+            metrics stay in ``records.csv`` either way.
         untrained: True shows rows with random weights, too.
         mix: True also shows numbers that cannot be compared (:mod:`bench.comparability`) side by side.
 
@@ -159,7 +160,8 @@ def wide(
     rows = rows or list(dict.fromkeys(record.derainer for record in chosen))
     if not every_metric:
         shown = readable(HEADLINES, chosen)
-        chosen = sorted((record for record in chosen if _base(record) in shown), key=_headline)
+        ours = {record.task for record in chosen if _base(record) in HEADLINES}
+        chosen = sorted((r for r in chosen if _base(r) in shown or r.task not in ours), key=_headline)
     counts = _counts(chosen)
     cells: dict[str, dict[str, str]] = {name: {"derainer": name} for name in rows}
     for record in chosen:
@@ -207,7 +209,7 @@ def _base(record: Record) -> str:
 
 
 def _headline(record: Record) -> int:
-    return HEADLINES.index(_base(record))
+    return HEADLINES.index(_base(record)) if _base(record) in HEADLINES else len(HEADLINES)
 
 
 def _coverage(records: Sequence[Record]) -> str:

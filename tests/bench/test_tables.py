@@ -187,3 +187,10 @@ def test_records_without_a_protocol_hash_are_read(tmp_path: Path) -> None:
     (tmp_path / "records.csv").write_text(head + "d,rain,quality,,psnr_y,1.0,dB,4,5,rules\n")
     (found,) = read_records(tmp_path)
     assert (found.value, found.protocol_hash) == (1.0, "")
+
+
+def test_a_task_without_headlines_shows_all_its_metrics_and_others_their_headlines() -> None:
+    records = [record("rain", "ssim_y", 0.5), record("rain", "lpips", 0.2), record("rain", "gradient", 3.25)]
+    records[2] = replace(records[2], task="sharpness")
+    assert list(wide(records, "d").columns) == ["derainer", "ssim_y", "gradient", "images"]
+    assert wide(records, "d")["gradient"].tolist() == ["3.2500"]
