@@ -120,7 +120,7 @@ class CocoTables:
             evaluation: Any = COCOeval(None, None, self.kind)
             evaluation.params = evaluation._paramsEval = self._parameters()
             evaluation.params.maxDets = [sys.maxsize]  # entries hold the best of each image already
-            evaluation.evalImgs = [as_one_image(found, area, most) for found in classes for area in range(self.areas)]
+            evaluation.evalImgs = _Entries(classes, self.areas, most)
             evaluation.accumulate()
         return evaluation.eval["precision"][..., 0], evaluation.eval["recall"][..., 0]
 
@@ -173,6 +173,21 @@ class CocoTables:
             found["segmentation"] = dict(detections.masks[index])
             found["area"] = float(areas_of([detections.masks[index]])[0])
         return found
+
+
+@dataclass(frozen=True)
+class _Entries:
+    """``COCOeval.evalImgs`` of one image that stands for all, unpacked one by one because they are large."""
+
+    classes: Sequence[Matches]
+    areas: int
+    most: int
+
+    def __len__(self) -> int:
+        return len(self.classes) * self.areas
+
+    def __getitem__(self, place: int) -> dict[str, object] | None:
+        return as_one_image(self.classes[place // self.areas], place % self.areas, self.most)
 
 
 def averages(precision: FloatArray, recall: FloatArray, thresholds: FloatArray) -> dict[str, float]:
