@@ -36,6 +36,7 @@ DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
         "mspfn-without-cfm": "derainers.mspfn_family:without_cfm",
         "mspfn-without-ffm": "derainers.mspfn_family:without_ffm",
         "mspfn-light": "derainers.trained:mspfn_light",
+        "prenet-small": "derainers.trained:prenet_small",
         "brn": "derainers.brn:brn",
         "brn-rain100h": "derainers.brn:brn_rain100h",
         "rescan": "derainers.rescan:rescan",

@@ -50,6 +50,11 @@ def mspfn_light(options: Options) -> TorchDerainer:
     return _shipped("mspfn-light", options)
 
 
+def prenet_small(options: Options) -> TorchDerainer:
+    """PReNet with three stages and the weights that come with DerainBench."""
+    return _shipped("prenet-small", options)
+
+
 def _shipped(name: str, options: Options) -> TorchDerainer:
     (path,) = weights_paths(name, options)
     return trained_file(str(path), options)

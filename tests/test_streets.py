@@ -62,7 +62,7 @@ def test_the_whole_suite_gives_the_golden_table_and_its_order(tmp_path: Path) ->
     table = wide(read_records(tmp_path / "run"), "streets", every_metric=True)
     # Counts of objects have no unit, nor have SSIM and its like: those are compared below.
     assert differences(table, GOLDEN / "streets.csv", {"dB": 0.03, "": 8.0, "%": 1.5}) == []
-    for better, worse in (("clean", "mspfn-light"), ("mspfn-light", "rain")):
+    for better, worse in (("clean", "mspfn-light"), ("mspfn-light", "rain"), ("prenet-small", "rain")):
         compared = compare_rows(tmp_path / "run", better, worse).set_index("metric")
         for metric in MAIN:
             assert compared.loc[metric, "low"] > 0, f"{better} is not surely above {worse} by {metric}"
