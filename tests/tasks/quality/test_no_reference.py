@@ -170,6 +170,14 @@ def test_features_of_sseq_equal_plain_loops(image_of, size: tuple[int, int]) -> 
     np.testing.assert_allclose(sseq_features(image), plain_sseq_features(image), atol=1e-8)
 
 
+def test_features_of_sseq_where_halving_leaves_the_range_of_grey_values() -> None:
+    squares = np.random.default_rng(4).random((16, 20)).round().repeat(5, axis=0).repeat(5, axis=1)
+    image = np.repeat((squares * 255).astype(np.uint8)[..., None], 3, axis=2)
+    assert halve(grey_of(image)).max() > 255.5
+    spatial = [0, 1, 4, 5, 8, 9]  # a flat block's spectrum is rounding noise
+    np.testing.assert_allclose(sseq_features(image)[spatial], np.take(plain_sseq_features(image), spatial), atol=1e-8)
+
+
 def machine_of(fitted_machine: object, gamma: float) -> Machine:
     """The numbers of libsvm inside scikit-learn; its offsets have the other sign."""
     return Machine(
