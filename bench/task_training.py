@@ -6,22 +6,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.checkpoints import Progress, load_state, read_checkpoint, save_weights
 from bench.contract import Classes, ClassSpace, Options, Photograph, Sample
 from bench.errors import UserError
-from bench.files import sha256_of
 from bench.protocols import Source, Task
 from bench.task_training_config import TaskTraining, load_task_training, task_changes_of, task_training_names
-from bench.training_card import card_of, command_of
+from bench.training_card import begun_with, card_of, command_of
 from synth import SOURCES
 from tasks import TASKS
 from tasks.training.loop import Job, Report, train
 from tasks.training.networks import NETWORKS
-
-if TYPE_CHECKING:
-    from torch import nn
 
 __all__ = [
     "Progress",
@@ -79,7 +74,10 @@ def train_task_model(
     space = _space_of(training, scenes.classes)
     torch.manual_seed(training.seed)
     trainee = NETWORKS[training.network](space.names)
-    begun = _begin(trainee.network, start) if start else {}
+    begun: dict[str, object] = {}
+    if start is not None:
+        load_state(trainee.network, read_checkpoint(start), str(start))
+        begun = begun_with(start)
     identity = {**training.model_dump(mode="json"), **({"start": begun["start"]} if start else {})}
     job = Job(training.settings, trainee, scenes.photographs, out, json.dumps(identity, sort_keys=True))
     progress = train(job, report)
@@ -101,16 +99,6 @@ def train_task_model(
         **measure_model(training.task, f"trained:{out / training.name}.safetensors", held_out),
     }
     return save_weights(out, training.name, trainee.network, card)
-
-
-def _begin(network: nn.Module, start: Path) -> dict[str, object]:
-    """Load the weights to start from; what the new card says of them."""
-    load_state(network, read_checkpoint(start), str(start))
-    before = start.with_suffix(".json")
-    return {
-        "start": f"{start.name}, sha256 {sha256_of(start)}",
-        "started_from": json.loads(before.read_text(encoding="utf-8")) if before.is_file() else {},
-    }
 
 
 def _command_of(training: TaskTraining, start: Path | None) -> str:

@@ -5,7 +5,6 @@ With :mod:`bench.api`, :mod:`bench.data` and :mod:`bench.catalogue` it wires the
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +17,8 @@ from bench.api import quality_judge
 from bench.checkpoints import Progress
 from bench.contract import Options, Photograph
 from bench.errors import ImageError, UserError
-from bench.files import sha256_of
 from bench.protocols import Derainer, Source
-from bench.training_card import card_of, command_of, measured, place_of
+from bench.training_card import begun_with, card_of, command_of, measured, place_of
 from bench.training_config import RainMixture, Training, changes_of, load_training, training_names
 from derainers.trained import trained
 from derainers.training.checkpoints import read_weights, save_weights
@@ -164,26 +162,23 @@ def train_derainer(
     watched = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
     torch.manual_seed(training.seed)
     trainee = network_of(training.network)
+    begun: dict[str, object] = {"start": ""}
     if start is not None:
         read_weights(start, trainee)
-    data = {
-        "data": material.described(),
-        "pairs": stream.count,
-        "start": f"{start.name}, sha256 {sha256_of(start)}" if start else "",
-    }
+        begun = begun_with(start)
+    data = {"data": material.described(), "pairs": stream.count, "start": begun["start"]}
     presets = training.rain.presets if material.photographs else ()
     rains = {name: open_renderer(name, {}).fingerprint for name in presets}
     identity = {"training": training.model_dump(mode="json"), "rains": rains, **data}
     job = Job(training.settings, trainee, stream, watched, out, identity)
     progress = train(job, machine, report)
-    card = card_of(training.name, progress.step, progress.seconds, machine.accelerator, machine.devices) | identity
+    card = card_of(training.name, progress.step, progress.seconds, machine.accelerator, machine.devices)
+    card |= identity | begun
     card["command"] = command_of(
         training.name, material.options(), changes_of(training) | ({"start": start.name} if start else {})
     )
     card["parameters"] = sum(parameter.numel() for parameter in trainee.network.parameters())
     card["log"] = [{key: value for key, value in row.items() if math.isfinite(value)} for row in progress.log]
-    if start is not None and (before := start.with_suffix(".json")).is_file():
-        card["started_from"] = json.loads(before.read_text(encoding="utf-8"))
     card["quality"] = _quality(trained(trainee, Options(machine.accelerator)), material)
     return save_weights(out, training.name, trainee, card)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from bench.contract import Image, Sample, Truth
+from bench.errors import UserError
+from bench.files import sha256_of
 from bench.protocols import Derainer, Judge
 from bench.provenance import device_name, library_versions, machine
 
@@ -47,6 +50,23 @@ def card_of(name: str, steps: int, seconds: float, accelerator: str, devices: in
         "machine": {key: value for key, value in machine().items() if key != "system"},
         "libraries": library_versions(),
     }
+
+
+def begun_with(start: Path) -> dict[str, object]:
+    """What a card says of the weights that a training starts from: file, digest and, where there is one, their card.
+
+    Raises:
+        UserError: The file beside the weights is no card.
+    """
+    begun: dict[str, object] = {"start": f"{start.name}, sha256 {sha256_of(start)}"}
+    card = start.with_suffix(".json")
+    if not card.is_file():
+        return begun
+    try:
+        content = json.loads(card.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{card}: damaged card of the weights to start from ({error}). Mend or remove it") from error
+    return {**begun, "started_from": content}
 
 
 def command_of(name: str, folders: Sequence[tuple[str, str, Path]], changes: Mapping[str, object]) -> str:

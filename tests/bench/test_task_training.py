@@ -66,6 +66,10 @@ def test_a_training_starts_from_other_weights_and_says_so(tiny: Path, tmp_path: 
     assert card["start"] == f"tiny.safetensors, sha256 {first['sha256']}"
     assert card["started_from"]["log"] == first["log"]
     assert str(card["command"]).endswith("--start tiny.safetensors")
+    start.with_suffix(".json").write_text("{")
+    with pytest.raises(UserError, match=r"tiny\.json: damaged card"):
+        train_task_model(training, tmp_path / "third", scenes, start=start)
+    assert not (tmp_path / "third").exists()  # told before the training, not after it
     before, after = (read_checkpoint(tmp_path / name / "tiny.safetensors") for name in ("first", "second"))
     weights = [name for name in before if name.endswith("weight")]
     assert all((before[name] - after[name]).abs().max() < 1e-3 for name in weights)
