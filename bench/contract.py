@@ -18,7 +18,7 @@ import numpy.typing as npt
 Image: TypeAlias = npt.NDArray[np.uint8]
 LabelMap: TypeAlias = npt.NDArray[np.uint8]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
-IntArray: TypeAlias = npt.NDArray[np.int64]
+IntArray: TypeAlias = npt.NDArray[np.signedinteger]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 UNLABELLED = 255

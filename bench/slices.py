@@ -101,9 +101,9 @@ def slice_row(
     if not there or not isinstance(task, Resampling):
         return []
     drawn = draw_weights(len(ids), min(resamples, SLICE_RESAMPLES), zlib.crc32(row.dataset.encode()))
-    inside = [np.array([id in part.ids for id in ids], dtype=np.int64) for part in there]
+    inside = [np.array([id in part.ids for id in ids], dtype=drawn.dtype) for part in there]
     # The first row of each slice's weights takes every image once: the slice's own value.
-    weights = np.empty((len(there), len(drawn) + 1, len(ids)), dtype=np.int64)
+    weights = np.empty((len(there), len(drawn) + 1, len(ids)), dtype=drawn.dtype)
     for part, members in zip(weights, inside, strict=True):
         part[0] = members
         np.multiply(drawn, members, out=part[1:])

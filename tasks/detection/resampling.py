@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.contract import BoolArray, FloatArray, IntArray
 from tasks.detection.matches import Matches
-from tasks.resampling import blocks
+from tasks.resampling import blocks, pooled
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def resampled_averages(
     recalls = np.zeros_like(averages)
     present = np.zeros(len(weights))
     for matches in classes:
-        truths = (weights @ matches.truths).astype(np.float64)
+        truths = pooled(weights, matches.truths.astype(np.float64))
         present += truths > 0
         if not matches.hit.any():
             continue
