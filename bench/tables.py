@@ -159,9 +159,7 @@ def wide(
     rows = [name for name in derainers if name not in hidden]
     rows = rows or list(dict.fromkeys(record.derainer for record in chosen))
     if not every_metric:
-        shown = readable(HEADLINES, chosen)
-        ours = {record.task for record in chosen if _base(record) in HEADLINES}
-        chosen = sorted((r for r in chosen if _base(r) in shown or r.task not in ours), key=_headline)
+        chosen = shortened(chosen)
     counts = _counts(chosen)
     cells: dict[str, dict[str, str]] = {name: {"derainer": name} for name in rows}
     for record in chosen:
@@ -172,6 +170,16 @@ def wide(
         cells[name]["images"] = _coverage([record for record in chosen if record.derainer == name])
     headings = dict.fromkeys(heading for row in cells.values() for heading in row if heading != "images")
     return pd.DataFrame(list(cells.values()), columns=[*headings, "images"], dtype=str).fillna("")
+
+
+def shortened(records: Sequence[Record]) -> list[Record]:
+    """Those of the records of one dataset that its short table shows, in its order.
+
+    Headline metrics as far as there is room, and all metrics of a task that has none of them: somebody's own.
+    """
+    shown = readable(HEADLINES, records)
+    ours = {record.task for record in records if _base(record) in HEADLINES}
+    return sorted((r for r in records if _base(r) in shown or r.task not in ours), key=_headline)
 
 
 def render(frame: pd.DataFrame, format: Format) -> str:

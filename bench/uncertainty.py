@@ -10,11 +10,10 @@ import pandas as pd
 from bench.contract import FloatArray, Record
 from bench.errors import UserError
 from bench.files import safe_name
-from bench.headlines import readable
 from bench.plan import Row
 from bench.runner import RunResult
 from bench.statistics import holm, interval, p_value, recovery
-from bench.tables import HEADLINES, damage_named, read_records, untrained_in
+from bench.tables import damage_named, read_records, shortened, untrained_in
 
 RAIN, CLEAN = "rain", "clean"
 """Rows between which a derainer's worth lies."""
@@ -61,7 +60,7 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
         root: A run folder.
         first: A row of the run.
         second: Another row.
-        every_metric: False compares the headline metrics, those of the run's table. Every further metric makes
+        every_metric: False compares the metrics of the run's short table. Every further metric makes
             Holm's correction stricter: with 1000 resamples, no p of more than 25 metrics can fall below 0.05.
 
     Returns:
@@ -80,11 +79,12 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
     with damage_named(root / "per_image.csv"):
         images = pd.read_csv(root / "per_image.csv", keep_default_na=False)
     datasets = dict.fromkeys(record.dataset for record in records)
-    headlines = {name: readable(HEADLINES, [r for r in records if r.dataset == name]) for name in datasets}
+    short = [r for name in datasets for r in shortened([record for record in records if record.dataset == name])]
+    shown = {(record.dataset, record.task, record.metric) for record in short}
     rows = [
         _comparison(values[(*key[:1], first, *key[1:])], values[(*key[:1], second, *key[1:])], ours, theirs, images)
         for key, ours, theirs in _both(root, records, first, second)
-        if every_metric or key[2].split("@")[0] in headlines[key[0]]
+        if every_metric or key in shown
     ]
     if not rows:
         raise UserError(f"{root} has no resamples of both {first!r} and {second!r}; run again with resamples > 0")
