@@ -80,14 +80,19 @@ def _iou_over_boxes(total: Tally) -> float | None:
 
 RULES: Mapping[str, CountingRule] = MappingProxyType({
     "literal_conf": CountingRule(
-        literal_conf, lambda total: total.mean_best_overlap, "score >= 0.60, IoU >= 0.50, else as the default"
+        literal_conf,
+        lambda total: total.mean_best_overlap,
+        f"score >= {_LITERAL_SCORE:.2f}, IoU >= {_LITERAL_OVERLAP:.2f}, else as the default",
     ),
     "darknet_recall": CountingRule(
         darknet_recall,
         lambda total: total.mean_best_overlap,
-        "no classes, score > 0.001, NMS 0.4, truth correct if best IoU > 0.6, precision = correct / boxes",
+        f"no classes, score > {_OBJECTNESS}, NMS {_AGNOSTIC_NMS}, truth correct if best IoU > {_CORRECT_ABOVE}, "
+        "precision = correct / boxes",
     ),
     "darknet_map": CountingRule(
-        darknet_map, _iou_over_boxes, "score > 0.25, NMS 0.45, IoU > 0.5, iou = matched IoU / boxes"
+        darknet_map,
+        _iou_over_boxes,
+        f"score > {_MAP_SCORE}, NMS {_MAP_NMS}, IoU > {_MAP_OVERLAP}, iou = matched IoU / boxes",
     ),
 })  # fmt: skip

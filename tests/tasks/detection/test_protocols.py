@@ -86,6 +86,37 @@ def test_literal_conf_reads_the_threshold_as_score() -> None:
     assert found == Tally(1, 0, 2, 0.5, 0.5)
 
 
+def beside(overlap: float) -> tuple:
+    """A box that overlaps (0, 0, 10, 10) by this much: their common part is ``10 x`` of ``200 - 10 x``."""
+    shared = 20 * overlap / (1 + overlap)
+    return (10 - shared, 0, 20 - shared, 10)
+
+
+SQUARE = (0, 0, 10, 10)
+
+
+def test_thresholds_of_the_tools_are_those_of_their_descriptions_and_exclusive() -> None:
+    def boxes_left(rule, *rows: tuple) -> int:
+        found = rule(*arrays(list(rows), []))
+        return found.true_positives + found.false_positives
+
+    assert [boxes_left(darknet_recall, (SQUARE, 0, score)) for score in (0.001, 0.00101)] == [0, 1]
+    assert [boxes_left(darknet_map, (SQUARE, 0, score)) for score in (0.25, 0.2501)] == [0, 1]
+    worse = [((0, 0, 10, 4), 0, 0.8), (beside(0.401), 0, 0.8)]  # IoU 0.4 exactly stays
+    assert [boxes_left(darknet_recall, (SQUARE, 0, 0.9), row) for row in worse] == [2, 1]
+    worse = [((0, 0, 10, 4.5), 0, 0.8), (beside(0.451), 0, 0.8)]
+    assert [boxes_left(darknet_map, (SQUARE, 0, 0.9), row) for row in worse] == [2, 1]
+
+
+def test_overlaps_of_the_tools_have_to_be_larger_than_their_thresholds() -> None:
+    def hits(rule, true: tuple) -> int:
+        return rule(*arrays([(SQUARE, 0, 0.9)], [(true, 0)])).true_positives
+
+    assert [hits(darknet_recall, true) for true in ((0, 0, 10, 6), beside(0.601))] == [0, 1]
+    assert [hits(darknet_map, true) for true in ((0, 0, 10, 5), beside(0.501))] == [0, 1]
+    assert [hits(literal_conf, true) for true in ((0, 0, 10, 5), beside(0.499))] == [1, 0]
+
+
 def test_suppression_keeps_the_best_and_is_not_transitive() -> None:
     boxes = np.array([[0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10]], dtype=float)
     scores, alike = np.array([0.9, 0.8, 0.7]), np.zeros(3, np.int64)
