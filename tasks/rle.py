@@ -42,8 +42,6 @@ def mask_overlaps(masks: Sequence[Rle], truths: Sequence[Rle], crowd: BoolArray)
     """
     if len({tuple(mask["size"]) for mask in (*masks, *truths)}) > 1:
         raise ValueError("masks of different sizes cannot be compared")
-    if not masks or not truths:
-        return np.zeros((len(masks), len(truths)))
     found = _library().iou([dict(mask) for mask in masks], [dict(mask) for mask in truths], crowd.astype(int).tolist())
     return np.asarray(found, dtype=np.float64).reshape(len(masks), len(truths))
 

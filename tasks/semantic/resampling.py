@@ -27,7 +27,8 @@ def resampled_scores(matrices: Sequence[IntArray], weights: IntArray) -> dict[st
     right = np.diagonal(drawn, axis1=1, axis2=2)
     true = drawn.sum(axis=2)
     union = true + drawn[:, :, :classes].sum(axis=1) - right
-    accuracy, iou = _ratio(right, true), _ratio(right, np.where(true > 0, union, 0))
+    # A class that is absent from the truth has nothing right: it adds 0, or NaN where nobody predicted it either.
+    accuracy, iou = _ratio(right, true), _ratio(right, union)
     present, total = (true > 0).sum(axis=1), true.sum(axis=1)
     return {
         "mPA": _ratio(np.nansum(accuracy, axis=1), present),

@@ -87,10 +87,13 @@ def test_label_maps_are_resampled_as_if_images_were_repeated() -> None:
     rng = np.random.default_rng(3)
     truths = [rng.choice([0, 1, 2, 255], (12, 15)).astype(np.uint8) for _ in range(IMAGES)]
     truths[0][truths[0] == 2] = 0
+    truths[1][:] = 255
+    truths[1][0, :2] = [0, 2]  # one pixel a class
     seen = [np.where(rng.random(truth.shape) < 0.7, truth % 250, 1).astype(np.uint8) for truth in truths]
     matrices = [confusion_matrix(s, t, (0, 1, 2)) for s, t in zip(seen, truths, strict=True)]
     weights = draw_weights(IMAGES, RESAMPLES, 1)
     weights[0] = [IMAGES, *[0] * (IMAGES - 1)]  # class 2 is absent from the truth
+    weights[1] = [0, 1, *[0] * (IMAGES - 2)]
     found = resampled_scores(matrices, weights)
     for row, counts in enumerate(weights):
         scores = scores_of(np.tensordot(counts, np.stack(matrices), axes=1))

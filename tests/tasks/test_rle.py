@@ -31,6 +31,9 @@ def test_round_trip_and_area() -> None:
 
 def test_none_and_other_sizes() -> None:
     mask = encode(np.ones((3, 4), dtype=bool))
+    none = np.zeros(0, dtype=bool)
     assert mask_overlaps([], [mask], np.array([False])).shape == (0, 1)
+    assert mask_overlaps([mask, mask], [], none).shape == (2, 0)
+    assert mask_overlaps([], [], none).shape == (0, 0)
     with pytest.raises(ValueError, match="different sizes"):
         mask_overlaps([mask], [encode(np.ones((4, 3), dtype=bool))], np.array([False]))
