@@ -104,7 +104,7 @@ class SemanticTask:
                 "space that the network was trained on"
             )
         preparation = Preparation(self._normalisation(), self.settings.multiple_of)
-        return Segmenter(loaded.network, preparation, outputs_of(model, self.space), options.device)
+        return Segmenter(loaded.network, preparation, map_classes(model, self.space), options.device)
 
     def _normalisation(self) -> Normalisation:
         usual = self.checkpoint.normalisation
@@ -183,13 +183,6 @@ def space_of_model(outputs: str, network: NetworkSource, dataset: ClassSpace) ->
             f"task 'semantic': parameter 'outputs': expected auto, dataset, {', '.join(known)}, got {outputs!r}"
         )
     return known[outputs]
-
-
-def outputs_of(model: ClassSpace, dataset: ClassSpace) -> dict[int, int]:
-    """Output number of the network to dataset id."""
-    if model.name == "dataset":
-        return dict(enumerate(dataset.ids))
-    return map_classes(model, dataset)
 
 
 def measures_of(scores: Scores, names: list[str], images: int) -> list[Measure]:

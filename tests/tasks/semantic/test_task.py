@@ -9,8 +9,8 @@ import pytest
 from bench.contract import Classes, ClassSpace, Options, Sample, Truth
 from bench.errors import UserError
 from bench.images import read_image, read_label_map
-from tasks.classes import known_spaces
-from tasks.semantic.task import SemanticTask, build
+from tasks.classes import known_spaces, map_classes
+from tasks.semantic.task import SemanticTask, build, space_of_model
 
 CAMVID = Classes(labels=known_spaces()["camvid"])
 
@@ -103,6 +103,16 @@ def test_outputs_of_a_known_space_are_mapped(tmp_path: Path) -> None:
         build({"model": f"smp:{folder}", "outputs": "citiscapes"}, Classes(labels=space))
 
 
+def test_outputs_are_the_datasets_classes_or_those_of_the_space_they_are_named_after() -> None:
+    street = ClassSpace("mine", (4, 9, 12), ("tram", "Road", "pedestrian"))
+    network = build({"model": "torchvision:fcn_resnet50", "outputs": "dataset"}, Classes(labels=street)).checkpoint
+    assert map_classes(space_of_model("dataset", network, street), street) == {0: 4, 1: 9, 2: 12}
+    # The train ids of road and person.
+    assert map_classes(space_of_model("cityscapes", network, street), street) == {0: 9, 11: 12}
+    # The published network knows that its outputs are Pascal VOC's: person is the 15th.
+    assert map_classes(space_of_model("auto", network, street), street) == {15: 12}
+
+
 def summary_task(tmp_path: Path, names: tuple[str, ...] = ()) -> SemanticTask:
     folder = small_network(tmp_path / "net", 3)
     space = ClassSpace("mine", (0, 1, 2), ("road", "sky", "car"))
@@ -123,7 +133,14 @@ def test_summary_pools_pixels_over_images(tmp_path: Path) -> None:
     assert values["classes_scored"] == 2
     assert "iou[car]" not in values
     per_image = {(m.image, m.metric): m.value for m in task.summarise(evidence, truths).per_image}
-    assert per_image["b", "mIoU"] == pytest.approx(50)
+    assert per_image == pytest.approx({
+        ("a", "mPA"): 100 * 2 / 3, ("a", "mIoU"): 100 * 2 / 3, ("a", "pixel_accuracy"): 100 * 2 / 3,
+        ("b", "mPA"): 50, ("b", "mIoU"): 50, ("b", "pixel_accuracy"): 50,
+    })  # fmt: skip
+    # Drawn twice, an image's pixels count twice: road has 4 right of 6.
+    resampled = task.resample(evidence, truths, np.array([[1, 1], [2, 0], [0, 2]]))
+    assert resampled["mPA"] == pytest.approx([100 * (2 / 3 + 2 / 4) / 2, 100 * 2 / 3, 50])
+    assert resampled["pixel_accuracy"] == pytest.approx([400 / 7, 200 / 3, 50])
 
 
 def test_predictions_outside_the_scored_classes_are_wrong(tmp_path: Path) -> None:
