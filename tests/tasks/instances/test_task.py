@@ -10,7 +10,7 @@ from bench.contract import Classes, ClassSpace, Detections, Instances, Options, 
 from bench.errors import UserError
 from tasks.classes import known_spaces
 from tasks.detection.object_task import ObjectTask
-from tasks.instances.task import build
+from tasks.instances.task import build, overlaps_of_masks
 from tasks.rle import decode, encode
 
 NAME = "maskrcnn_resnet50_fpn"
@@ -125,6 +125,14 @@ def test_masks_of_another_size_are_refused_by_name() -> None:
     seen = Detections(boxes, np.array([0.9]), np.array([5]), (encode(square(20)[:, :50]),))
     with pytest.raises(UserError, match=r"night-7: a mask has \(height, width\) \(40, 50\), the image \(40, 60\)"):
         task.summarise({"night-7": seen}, {"night-7": truth})
+
+
+def test_objects_without_masks_have_no_overlaps_of_masks() -> None:
+    box, one, masks = np.array([[20, 5, 30, 15]], dtype=float), np.array([5]), (encode(square(20)),)
+    for seen, true in ((masks, None), (None, masks), (None, None)):
+        truth = Instances(box, one, np.zeros(1, bool), np.array([100.0]), true)
+        with pytest.raises(ValueError, match="masks on both sides"):
+            overlaps_of_masks(Detections(box, np.array([0.9]), one, seen), truth)
 
 
 def test_a_hundred_large_masks_hold_no_gigabytes() -> None:
