@@ -67,20 +67,14 @@ def health(weights_dirs: Sequence[Path] = ()) -> dict[str, pd.DataFrame]:
             "install": INSTALL,
         }
     )
-    weights = [
-        {"derainer": name, "file": file.file, "state": weights_state(file, weights_dirs), "from": file.url or file.page}
-        for name, entries in weights_table().items()
-        for file in entries
-    ] + [
-        {"derainer": name, "file": " ".join(row.files), "state": _weights(name, weights_dirs), "from": row.how}
-        for name, row in unpinned_table().items()
-        if row.how
-    ]
+    pages = {name: files[0].page for name, files in weights_table().items()}
+    pages |= {name: row.how for name, row in unpinned_table().items() if row.how}
+    weights = [{"derainer": name, "state": _weights(name, weights_dirs), "from": page} for name, page in pages.items()]
     return {
         "machine": pd.DataFrame([{"fact": name, "value": str(value)} for name, value in facts.items()]),
         "libraries": pd.DataFrame(versions),
         "extras": pd.DataFrame(optional),
-        "weights": pd.DataFrame(weights, columns=["derainer", "file", "state", "from"]),
+        "weights": pd.DataFrame(weights),
     }
 
 
@@ -116,8 +110,7 @@ def _weights(name: str, weights_dirs: Sequence[Path]) -> str:
             return "present"
         return "by hand" if unpinned_table()[name].how else "train it"
     states = dict.fromkeys(weights_state(file, weights_dirs) for file in weights_of(name))
-    words = {"present": "present", "downloadable": "download", "absent": "by hand"}
-    return ", ".join(words[state] for state in states) or "none"
+    return ", ".join(states) or "none"
 
 
 def _registered(registry: Registry[Factory]) -> pd.DataFrame:

@@ -30,7 +30,7 @@ WEIGHTS_VARIABLE = "DERAINBENCH_WEIGHTS"
 SHIPPED = "weights_shipped"
 """Folder beside a table with those of its files that come with the package."""
 
-State = Literal["present", "downloadable", "absent"]
+State = Literal["present", "download", "by hand"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def weights_state(entry: WeightsFile, weights_dirs: Iterable[Path] = ()) -> Stat
     """Say whether a file is present, could be downloaded, or must be fetched by a person."""
     if find_weights(entry, weights_dirs):
         return "present"
-    return "downloadable" if entry.url else "absent"
+    return "download" if entry.url else "by hand"
 
 
 def locate_weights(entry: WeightsFile, options: Options) -> Path:

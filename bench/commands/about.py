@@ -50,7 +50,7 @@ def list_(
     if json:
         print_json(plain_rows(found))
     else:
-        print_table(found, what)
+        print_table(found.drop(columns="datasets", errors="ignore"), what)  # of a suite, mostly what it needs
 
 
 def doctor(

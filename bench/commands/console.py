@@ -165,20 +165,29 @@ def _plain(cell: object) -> Cell:
 
 
 def print_table(frame: pd.DataFrame, title: str) -> None:
-    """Print a table that fits 80 columns where it can."""
+    """Print a table that fits the terminal: in parts, if its columns do not fit side by side."""
     from rich import box
     from rich.table import Table
 
+    from bench.commands.layout import lines_of, parts_of
+
+    def broken(text: str, width: int) -> str:
+        return escape("\n".join(line for given in text.splitlines() for line in lines_of(given, width)))
+
     out_console.print(title, style="italic", markup=False, highlight=False)  # a table's own title is as narrow as it
-    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for index, column in enumerate(frame.columns):
-        # Broken before its protocol and its unit, a metric's name is as narrow as its numbers.
-        heading = escape(str(column)).replace("@", "\n@").replace(" (", "\n(")
-        numbers = index > 0 and frame[column].astype(str).str.match(r"[-+.\d]").any()
-        shown.add_column(heading, justify="right" if numbers else "left", overflow="fold", no_wrap=not index)
-    for row in frame.itertuples(index=False):
-        shown.add_row(*(escape(str(cell)) for cell in row))
-    out_console.print(shown)
+    # Broken before its protocol and its unit, a metric's name is as narrow as its numbers.
+    headings = [str(column).replace("@", "\n@").replace(" (", "\n(") for column in frame.columns]
+    columns = [frame.iloc[:, place].astype(str).tolist() for place in range(len(headings))]
+    texts = [[*heading.splitlines(), *cells] for heading, cells in zip(headings, columns, strict=True)]
+    for part in parts_of(texts, out_console.width):
+        shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        for place, width in part:
+            numbers = place > 0 and all(re.match(r"[-+.\d]|nan$", cell) for cell in columns[place] if cell)
+            side: Literal["left", "right"] = "right" if numbers else "left"
+            shown.add_column(broken(headings[place], width), width=width, justify=side, overflow="fold")
+        for row in zip(*columns, strict=True):
+            shown.add_row(*(broken(row[place], width) for place, width in part))
+        out_console.print(shown)
 
 
 def report_failures(failures: int, path: Path | None = None) -> None:

@@ -93,8 +93,8 @@ def test_folders_come_before_the_variable_and_the_variable_before_the_cache(
 
 def test_the_state_tells_what_a_person_has_to_do(tmp_path: Path) -> None:
     entry = weights()
-    assert weights_state(entry) == "absent"
-    assert weights_state(replace(entry, url="https://example.org/net.pth")) == "downloadable"
+    assert weights_state(entry) == "by hand"
+    assert weights_state(replace(entry, url="https://example.org/net.pth")) == "download"
     (tmp_path / "net.pth").write_bytes(CONTENT)
     assert weights_state(entry, [tmp_path]) == "present"
 
