@@ -146,12 +146,10 @@ class CocoTables:
         return coco
 
     def _annotation(self, image: int, truth: Instances, index: int) -> dict[str, object]:
-        crowd = int(truth.crowd[index])
         found = {
             **_place(image, truth.boxes[index], int(truth.class_ids[index])),
             "area": float(truth.areas[index]),
-            "iscrowd": crowd,
-            "ignore": crowd,
+            "iscrowd": int(truth.crowd[index]),
         }
         if self.kind == "segm":
             if truth.masks is None:
@@ -164,7 +162,6 @@ class CocoTables:
         found = {
             **_place(image, box, int(detections.class_ids[index])),
             "score": float(detections.scores[index]),
-            "iscrowd": 0,
             "area": float((box[2] - box[0]) * (box[3] - box[1])),
         }
         if self.kind == "segm":
