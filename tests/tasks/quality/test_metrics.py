@@ -84,6 +84,19 @@ def test_small_images_have_no_ms_ssim(image_of) -> None:
     assert set(compare(image, clean, ("ms_ssim_y", "psnr_rgb"))) == {"ms_ssim_y", "psnr_rgb"}
 
 
+@pytest.mark.parametrize(
+    ("side", "more"),
+    [(10, set()), (11, {"ssim_y", "ssim_rgb"}), (15, {"ssim_y", "ssim_rgb"}),
+     (16, {"ssim_y", "ssim_rgb", "fsim", "fsimc"})],
+)  # fmt: skip
+def test_a_metric_needs_its_least_side_in_either_direction(image_of, side: int, more: set[str]) -> None:
+    image, clean = pair(image_of, side, 40)
+    assert set(compare(image, clean, tuple(UNITS))) == {"psnr_y", "psnr_rgb"} | more
+    turned = (np.swapaxes(one, 0, 1) for one in (image, clean))
+    assert set(compare(*turned, tuple(UNITS))) == {"psnr_y", "psnr_rgb"} | more
+    assert set(compare(image, clean, ("fsimc", "ssim_rgb"))) == {"fsimc", "ssim_rgb"} & more
+
+
 def test_halving_equals_pillow_bicubic_with_antialiasing() -> None:
     from PIL import Image
 

@@ -12,6 +12,7 @@ from scipy.stats import skew
 
 from bench.errors import UserError
 from tasks.quality.grey import grey_of, halve
+from tasks.quality.metrics import Statistics, look_at
 from tasks.quality.niqe import NiqeModel, _fit, niqe, read_niqe
 from tasks.quality.sseq import Machine, SseqModel, sseq, sseq_features
 
@@ -237,3 +238,18 @@ def test_two_blocks_with_statistics_are_enough(image_of, pristine: NiqeModel) ->
     found = niqe(image, pristine)
     assert found is not None
     assert found > 0
+
+
+def test_qualities_without_reference_are_those_whose_statistics_are_there(image_of, pristine: NiqeModel) -> None:
+    rng = np.random.default_rng(1)
+    machine = Machine(rng.normal(0, 1, (10, 12)), rng.normal(0, 1, (10, 4)), rng.normal(0, 1, 10), 0.05)
+    model = SseqModel(
+        np.zeros(12), np.full(12, 8.0), machine, np.full(5, 2), -np.ones(10), np.zeros(10), (machine,) * 5
+    )
+    image, both = noisy(image_of, 192, 200), ("niqe", "sseq")
+    of_niqe, of_sseq = {"niqe": niqe(image, pristine)}, {"sseq": sseq(image, model)}
+    assert look_at(image, both, Statistics(niqe=pristine, sseq=model)) == of_niqe | of_sseq
+    assert look_at(image, both, Statistics(niqe=pristine)) == of_niqe
+    assert look_at(image, both, Statistics(sseq=model)) == of_sseq
+    assert look_at(image, ("niqe", "psnr_y"), Statistics(niqe=pristine, sseq=model)) == of_niqe
+    assert set(look_at(image[:100], both, Statistics(niqe=pristine, sseq=model))) == {"sseq"}, "too small for NIQE"
