@@ -144,7 +144,7 @@ def load_progress(folder: Path, identity: str, receivers: Receivers, columns: Se
     if not path.is_file():
         return Progress()
     content = read_checkpoint(path)
-    if content.get("identity") != identity:
+    if _in_todays_words(str(content.get("identity"))) != identity:
         raise UserError(
             f"{path}: belongs to a training with other settings or photographs; choose another --out, or remove it"
         )
@@ -161,6 +161,13 @@ def load_progress(folder: Path, identity: str, receivers: Receivers, columns: Se
     if not math.isfinite(seconds) or not all(1 <= row["step"] < math.inf for row in rows):
         raise UserError(f"{path}: damaged (it states no time or no step); remove it and start again")
     return Progress(rows, seconds)
+
+
+def _in_todays_words(identity: str) -> str:
+    """The identity of a training that an earlier version began, whose precisions had other names."""
+    for old, new in (("32-true", "fp32"), ("bf16-mixed", "bf16")):
+        identity = identity.replace(f'"precision": "{old}"', f'"precision": "{new}"')
+    return identity
 
 
 def receiver(network: nn.Module, folder: Path) -> Callable[[dict[Any, Any]], None]:

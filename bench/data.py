@@ -224,7 +224,7 @@ def calibrate_rain(
     source: Path,
     psnr: float | None = None,
     ssim: float | None = None,
-    convention: str = "",
+    convention: Literal["y", "rgb"] | None = None,
     count: int = 128,
     hold_out: bool = False,
     tell: Callable[[str], None] | None = None,
@@ -236,7 +236,7 @@ def calibrate_rain(
         source: Folder of clean images.
         psnr: Wanted mean PSNR in dB; as published for the preset's dataset if not given.
         ssim: Wanted mean SSIM, likewise.
-        convention: ``y`` or ``rgb``; as in the preset's name if empty.
+        convention: ``y`` or ``rgb``; as in the preset's name if not given.
         count: At most so many photographs, evenly taken from the folder in order of name.
         hold_out: Fit on every other one and test on the rest.
         tell: Called with one line an evaluation.
@@ -245,18 +245,18 @@ def calibrate_rain(
         UserError: Too few photographs, or targets that cannot be reached.
     """
     base, _, suffix = name.rpartition("_")
-    convention = convention or (suffix if suffix in ("y", "rgb") else "y")
+    chosen = convention or (suffix if suffix in ("y", "rgb") else "y")
     published = PUBLISHED.get(base, (None, None))
     wanted_psnr, wanted_ssim = psnr or published[0], ssim or published[1]
     if wanted_psnr is None or wanted_ssim is None:
         raise UserError(f"no published difficulty is known for {name}; give --psnr and --ssim")
     images = _photographs(source, count)
     fitted_on, tested_on = (images[::2], images[1::2]) if hold_out else (images, [])
-    found = calibrate(fitted_on, preset(name), wanted_psnr, wanted_ssim, convention, progress=tell)
+    found = calibrate(fitted_on, preset(name), wanted_psnr, wanted_ssim, chosen, progress=tell)
     rows = [{"photographs": "wanted", "psnr": f"{wanted_psnr:.2f}", "ssim": f"{wanted_ssim:.3f}"}]
-    rows.append(_row("fitted on", len(fitted_on), found.achieved, convention))
+    rows.append(_row("fitted on", len(fitted_on), found.achieved, chosen))
     if tested_on:
-        rows.append(_row("held out", len(tested_on), measure(tested_on, found.parameters), convention))
+        rows.append(_row("held out", len(tested_on), measure(tested_on, found.parameters), chosen))
     gains = f"brightness = {found.parameters.brightness:.4f}, veil = {found.parameters.veil:.4f}"
     return CalibrationReport(pd.DataFrame(rows).fillna(""), len(images), gains)
 

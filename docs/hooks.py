@@ -74,7 +74,8 @@ def _parameter(parameter: Any, hint: object) -> str:
         else f"`{parameter.default}`"
     )
     meaning = (getattr(parameter, "help", "") or "").replace("|", "\\|").replace("<", "&lt;")
-    if get_origin(hint) is Literal:
-        choices = ", ".join(f"`{choice}`" for choice in get_args(hint) if choice)
+    literal = next((one for one in (hint, *get_args(hint)) if get_origin(one) is Literal), None)
+    if literal:
+        choices = ", ".join(f"`{choice}`" for choice in get_args(literal))
         meaning = f"{meaning} One of {choices}.".strip()
     return f"| {name} | {default} | {meaning} |"

@@ -87,7 +87,7 @@ def calibrate(
     source: Annotated[Path, typer.Option(help="Folder of clean photographs.")],
     psnr: Annotated[float | None, typer.Option(help="Wanted mean PSNR, dB; default as published.")] = None,
     ssim: Annotated[float | None, typer.Option(help="Wanted mean SSIM; default as published.")] = None,
-    convention: Annotated[Literal["y", "rgb", ""], typer.Option(help="Default as in the preset's name.")] = "",
+    convention: Annotated[Literal["y", "rgb"] | None, typer.Option(help="Default as in the preset's name.")] = None,
     count: Annotated[int, typer.Option(min=8, help="At most so many photographs.")] = 128,
     hold_out: Annotated[bool, typer.Option("--hold-out", help="Fit on every other one, test on the rest.")] = False,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,7 +19,9 @@ def train_task(
     batch: Annotated[int | None, typer.Option(min=1, help="Scenes a step; likewise.")] = None,
     rate: Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights and order; likewise.")] = None,
-    precision: Annotated[str, typer.Option(help="32-true or bf16-mixed; likewise.")] = "",
+    precision: Annotated[
+        Literal["fp32", "bf16"] | None, typer.Option(help="Of convolutions; weights stay fp32; likewise.")
+    ] = None,
     compile: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the network first; needs a C++ compiler.")
     ] = None,
@@ -39,7 +41,7 @@ def train_task(
     from bench import task_training as library
 
     given: dict[str, object] = {"steps": steps, "batch": batch, "learning_rate": rate, "seed": seed}
-    given |= {"precision": precision or None, "compile": compile}
+    given |= {"precision": precision, "compile": compile}
     training = library.load_task_training(name, {key: value for key, value in given.items() if value is not None})
     folder = out or Path(training.name)
     with watched_training(folder, training.steps, quiet) as watch:

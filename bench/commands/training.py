@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -27,7 +27,9 @@ def train(
     crop: Annotated[int | None, typer.Option(min=16, help="Side of a crop in pixels; likewise.")] = None,
     rate: Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and rain; likewise.")] = None,
-    precision: Annotated[str, typer.Option(help="32-true or bf16-mixed; likewise.")] = "",
+    precision: Annotated[
+        Literal["fp32", "bf16"] | None, typer.Option(help="Of convolutions; weights stay fp32; likewise.")
+    ] = None,
     compile: Annotated[
         bool | None, typer.Option("--compile/--no-compile", help="Compile the network first; needs a C++ compiler.")
     ] = None,
@@ -52,7 +54,7 @@ def train(
     from bench import training as library
 
     given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "learning_rate": rate, "seed": seed}
-    given |= {"precision": precision or None, "compile": compile}
+    given |= {"precision": precision, "compile": compile}
     training = library.load_training(name, {key: value for key, value in given.items() if value is not None})
     chosen = api.choose_device(device)
     if ":" in chosen:

@@ -152,5 +152,8 @@ def _fabric(settings: Settings, machine: Machine, folder: Path) -> Fabric:
     except ModuleNotFoundError as error:
         raise MissingExtraError("TensorBoard", "train", "--tensorboard") from error
     return Fabric(
-        accelerator=machine.accelerator, devices=machine.devices, precision=settings.precision, loggers=loggers
+        accelerator=machine.accelerator,
+        devices=machine.devices,
+        precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
+        loggers=loggers,
     )

@@ -9,8 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from derainers.training.networks import NETWORKS
 
-Precision = Literal["32-true", "bf16-mixed"]
-
 
 class Settings(BaseModel):
     """How a network is trained; equal settings and images give equal weights on the CPU.
@@ -30,7 +28,7 @@ class Settings(BaseModel):
         clip: Largest norm of the gradient; 0 for no limit.
         every: Steps between two rows of the log, validations and checkpoints.
         seed: Of the first weights, the order of photographs, rain, crops and flips.
-        precision: ``32-true``, or ``bf16-mixed`` for convolutions in bfloat16 (weights stay float32).
+        precision: ``fp32``, or ``bf16`` for convolutions in bfloat16 (weights stay float32).
         compile: True compiles the network first: a minute and a C++ compiler for nearly twice the speed.
     """
 
@@ -50,7 +48,7 @@ class Settings(BaseModel):
     clip: float = Field(default=0.0, ge=0)
     every: int = Field(default=1000, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
-    precision: Precision = "32-true"
+    precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
 
     @model_validator(mode="after")

@@ -113,7 +113,7 @@ def _update(job: Job, forward: nn.Module, state: State, step: int) -> float:
     torch.manual_seed(settings.seed * 1_000_003 + step)  # networks that sample proposals do so by torch's generator
     random = np.random.default_rng([settings.seed, 2, step])
     batch = batch_at(job.photographs, settings, step)
-    with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16-mixed"):
+    with torch.autocast("cpu", torch.bfloat16, enabled=settings.precision == "bf16"):
         loss = job.trainee.loss(forward, batch, random)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]

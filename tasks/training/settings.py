@@ -23,7 +23,7 @@ class Settings(BaseModel):
         average: Decay of the moving average of the weights, which is what is kept in the end.
         every: Steps between two rows of the log and checkpoints.
         seed: Of the first weights, the order of photographs and their augmentation.
-        precision: ``32-true``, or ``bf16-mixed`` for convolutions in bfloat16 (weights stay float32).
+        precision: ``fp32``, or ``bf16`` for convolutions in bfloat16 (weights stay float32).
         compile: True compiles the network first: a minute and a C++ compiler for nearly twice the speed.
     """
 
@@ -40,7 +40,7 @@ class Settings(BaseModel):
     average: float = Field(default=0.995, ge=0, lt=1)
     every: int = Field(default=200, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
 
 

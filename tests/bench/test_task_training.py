@@ -58,7 +58,7 @@ def test_equal_trainings_give_equal_weights(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_a_training_starts_from_other_weights_and_says_so(tiny: Path, tmp_path: Path) -> None:
-    training = load_task_training(str(tiny), {"learning_rate": 1e-9, "precision": "32-true"})
+    training = load_task_training(str(tiny), {"learning_rate": 1e-9, "precision": "fp32"})
     scenes = draw_scenes(training)
     first = train_task_model(load_task_training(str(tiny)), tmp_path / "first", scenes)
     start = tmp_path / "first/tiny.safetensors"

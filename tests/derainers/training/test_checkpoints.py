@@ -59,6 +59,22 @@ def test_hostile_checkpoints_are_refused(changes, message, new_trainee, tmp_path
         load_progress(tmp_path, "same", trainee.network, adam(trainee))
 
 
+@pytest.mark.parametrize(("before", "today"), [("32-true", "fp32"), ("bf16-mixed", "bf16")])
+def test_a_training_that_was_begun_when_precisions_had_other_names_goes_on(before, today, new_trainee, tmp_path):
+    trainee = new_trainee("mspfn-light")
+    identity = json.dumps(
+        [{"network": "mspfn-light", "precision": before, "seed": 0}, {"training": {"precision": before}}]
+    )
+    saved(tmp_path, trainee, identity=identity)
+    for word, goes_on in ((today, True), ("fp16", False)):
+        wanted = identity.replace(before, word)
+        if goes_on:
+            assert load_progress(tmp_path, wanted, trainee.network, adam(trainee)).step == 2
+        else:
+            with pytest.raises(UserError, match="other settings"):
+                load_progress(tmp_path, wanted, trainee.network, adam(trainee))
+
+
 def test_a_pickled_program_does_not_run(new_trainee, tmp_path):
     trainee = new_trainee("mspfn-light")
     torch.save({"network": Payload()}, tmp_path / "checkpoint.pt")

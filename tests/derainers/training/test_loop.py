@@ -44,7 +44,7 @@ def test_loss_falls_and_held_out_images_get_better(name, settings, stream, new_t
     assert progress.seconds > 0
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(precision, settings, stream, new_trainee, tmp_path):
     settings = settings.model_copy(update={"precision": precision})
     whole = new_trainee("mspfn-light")

@@ -38,7 +38,7 @@ def test_cosine_falls_from_the_highest_rate_to_the_floor_after_the_warm_up():
         ({"learning_rate": math.nan}, "learning_rate"),
         ({"learning_rate": math.inf}, "learning_rate"),
         ({"learning_rate": -1.0}, "learning_rate"),
-        ({"precision": "16-true"}, "precision"),
+        ({"precision": "fp16"}, "precision"),
         ({"seed": -1}, "seed"),
         ({"pickle": "x"}, "pickle"),
     ],
