@@ -78,7 +78,12 @@ def run_log(
         every_image: True also notes images that went well.
         name: The log's file.
         needs: A folder in it that has to be there as well.
+
+    Raises:
+        UserError: The log leads elsewhere by a symbolic link.
     """
+    if (folder / name).is_symlink():
+        raise UserError(f"{folder / name}: is a symbolic link, and a log is written there; remove it")
     handler = _LateFile(folder / name, folder / needs)
     log, warned = logging.getLogger("derainbench"), logging.getLogger("py.warnings")
     log.setLevel(logging.DEBUG if every_image else logging.INFO)

@@ -65,7 +65,7 @@ def test_plain_folders_with_such_names(strange: Path, call: Call, tmp_path: Path
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("place", ["restored", "restored/photos", "data", "bootstrap", ".lock", "log.txt"])
+@pytest.mark.parametrize("place", ["restored", "restored/photos", "data", "bootstrap", ".lock", "run.log"])
 def test_links_in_somebodys_run_folder_are_refused(suite: Suite, photos: Path, tmp_path: Path, place: str) -> None:
     outside = tmp_path / "precious"
     outside.mkdir()

@@ -126,3 +126,20 @@ def test_a_training_is_logged_row_by_row_and_is_quiet_when_told(call: Call, phot
     assert lines[-1].startswith("INFO ended after ")
     quiet = call(*words, "--quiet")
     assert (quiet.status, quiet.out, quiet.error) == (0, "", "")
+
+
+def test_a_log_that_is_a_link_is_refused_before_a_line_is_written(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "thesis.txt").write_text("years of work")
+    for name in (LOG, BUILD_LOG, TRAIN_LOG):
+        (tmp_path / "out" / name).symlink_to(tmp_path / "thesis.txt")
+    (tmp_path / "out/rows").mkdir()  # what a build's log waits for
+    for words in (
+        "run suite.toml --device cpu",
+        "build photos --reader folder --source photos",
+        "train prenet-small --photographs photos/images --device cpu",
+    ):
+        done = call(*words.split(), "--out", "out")
+        assert done.status == 2
+        assert "is a symbolic link" in done.error
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
