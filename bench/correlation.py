@@ -100,9 +100,12 @@ _Wide = Mapping[tuple[str, str], pd.DataFrame]
 
 def _by_image(images: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
     """(dataset, derainer) to a table with one row an image and a column for every (task, metric)."""
+    texts = dict.fromkeys(["image", "task", "metric"], str)  # in the order of their letters, not of their categories
     return {
-        (str(dataset), str(derainer)): rows.pivot_table(index="image", columns=["task", "metric"], values="value")
-        for (dataset, derainer), rows in images.groupby(["dataset", "derainer"], sort=False)
+        (str(dataset), str(derainer)): rows.astype(texts).pivot_table(
+            index="image", columns=["task", "metric"], values="value"
+        )
+        for (dataset, derainer), rows in images.groupby(["dataset", "derainer"], sort=False, observed=True)
     }
 
 

@@ -61,6 +61,15 @@ def _atomic(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Turn what pandas says of a damaged CSV file into a :class:`UserError`."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # absent, empty, not UTF-8, rows of different lengths
+        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); run the benchmark again") from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically, with Unix line ends on every system."""
     with atomic(path) as part:

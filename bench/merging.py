@@ -6,6 +6,7 @@ Nothing is done again: files are linked (copied where they cannot be), and all n
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +29,7 @@ from bench.verification import read_run_card
 from bench.workload import failure_order
 from synth.dataset import open_dataset
 from synth.reading import read_json
-from synth.rows import instances_text, manifest_text, read_row
+from synth.rows import manifest_text, read_row, write_instances
 
 _IMAGE_FILES = ("rainy/{}.png", "clean/{}.png", "labels/semantic/{}.png", "rows/{}.json")
 
@@ -111,10 +112,10 @@ def _finish_dataset(name: str, ids: Sequence[str], parts: Sequence[Part], store:
     datasets = [open_dataset(part.store.data_folder(name)) for part in parts]
     known = {id: row for dataset in datasets for id, row in dataset.rows.items()}
     rows = [known[id] for id in ids if id in known]
-    found = {row.id: read_row(folder / _IMAGE_FILES[-1].format(safe_name(row.id))) for row in rows}
-    labels = {id: content[1] for id, content in found.items() if content and content[1] is not None}
+    found = ((row.id, read_row(folder / _IMAGE_FILES[-1].format(safe_name(row.id)))) for row in rows)
+    labels = {id: json.dumps(content[1]) for id, content in found if content and content[1] is not None}
     if datasets[0].classes.instances is not None:
-        write_text(folder / "labels/instances.json", instances_text(rows, labels, datasets[0].classes))
+        write_instances(folder / "labels/instances.json", rows, labels, datasets[0].classes)
     write_text(folder / "manifest.csv", manifest_text(rows))
     cards: list[dict[str, Any]] = [dict(_object(dataset.folder / "card.json")) for dataset in datasets]
     counts = {key: sum(card["counts"][key] for card in cards) for key in ("rendered", "objects", "label_maps")}
@@ -146,8 +147,8 @@ def _scored(store: RunStore, whole: ShardCard) -> RunResult:
         return tasks.index(row.task), datasets.index(row.dataset), whole.derainers.index(row.derainer)
 
     result.records.sort(key=place)
-    result.per_image.sort(key=place)
     result.per_class.sort(key=place)
+    result.per_image = {row: result.per_image[row] for row in sorted(result.per_image, key=place)}
     result.resamples = {row: result.resamples[row] for row in sorted(result.resamples, key=place)}
     return result
 

@@ -102,7 +102,7 @@ def budget(suite: Suite, roots: Mapping[str, Path], out: Path) -> tuple[dict[str
         "decode before judges": result.spent["judge reading"],
         "encode after judges": result.spent["judge writing"],
     }
-    return parts, beside, len({(row.dataset, row.measure.image) for row in result.per_image})
+    return parts, beside, len({(row.dataset, id) for row, frame in result.per_image.items() for id in frame["image"]})
 
 
 class _Stopwatch:

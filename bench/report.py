@@ -19,6 +19,7 @@ from bench.config import DatasetConfig
 from bench.contract import Classes, Detections, Instances
 from bench.errors import UserError
 from bench.files import write_text
+from bench.image_measures import read_measures
 from bench.protocols import Dataset
 from bench.report_evidence import curves_of
 from bench.report_figures import against_cost, against_quality, precision_recall, ranking, severity
@@ -123,7 +124,7 @@ def _look(run: ReadRun, images: int, budget: int) -> tuple[list[Gallery], dict[s
 
     galleries: list[Gallery] = []
     curves: dict[str, list[Plot]] = {}
-    frame = read_table(run.store.root / "per_image.csv")
+    frame = read_measures(run.store.root)
     names = list(run.card.datasets)
     for index, name in enumerate(names):
         try:

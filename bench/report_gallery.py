@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -24,6 +23,9 @@ MEASURES = {
     "F1 of boxes": "", "F1 of masks": "", "mIoU (%)": "mIoU", "PSNR (dB)": "psnr_y", "SSIM": "ssim_y",
 }  # fmt: skip
 """Measures by which images are sorted, to the metrics that they are; F1 is made of counts."""
+
+_F1 = {"F1 of boxes": ("tp", "fp", "fn"), "F1 of masks": ("mask_tp", "mask_fp", "mask_fn")}
+_USED = {*MEASURES.values(), *(count for counts in _F1.values() for count in counts)}
 
 
 @dataclass
@@ -71,23 +73,25 @@ def image_scores(per_image: pd.DataFrame, dataset: str) -> ImageScores:
         per_image: ``per_image.csv``.
         dataset: Which dataset.
     """
-    raw: dict[str, dict[str, dict[str, float]]] = {}
-    chosen = per_image[per_image["dataset"] == dataset] if len(per_image) else per_image
-    columns = chosen.reindex(columns=["derainer", "image", "metric", "value"])
-    for derainer, image, metric, value in columns.itertuples(index=False, name=None):
-        scored = raw.setdefault(str(derainer), {}).setdefault(str(image), {})
-        scored[sys.intern(str(metric).split("@")[0])] = float(value)
-    scores = {row: {id: _measures(numbers) for id, numbers in images.items()} for row, images in raw.items()}
-    known = {measure for images in scores.values() for numbers in images.values() for measure in numbers}
+    bases = {metric: str(metric).split("@")[0] for metric in per_image["metric"].unique()}
+    used = [metric for metric, base in bases.items() if base in _USED]
+    chosen = per_image[(per_image["dataset"] == dataset) & per_image["metric"].isin(used)]
+    scores: dict[str, dict[str, dict[str, float]]] = {}
+    for derainer, rows in chosen.groupby("derainer", sort=False, observed=True):
+        numbers: dict[str, dict[str, float]] = {}
+        for image, metric, value in rows[["image", "metric", "value"]].itertuples(index=False, name=None):
+            numbers.setdefault(str(image), {})[bases[metric]] = float(value)
+        scores[str(derainer)] = {image: _measures(found) for image, found in numbers.items()}
+    known = {measure for images in scores.values() for found in images.values() for measure in found}
     return ImageScores(tuple(measure for measure in MEASURES if measure in known), scores)
 
 
 def _measures(numbers: Mapping[str, float]) -> dict[str, float]:
     found = {name: numbers[metric] for name, metric in MEASURES.items() if metric in numbers}
-    for prefix, name in (("", "F1 of boxes"), ("mask_", "F1 of masks")):
-        counts = [numbers.get(prefix + count, 0.0) for count in ("tp", "tp", "fp", "fn")]
-        if sum(counts):
-            found[name] = 2 * counts[0] / sum(counts)
+    for name, (right, wrong, missed) in _F1.items():
+        tp, fp, fn = (numbers.get(count, 0.0) for count in (right, wrong, missed))
+        if tp + fp + fn:
+            found[name] = 2 * tp / (2 * tp + fp + fn)
     return found
 
 

@@ -75,8 +75,7 @@ def verify_run(out: Path) -> list[str]:
         slices = finish(store, card, result)
         faults += _protocol_faults(store, card)
         faults += compare_records(read_records(out), result.records)
-        frames = result_frames(result, slices, list(card.derainers), card.severities, card.resamples)
-        for name, frame in frames.items():
+        for name, frame in result_frames(result, slices, list(card.derainers), card.severities, card.resamples):
             if name not in ("records.csv", *FROM_THIS_TIME) and not name.startswith("tables/"):
                 faults += compare_frames(name, out / name, frame)
     except (ImageError, UserError) as error:
@@ -121,7 +120,7 @@ def rescore(store: RunStore, card: RunCard) -> RunResult:
             result.records += [
                 replace(record, model=question.card.model, protocol=question.card.protocol) for record in scored.records
             ]
-            result.per_image += scored.per_image
+            result.per_image[row] = scored.per_image
             result.per_class += scored.per_class
             chosen = card.chosen.get(row.dataset, dataset.ids)
             result.resamples[row] = resample_row(store, row, task, dataset, ids, chosen, card.resamples, clean_ids)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
 from bench.correlation import correlation_frame, disagreement_frame
+from bench.image_measures import join_measures
 from bench.runner import RunResult
 from bench.slices import SliceMeasure, slice_frame, slices_of_records
 from bench.tables import record_frames, untrained_in, write_frame
@@ -24,8 +25,8 @@ def result_frames(
     derainers: Sequence[str],
     severities: Mapping[str, float],
     resamples: int,
-) -> dict[str, pd.DataFrame]:
-    """Every table of a run by the name of its file.
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Every table of a run with the name of its file; one after the other, because together they are large.
 
     Args:
         result: What the run found out.
@@ -37,17 +38,15 @@ def result_frames(
     untrained = untrained_in(result.records)
     ranked = [record for record in result.records if record.derainer not in untrained]
     every = [*slices, *slices_of_records(result.records, result.resamples, severities)]
-    frames = record_frames(result, derainers)
-    images = frames["per_image.csv"]
+    yield from record_frames(result, derainers).items()
+    yield from interval_frames(result).items()
+    yield "slices.csv", slice_frame([row for row in every if row.derainer not in untrained])
+    images = join_measures(result.per_image.values())
+    yield "per_image.csv", images
     if untrained:
         images = images[~images["derainer"].isin(untrained)]
-    return {
-        **frames,
-        **interval_frames(result),
-        "slices.csv": slice_frame([row for row in every if row.derainer not in untrained]),
-        "correlations.csv": correlation_frame(images, ranked, result.resamples, resamples),
-        "disagreements.csv": disagreement_frame(images, ranked),
-    }
+    yield "correlations.csv", correlation_frame(images, ranked, result.resamples, resamples)
+    yield "disagreements.csv", disagreement_frame(images, ranked)
 
 
 def write_results(
@@ -62,12 +61,13 @@ def write_results(
 
     Equal results give equal bytes, whatever was resumed. ``timings.csv`` tells of this time's work only.
     """
-    frames = result_frames(result, slices, derainers, severities, resamples)
-    for name, frame in frames.items():
+    written = set()
+    for name, frame in result_frames(result, slices, derainers, severities, resamples):
         write_frame(root / name, frame)
+        written.add(name)
     for folder in ("tables", "bootstrap"):
         for path in (root / folder).rglob("*.csv"):
-            if path.relative_to(root).as_posix() not in frames:
+            if path.relative_to(root).as_posix() not in written:
                 path.unlink()  # of a dataset or row that the suite no longer has
     timings = [
         {**asdict(row), "images": len(seconds), "seconds_per_image": sum(seconds) / len(seconds)}

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Literal, Protocol, TypeVar
 
+import pandas as pd
+
 from bench.contract import Failure, FloatArray, Record
 from bench.engines import Engine
 from bench.errors import ImageError
@@ -15,7 +17,7 @@ from bench.plan import Plan, Row, plan
 from bench.protocols import Dataset, DatasetBuilder
 from bench.shards import WHOLE, Shard
 from bench.store import RunStore
-from bench.summary import CLEAN, PerClass, PerImage, resample_row, summarise_row
+from bench.summary import CLEAN, PerClass, resample_row, summarise_row
 from bench.work import (
     JudgeJob,
     JudgeLoader,
@@ -72,7 +74,7 @@ class RunResult:
     """What a run found out."""
 
     records: list[Record] = field(default_factory=list)
-    per_image: list[PerImage] = field(default_factory=list)
+    per_image: dict[Row, pd.DataFrame] = field(default_factory=dict)
     per_class: list[PerClass] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     resamples: dict[Row, Mapping[str, FloatArray]] = field(default_factory=dict)
@@ -246,7 +248,7 @@ class Runner:
                 result.failures.append(Failure(row.dataset, row.derainer, row.task, "", "summarise", str(error)))
                 continue
             result.records += scored.records
-            result.per_image += scored.per_image
+            result.per_image[row] = scored.per_image
             result.per_class += scored.per_class
             scored_at = perf_counter()
             result.resamples[row] = resample_row(

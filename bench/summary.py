@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bench.contract import ClassMeasure, Evidence, FloatArray, ImageMeasure, IntArray, Measure, Record, Truth
+import pandas as pd
+
+from bench.contract import ClassMeasure, Evidence, FloatArray, IntArray, Measure, Record, Truth
+from bench.image_measures import pack_measures
 from bench.plan import Row
 from bench.protocols import Dataset, Resampling, SelfReference, Task
 from bench.statistics import draw_weights
@@ -16,17 +18,6 @@ from bench.store import LazyMapping, RunStore
 
 CLEAN = "clean"
 """The row of the clean images themselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class PerImage:
-    """One row of ``per_image.csv``."""
-
-    dataset: str
-    derainer: str
-    task: str
-    model: str
-    measure: ImageMeasure
 
 
 @dataclass(frozen=True)
@@ -42,10 +33,10 @@ class PerClass:
 
 @dataclass(frozen=True)
 class Scored:
-    """All numbers of one derainer and one task."""
+    """All numbers of one derainer and one task; those of images as :mod:`bench.image_measures` packs them."""
 
     records: tuple[Record, ...]
-    per_image: tuple[PerImage, ...]
+    per_image: pd.DataFrame
     per_class: tuple[PerClass, ...]
 
 
@@ -94,8 +85,7 @@ def summarise_row(
     place = (row.dataset, row.derainer, row.task, task.model)
     return Scored(
         records,
-        # Names are interned, since tasks make one for every image.
-        tuple(PerImage(*place, replace(one, metric=sys.intern(one.metric))) for one in summary.per_image),
+        pack_measures(row, task.model, summary.per_image),
         tuple(PerClass(*place, measure) for measure in summary.per_class),
     )
 

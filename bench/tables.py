@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -15,11 +14,11 @@ import pandas as pd
 from bench.comparability import check_one_protocol
 from bench.contract import Failure, Record
 from bench.errors import MissingExtraError, UserError
-from bench.files import atomic, safe_name, write_text
+from bench.files import atomic, damage_named, safe_name, write_text
 from bench.headlines import readable
 from bench.latex import render_latex
 from bench.runner import RunResult
-from bench.summary import PerClass, PerImage
+from bench.summary import PerClass
 
 Format = Literal["csv", "md", "latex", "html"]
 Layout = Literal["wide", "long"]
@@ -37,27 +36,18 @@ _DIGITS = {"dB": 2, "%": 2}
 _RECORD_COLUMNS = [field.name for field in fields(Record)]
 _RECORD_TEXTS = ("dataset", "derainer", "task", "model", "metric", "unit", "protocol", "protocol_hash")
 _HASHLESS = _RECORD_COLUMNS[:-1]
-_PER_IMAGE_COLUMNS = ["dataset", "derainer", "task", "model", "image", "metric", "value"]
 _PER_CLASS_COLUMNS = ["dataset", "derainer", "task", "model", "class", "metric", "value", "unit", "support"]
 
 
 def record_frames(result: RunResult, derainers: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Records, measures of images and classes, failures, and a wide table a dataset, by the names of their files."""
+    """Records, measures of classes, failures, and a wide table a dataset, by the names of their files."""
     tables = {record.dataset: f"tables/{safe_name(record.dataset)}.csv" for record in result.records}
     return {
         "records.csv": long(result.records),
-        "per_image.csv": image_frame(result.per_image),
         "per_class.csv": _frame(map(_per_class, result.per_class), _PER_CLASS_COLUMNS),
         "failures.csv": _frame(map(asdict, result.failures), [f.name for f in fields(Failure)]),
         **{name: wide(result.records, dataset, derainers, every_metric=True) for dataset, name in tables.items()},
     }
-
-
-def image_frame(measures: Sequence[PerImage]) -> pd.DataFrame:
-    """``per_image.csv``; column by column, because there are many rows."""
-    place = {name: [getattr(row, name) for row in measures] for name in _PER_IMAGE_COLUMNS[:4]}
-    own = {name: [getattr(row.measure, name) for row in measures] for name in _PER_IMAGE_COLUMNS[4:]}
-    return pd.DataFrame({**place, **own}, columns=_PER_IMAGE_COLUMNS)
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
@@ -76,15 +66,6 @@ def write_parquet(path: Path, records: Sequence[Record]) -> None:
         raise MissingExtraError("pyarrow", "parquet", "--format parquet")
     with atomic(path) as part:
         long(records).to_parquet(part, engine="pyarrow", index=False)
-
-
-@contextmanager
-def damage_named(path: Path) -> Iterator[None]:
-    """Turn what pandas says of a damaged CSV file into a :class:`UserError`."""
-    try:
-        yield
-    except (OSError, ValueError) as error:  # absent, empty, not UTF-8, rows of different lengths
-        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); run the benchmark again") from error
 
 
 def read_records(root: Path) -> list[Record]:

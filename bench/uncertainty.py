@@ -9,11 +9,12 @@ import pandas as pd
 
 from bench.contract import FloatArray, Record
 from bench.errors import UserError
-from bench.files import safe_name
+from bench.files import damage_named, safe_name
+from bench.image_measures import read_measures
 from bench.plan import Row
 from bench.runner import RunResult
 from bench.statistics import holm, interval, p_value, recovery
-from bench.tables import damage_named, read_records, shortened, untrained_in
+from bench.tables import read_records, shortened, untrained_in
 
 RAIN, CLEAN = "rain", "clean"
 """Rows between which a derainer's worth lies."""
@@ -76,8 +77,7 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
         if name not in names:
             raise UserError(f"{root} has no row {name!r}; it has {', '.join(names)}")
     values = {(r.dataset, r.derainer, r.task, r.metric): r for r in records}
-    with damage_named(root / "per_image.csv"):
-        images = pd.read_csv(root / "per_image.csv", keep_default_na=False)
+    images = read_measures(root)
     datasets = dict.fromkeys(record.dataset for record in records)
     short = [r for name in datasets for r in shortened([record for record in records if record.dataset == name])]
     shown = {(record.dataset, record.task, record.metric) for record in short}

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -29,7 +30,7 @@ from synth.dataset import FORMAT, FolderDataset, open_dataset
 from synth.presets import preset_names
 from synth.rain import Renderer
 from synth.reading import NO_NUMBER, Identified, Numbered
-from synth.rows import Row, instances_text, manifest_text, pixels_sha256, read_row, row_text
+from synth.rows import Row, manifest_text, pixels_sha256, read_row, row_text, write_instances
 from synth.selection import Policy, choose
 
 _PACKAGES = ("derainbench", "numpy", "pillow", "pycocotools")
@@ -132,22 +133,26 @@ class FolderBuilder:
         Raises:
             UserError: No image is rendered.
         """
+        self._write_whole()
+        return open_dataset(self.folder)
+
+    def _write_whole(self) -> None:
         rows: list[Row] = []
-        labels: dict[str, list[dict[str, object]]] = {}
+        labels: dict[str, str] = {}
         for number, id in enumerate(self.ids, start=1):
             if (found := self._finished(id)) is not None:
                 row, annotations = found
                 rows.append(replace(row, image_id=number) if row.image_id == NO_NUMBER else row)
                 if annotations is not None:
-                    labels[id] = annotations
+                    labels[id] = json.dumps(annotations)
         if not rows:
             raise UserError(f"{self.recipe.name}: none of the {len(self.ids)} chosen images could be rendered")
         self._drop_stale({safe_name(row.id) for row in rows})
+        objects = 0
         if self.source.classes.instances is not None:
-            write_text(self.folder / "labels/instances.json", instances_text(rows, labels, self.source.classes))
+            objects = write_instances(self.folder / "labels/instances.json", rows, labels, self.source.classes)
         write_text(self.folder / "manifest.csv", manifest_text(rows))
-        write_json(self.folder / "card.json", self._card(rows, labels))
-        return open_dataset(self.folder)
+        write_json(self.folder / "card.json", self._card(rows, objects))
 
     def _render(self, id: str) -> None:
         photograph = self.source.load(id)
@@ -222,7 +227,7 @@ class FolderBuilder:
                 if path.is_file() and ours and (path.stem not in names or path.suffix == ".part"):
                     path.unlink()
 
-    def _card(self, rows: Sequence[Row], labels: Mapping[str, Sequence[object]]) -> dict[str, object]:
+    def _card(self, rows: Sequence[Row], objects: int) -> dict[str, object]:
         recipe = {key: value for key, value in asdict(self.recipe).items() if key != "root"}
         recipe |= {key: portable(recipe[key]) for key in ("parameters", "rain_parameters")}
         recipe |= {key: _short(recipe[key]) for key in ("source", "rain")}
@@ -236,7 +241,7 @@ class FolderBuilder:
             "counts": {
                 "chosen": len(self.ids),
                 "rendered": len(rows),
-                "objects": sum(len(objects) for objects in labels.values()),
+                "objects": objects,
                 "label_maps": sum(bool(row.label_map_sha256) for row in rows),
             },
             "packages": {package: _version(package) for package in _PACKAGES},

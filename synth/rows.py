@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.contract import Classes, Image, LabelMap
 from bench.errors import UserError
-from bench.files import key_of, safe_name
+from bench.files import atomic, key_of, safe_name
 
 _JSON_COLUMNS = ("rain", "attributes")
 
@@ -66,7 +66,7 @@ def pixels_sha256(pixels: Image | LabelMap) -> str:
 
 def row_text(row: Row, annotations: Sequence[Mapping[str, object]] | None) -> str:
     """The JSON of one finished image and of its objects."""
-    return json.dumps({**asdict(row), "annotations": annotations}, sort_keys=True, ensure_ascii=False) + "\n"
+    return _sorted_json({**asdict(row), "annotations": annotations}) + "\n"
 
 
 def read_row(path: Path) -> tuple[Row, list[dict[str, object]] | None] | None:
@@ -114,25 +114,43 @@ def read_manifest(path: Path) -> list[Row]:
     return rows
 
 
-def instances_text(rows: Sequence[Row], labels: Mapping[str, Sequence[Mapping[str, object]]], classes: Classes) -> str:
-    """The objects of a dataset as a COCO instances file.
+def write_instances(path: Path, rows: Sequence[Row], labels: Mapping[str, str], classes: Classes) -> int:
+    """Write the objects of a dataset as a COCO instances file, image by image.
 
     The objects keep the numbers of the source if every one has its own; else they are counted from 1, because
     pycocotools takes an object with number 0 for none.
+
+    Args:
+        path: The file.
+        rows: Every image.
+        labels: Image to its annotations as JSON text, since those of all images are large.
+        classes: Of the dataset.
+
+    Returns:
+        How many objects there are.
     """
-    numbers = [annotation["id"] for objects in labels.values() for annotation in objects]
+    numbers = [annotation["id"] for text in labels.values() for annotation in json.loads(text)]
     keep = 0 not in numbers and len(set(numbers)) == len(numbers)
-    images: list[dict[str, object]] = []
-    annotations: list[dict[str, object]] = []
-    for row in rows:
-        if row.id not in labels:
-            continue
-        name = f"{safe_name(row.id)}.png"
-        images.append({"id": row.image_id, "file_name": name, "height": row.height, "width": row.width})
-        for annotation in labels[row.id]:
-            number = annotation["id"] if keep else len(annotations) + 1
-            annotations.append({**annotation, "id": number, "image_id": row.image_id})
+    labelled = [row for row in rows if row.id in labels]
+    images = [
+        {"id": row.image_id, "file_name": f"{safe_name(row.id)}.png", "height": row.height, "width": row.width}
+        for row in labelled
+    ]
     space = classes.instances
     categories = [{"id": id, "name": name} for id, name in zip(space.ids, space.names, strict=True)] if space else []
-    content = {"info": {}, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
-    return json.dumps(content, sort_keys=True, ensure_ascii=False) + "\n"
+    written = 0
+    with atomic(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
+        file.write('{"annotations": [')
+        for row in labelled:
+            for annotation in json.loads(labels[row.id]):
+                number = annotation["id"] if keep else written + 1
+                file.write(", " if written else "")
+                file.write(_sorted_json({**annotation, "id": number, "image_id": row.image_id}))
+                written += 1
+        rest = {"categories": categories, "images": images, "info": {}, "licenses": []}
+        file.write("], " + _sorted_json(rest)[1:] + "\n")
+    return written
+
+
+def _sorted_json(value: object) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -219,7 +219,7 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
 def _read(run: Path, name: str) -> pd.DataFrame:
     import pandas as pd
 
-    from bench.tables import damage_named
+    from bench.files import damage_named
 
     path = run / name
     if not path.is_file():

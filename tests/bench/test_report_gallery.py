@@ -8,6 +8,7 @@ import pandas as pd
 from PIL import Image as Pillow
 
 from bench.contract import ClassSpace, Sample, Truth
+from bench.image_measures import join_measures
 from bench.report_gallery import choose_images, image_scores
 from bench.report_layers import Sight, true_layer
 
@@ -28,7 +29,7 @@ def test_f1_is_made_of_the_counts_and_undefined_without_any() -> None:
     assert scores.measures == ("F1 of boxes", "PSNR (dB)")
     assert scores.of["rain"]["a"] == {"F1 of boxes": 6 / 9}
     assert scores.of["rain"]["b"] == {"PSNR (dB)": 20.0}
-    assert image_scores(pd.DataFrame(), "d").measures == ()
+    assert image_scores(join_measures([]), "d").measures == ()
 
 
 def test_the_most_gained_and_the_most_harmed_come_first_derainer_by_derainer() -> None:

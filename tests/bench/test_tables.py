@@ -10,10 +10,11 @@ import pytest
 
 from bench.contract import ClassMeasure, Failure, ImageMeasure, Record
 from bench.errors import UserError
+from bench.image_measures import pack_measures
 from bench.plan import Row
 from bench.run_files import write_results
 from bench.runner import RunResult
-from bench.summary import PerClass, PerImage
+from bench.summary import PerClass
 from bench.tables import long, paste, read_records, render, wide
 
 
@@ -105,7 +106,8 @@ def test_csv_of_the_wide_table_is_read_back_as_it_is() -> None:
 def result() -> RunResult:
     found = RunResult()
     found.records = RECORDS
-    found.per_image = [PerImage("d", "rain", "quality", "net, large", ImageMeasure("a/b", "psnr_y", 20.123456789))]
+    row = Row("d", "rain", "quality")
+    found.per_image[row] = pack_measures(row, "net, large", [ImageMeasure("a/b", "psnr_y", 20.123456789)])
     found.per_class = [
         PerClass("d", "rain", "detection", "net, large", ClassMeasure("traffic light", "AP", 12.5, "%", 7))
     ]
