@@ -32,10 +32,12 @@ def draw_weights(images: int, resamples: int, seed: int) -> IntArray:
         seed: The same seed gives the same resamples on every machine.
 
     Returns:
-        (R, N) int32, because there are many: how often each image was drawn. Every row sums to N.
+        (R, N): how often each image was drawn; int16 where that can hold N, because there are many, else int32.
+        Every row sums to N.
     """
     generator = np.random.PCG64(seed)
-    weights = np.empty((resamples, images), dtype=np.int32)
+    smallest = np.int16 if images <= np.iinfo(np.int16).max else np.int32
+    weights = np.empty((resamples, images), dtype=smallest)
     for row in weights:  # one by one, so that nothing but the result is as large as the result
         # Raw words of PCG64 are promised to stay; the multiply-shift maps them to 0..N-1.
         words = generator.random_raw(images) >> np.uint64(32)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import chain
 
 import numpy as np
 
@@ -10,19 +11,24 @@ from bench.contract import FloatArray, IntArray
 from tasks.resampling import pooled
 
 
-def resampled_scores(matrices: Sequence[IntArray], weights: IntArray) -> dict[str, FloatArray]:
+def resampled_scores(matrices: Iterable[IntArray], weights: IntArray) -> dict[str, FloatArray]:
     """Scores of the pooled confusion matrix of every resample.
 
     Args:
-        matrices: N matrices (K, K + 1) as :func:`tasks.semantic.confusion.confusion_matrix` gives them.
+        matrices: N matrices (K, K + 1) as :func:`tasks.semantic.confusion.confusion_matrix` gives them, at least one;
+            taken one by one, because all together are large.
         weights: (R, N), how often each image is in each resample.
 
     Returns:
         ``mPA``, ``mIoU``, ``pixel_accuracy`` and ``fwIoU`` as (R,) ratios; NaN where nothing is labelled.
     """
-    classes = len(matrices[0])
+    remaining = iter(matrices)
+    first = next(remaining)
     # Pixel counts stay far below 2**53, so float64 sums are exact, and BLAS multiplies floats much faster.
-    stacked = np.array(matrices, dtype=np.float64).reshape(len(matrices), -1)
+    stacked = np.empty((weights.shape[1], first.size))
+    for row, matrix in zip(stacked, chain([first], remaining), strict=True):
+        row[:] = matrix.ravel()
+    classes = len(first)
     drawn = pooled(weights, stacked).reshape(len(weights), classes, classes + 1)
     right = np.diagonal(drawn, axis1=1, axis2=2)
     true = drawn.sum(axis=2)

@@ -133,7 +133,7 @@ class SemanticTask:
         self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
     ) -> Mapping[str, FloatArray]:
         """MPA, mIoU, pixel accuracy and frequency-weighted IoU of every resample, in per cent."""
-        matrices = [self._matrix(id, evidence[id], truths[id]) for id in evidence]
+        matrices = (self._matrix(id, evidence[id], truths[id]) for id in evidence)
         return {name: 100 * values for name, values in resampled_scores(matrices, weights).items()}
 
     def _matrix(self, id: str, seen: Evidence, truth: Truth) -> IntArray:
