@@ -113,6 +113,20 @@ def test_outputs_are_the_datasets_classes_or_those_of_the_space_they_are_named_a
     assert map_classes(space_of_model("auto", network, street), street) == {15: 12}
 
 
+def test_what_is_on_record_names_the_classes_and_scores_without_the_network() -> None:
+    street = Classes(labels=ClassSpace("mine", (4, 9, 12), ("tram", "Road", "pedestrian")))
+    task = build({"model": "torchvision:fcn_resnet50", "outputs": "dataset", "classes": ("Road", "tram")}, street)
+    again = build(task.scoring, street)
+    assert (again.model, again.scored) == (task.model, task.scored) == ("fcn_resnet50", (4, 9))
+    truth = Truth((1, 4), label_map=np.array([[4, 4, 9, 12]], np.uint8))
+    seen = {"a": np.array([[4, 9, 9, 9]], np.uint8)}
+    values = {m.metric: m.value for m in again.summarise(seen, {"a": truth}).measures}
+    assert (values["mPA"], values["mIoU"]) == (75, 50)
+    facts = json.loads(task.fingerprint)
+    assert (facts["backend"], facts["classes"]) == ("torchvision", ["mine", [4, 9, 12], ["tram", "Road", "pedestrian"]])
+    assert json.loads(build({"model": "torchvision:fcn_resnet50"}, Classes()).fingerprint)["classes"] is None
+
+
 def summary_task(tmp_path: Path, names: tuple[str, ...] = ()) -> SemanticTask:
     folder = small_network(tmp_path / "net", 3)
     space = ClassSpace("mine", (0, 1, 2), ("road", "sky", "car"))
