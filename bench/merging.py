@@ -5,21 +5,26 @@ Nothing is done again: files are linked (copied where they cannot be), and all n
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from bench.contract import Failure
 from bench.errors import ImageError, UserError
 from bench.files import atomic, safe_name, write_json, write_text
 from bench.lock import locked
-from bench.parts import Part, ShardCard, check_alike, check_complete, joined_images, open_part
+from bench.parts import (
+    Part,
+    ShardCard,
+    check_alike,
+    check_complete,
+    joined_images,
+    open_part,
+    read_failures,
+    read_timings,
+)
 from bench.plan import Row
 from bench.rescoring import conclude, questions, rescore
 from bench.runner import RunResult
@@ -32,6 +37,7 @@ from synth.reading import read_json
 from synth.rows import manifest_text, read_row, write_instances
 
 _IMAGE_FILES = ("rainy/{}.png", "clean/{}.png", "labels/semantic/{}.png", "rows/{}.json")
+_COUNTED = ("rendered", "objects", "label_maps")
 
 
 def merge_runs(out: Path, shards: Sequence[Path]) -> RunResult:
@@ -61,9 +67,10 @@ def merge_runs(out: Path, shards: Sequence[Path]) -> RunResult:
             _finish_dataset(name, ids, parts, store)
         store.write_card({**_card(parts), "chosen": chosen, "datasets": {name: len(chosen[name]) for name in tasks}})
         result = _scored(store, whole)
-        result.failures = sorted(_failures(parts), key=failure_order(chosen, whole.derainers, tasks))
-        for part in parts:
-            _add_timings(part, result)
+        failures = [one for part in parts for one in read_failures(part) if one.stage != "summarise"]
+        result.failures = sorted(failures, key=failure_order(chosen, whole.derainers, tasks))
+        for timing in (one for part in parts for one in read_timings(part)):
+            result.seconds[timing.row] += [timing.seconds_per_image] * timing.images
         conclude(store, result, whole.derainers)
     return result
 
@@ -117,16 +124,18 @@ def _finish_dataset(name: str, ids: Sequence[str], parts: Sequence[Part], store:
     if datasets[0].classes.instances is not None:
         write_instances(folder / "labels/instances.json", rows, labels, datasets[0].classes)
     write_text(folder / "manifest.csv", manifest_text(rows))
-    cards: list[dict[str, Any]] = [dict(_object(dataset.folder / "card.json")) for dataset in datasets]
-    counts = {key: sum(card["counts"][key] for card in cards) for key in ("rendered", "objects", "label_maps")}
+    cards = [_card_of_dataset(dataset.folder / "card.json") for dataset in datasets]
+    counts = {key: sum(card["counts"][key] for card in cards) for key in _COUNTED}
     write_json(folder / "card.json", {**cards[0], "counts": {**cards[0]["counts"], **counts}})
 
 
-def _object(path: Path) -> Mapping[str, Any]:
+def _card_of_dataset(path: Path) -> dict[str, Any]:
     content = read_json(path)
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: expected the card of a dataset; run this shard again")
-    return content
+    card: dict[str, Any] = content if isinstance(content, dict) else {}
+    counts = card.get("counts")
+    if not (isinstance(counts, dict) and all(isinstance(counts.get(key), int) for key in _COUNTED)):
+        raise UserError(f"{path}: damaged (expected the card of a dataset); run this shard again")
+    return card
 
 
 def _scored(store: RunStore, whole: ShardCard) -> RunResult:
@@ -151,20 +160,3 @@ def _scored(store: RunStore, whole: ShardCard) -> RunResult:
     result.per_image = {row: result.per_image[row] for row in sorted(result.per_image, key=place)}
     result.resamples = {row: result.resamples[row] for row in sorted(result.resamples, key=place)}
     return result
-
-
-def _failures(parts: Iterable[Part]) -> list[Failure]:
-    found: list[Failure] = []
-    for part in parts:
-        with (part.store.root / "failures.csv").open(newline="", encoding="utf-8") as file:
-            found += [Failure(**row) for row in csv.DictReader(file)]  # type: ignore[arg-type]  # a digested file
-    return [failure for failure in found if failure.stage != "summarise"]
-
-
-def _add_timings(part: Part, result: RunResult) -> None:
-    path = part.store.root / "timings.csv"
-    if not path.is_file():
-        return
-    for line in pd.read_csv(path, keep_default_na=False).to_dict("records"):
-        row = Row(str(line["dataset"]), str(line["derainer"]), str(line["task"]))
-        result.seconds[row] += [float(line["seconds_per_image"])] * int(line["images"])

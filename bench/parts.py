@@ -6,14 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+import pandas as pd
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from bench.contract import Failure
 from bench.errors import UserError
+from bench.files import damage_named
+from bench.plan import Row
 from bench.shards import joined
 from bench.store import RunStore
 from bench.verification import RunCard, check_digests, read_run_card
+
+Kind = TypeVar("Kind")
 
 _EQUAL = (
     "suite",
@@ -39,6 +45,21 @@ class ShardCard(BaseModel):
     tasks: Sequence[tuple[str, Sequence[str]]]
 
 
+class Timing(BaseModel):
+    """One row of ``timings.csv``."""
+
+    dataset: str
+    derainer: str
+    task: str
+    images: int = Field(ge=1)
+    seconds_per_image: float = Field(ge=0, allow_inf_nan=False)
+
+    @property
+    def row(self) -> Row:
+        """What took the time."""
+        return Row(self.dataset, self.derainer, self.task)
+
+
 @dataclass(frozen=True)
 class Part:
     """One finished shard.
@@ -54,6 +75,11 @@ class Part:
     content: Mapping[str, Any]
     card: RunCard
     shard: ShardCard
+
+    def knows(self, row: Row) -> bool:
+        """Whether the shard has such a row, while rendering, restoring or judging."""
+        tasks = dict(self.shard.tasks).get(row.dataset)
+        return tasks is not None and row.derainer in ("", *self.shard.derainers) and row.task in ("", *tasks)
 
 
 def open_part(folder: Path) -> Part:
@@ -75,6 +101,53 @@ def open_part(folder: Path) -> Part:
     if changed := [fault for fault in check_digests(folder) if fault.startswith(_WORK)]:
         raise UserError(f"{folder}: not as its run left it ({changed[0]}); run this shard again")
     return Part(store, content, read_run_card(content, folder), shard)
+
+
+def read_failures(part: Part) -> list[Failure]:
+    """What failed in a shard.
+
+    Raises:
+        UserError: The table is absent or damaged, or names what the shard does not have.
+    """
+    path = part.store.root / "failures.csv"
+    with damage_named(path):
+        found = _rows_of(path, Failure)
+        _check_known(part, [Row(one.dataset, one.derainer, one.task) for one in found])
+    return found
+
+
+def read_timings(part: Part) -> list[Timing]:
+    """How long a shard's images took; empty if its last run did nothing.
+
+    Raises:
+        UserError: The table is damaged, or names what the shard does not have.
+    """
+    path = part.store.root / "timings.csv"
+    if not path.is_file():
+        return []
+    with damage_named(path):
+        found = _rows_of(path, Timing)
+        _check_known(part, [one.row for one in found])
+        if wrong := next((one for one in found if one.images > len(part.card.chosen[one.dataset])), None):
+            raise ValueError(f"more images of {wrong.dataset} than the shard has")
+    return found
+
+
+def _rows_of(path: Path, kind: type[Kind]) -> list[Kind]:
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False).to_dict("records")
+    try:
+        return TypeAdapter(list[kind]).validate_python(rows)  # type: ignore[valid-type]
+    except ValidationError as error:
+        fault = error.errors()[0]
+        number, *place = fault["loc"]
+        raise ValueError(f"row {number}: {'.'.join(map(str, place))}: {fault['msg']}") from error
+
+
+def _check_known(part: Part, rows: Sequence[Row]) -> None:
+    if unknown := next((row for row in rows if not part.knows(row)), None):
+        raise ValueError(
+            f"the shard has no {' '.join(filter(None, (unknown.dataset, unknown.derainer, unknown.task)))}"
+        )
 
 
 def check_complete(parts: Sequence[Part]) -> None:
@@ -116,6 +189,8 @@ def check_alike(parts: Sequence[Part]) -> None:
                     f"{first.store.root} and {part.store.root} differ in {place}: {ours} and {theirs}; "
                     "run both with the same suite, weights and versions"
                 )
+    for part in parts:
+        _check_order(part)
 
 
 def first_difference(place: str, ours: object, theirs: object) -> tuple[str, str, str] | None:
@@ -144,6 +219,18 @@ def joined_images(name: str, parts: Sequence[Part]) -> list[str]:
             "images); run all of them with the same photographs"
         )
     return joined(shares)
+
+
+def _check_order(part: Part) -> None:
+    """Refuse a card whose order of parts is of other parts."""
+    named = {name: set(tasks) for name, tasks in part.shard.tasks}
+    if (
+        named != {name: set(tasks) for name, tasks in part.card.tasks.items()}
+        or set(part.shard.derainers) != part.card.derainers.keys()
+        or not named.keys() <= part.card.chosen.keys()
+    ):
+        path = part.store.root / "card.json"
+        raise UserError(f"{path}: damaged (shard: names other rows, datasets or tasks than the rest); run it again")
 
 
 def _short(value: object) -> str:

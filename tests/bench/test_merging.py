@@ -156,6 +156,46 @@ def test_what_differs_is_named(
         merge_runs(tmp_path / "merged", parts)
 
 
+FAILED = "dataset,derainer,task,image,stage,reason\n"
+TIMED = "dataset,derainer,task,images,seconds_per_image\n"
+FORGED: list[tuple[str, str | dict[str, object], str]] = [
+    ("failures.csv", "", "damaged.*No columns to parse"),
+    ("failures.csv", "dataset,derainer,task,image,reason\nstreets,rain,,a,why\n", "damaged.*stage"),
+    ("failures.csv", FAILED + "streets,rain,,a,invented,why\n", "damaged.*stage"),
+    ("failures.csv", FAILED + "streets,rain,,a,restore,why,more,and more\n", "damaged.*row 0: stage: "),
+    ("failures.csv", FAILED + "elsewhere,rain,,a,restore,why\n", "damaged.*the shard has no elsewhere rain"),
+    ("failures.csv", FAILED + "photos,prenet,,a,restore,why\n", "damaged.*the shard has no photos prenet"),
+    ("timings.csv", "dataset,derainer,task,images\nstreets,rain,quality,2\n", "damaged.*seconds_per_image"),
+    ("timings.csv", TIMED + "streets,rain,quality,1000000000000,0.1\n", "damaged.*more images of streets"),
+    ("timings.csv", TIMED + "streets,rain,quality,2,nan\n", "damaged.*seconds_per_image"),
+    ("timings.csv", TIMED + "streets,rain,detection,2,0.1\n", "damaged.*the shard has no streets rain detection"),
+    ("card.json", {"derainers": ["rain"]}, "damaged.*names other rows"),
+    ("data/streets/card.json", {"counts": {"rendered": "many"}}, "damaged.*the card of a dataset"),
+]
+
+
+def test_a_shards_tables_and_cards_are_not_believed(run: Callable[..., Path], suite: Suite, tmp_path: Path) -> None:
+    part = run("shard1", override(suite, derainers=["rain", "clean"], count=2), shard=Shard(1, 1))
+    card = json.loads((part / "card.json").read_text())
+    order = [[name, list(tasks)] for name, tasks in card["tasks"].items()]
+    write_json(
+        part / "card.json", card | {"shard": {"number": 1, "of": 1, "derainers": ["rain", "clean"], "tasks": order}}
+    )
+    for number, (name, forged, message) in enumerate(FORGED):
+        before = (part / name).read_bytes()
+        if isinstance(forged, str):
+            (part / name).write_text(forged)
+        else:
+            content = json.loads(before)
+            write_json(part / name, content | ({"shard": content["shard"] | forged} if "shard" in content else forged))
+        write_digests(part)  # whoever forges a table can forge its digest
+        with pytest.raises(UserError, match=rf"(?s){name}: {message}"):
+            merge_runs(tmp_path / f"merged{number}", [part])
+        (part / name).write_bytes(before)
+    write_digests(part)
+    assert merge_runs(tmp_path / "merged", [part]).failures == []
+
+
 def test_the_first_difference_is_named_by_its_place() -> None:
     ours = {"suite": {"count": 3, "tasks": {"quality": {}}}}
     assert first_difference("card", ours, ours) is None
