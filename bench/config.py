@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from bench.contract import Parameter
 from bench.errors import UserError
+from bench.toml_files import TomlText, faults_of, names_in, text_of, validated
+
+_PACKAGE = "bench.suites"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)]
 Reader = Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9._+-]*|[^\x00]+\.py:\w+)$")]
@@ -88,8 +88,7 @@ class Suite(_Model):
 
 def suite_names() -> list[str]:
     """Names of the built-in suites."""
-    folder = files("bench.suites")
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return names_in(_PACKAGE)
 
 
 def load_suite(name: str) -> Suite:
@@ -98,41 +97,20 @@ def load_suite(name: str) -> Suite:
     Raises:
         UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
     """
-    if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise UserError(f"suite {name}: no such file")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: not valid TOML: it is not UTF-8 ({error})") from error
-        return parse_suite(text, path.stem, str(path))
-    known = suite_names()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
-        raise UserError(f"unknown suite {name!r}. {hint} A file of your own ends in .toml")
-    text = files("bench.suites").joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    return parse_suite(text, name, f"built-in suite {name}")
+    return _suite_of(text_of("suite", name, _PACKAGE, suite_names()), Path(name).stem)
 
 
 def parse_suite(text: str, name: str, origin: str) -> Suite:
     """Validate the text of a suite; ``origin`` is named in errors."""
-    try:
-        content = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UserError(f"{origin}: not valid TOML: {error}") from error
-    try:
-        suite = Suite.model_validate({"name": name, **content})
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc']) or 'suite'}: {fault['msg']}" for fault in error.errors()
-        )
-        raise UserError(f"{origin}: {faults}. See 'derainbench run --help' and the built-in suites") from error
+    return _suite_of(TomlText(text.encode("utf-8"), origin), name)
+
+
+def _suite_of(text: TomlText, name: str) -> Suite:
+    suite = validated(Suite, text, name, {}, "See 'derainbench run --help' and the built-in suites")
     for dataset_name, dataset in suite.datasets.items():
         if wrong := [task for task in dataset.tasks or () if task not in suite.tasks]:
             raise UserError(
-                f"{origin}: datasets.{dataset_name}.tasks names {wrong[0]!r}, which [tasks] does not define"
+                f"{text.origin}: datasets.{dataset_name}.tasks names {wrong[0]!r}, which [tasks] does not define"
             )
     return suite
 
@@ -154,8 +132,7 @@ def dataset_config(name: str, changes: Mapping[str, object]) -> DatasetConfig:
     try:
         return DatasetConfig.model_validate({**base, **changes})
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise UserError(f"dataset {name}: {faults}") from error
+        raise UserError(f"dataset {name}: {faults_of(error)}") from error
 
 
 def override(

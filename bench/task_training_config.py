@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench.training_files import names_in, replaced, text_of, validated
+from bench.toml_files import names_in, replaced, text_of, validated
 from tasks.training.settings import Settings
 
 _PACKAGE = "bench.task_trainings"
@@ -67,7 +67,7 @@ def load_task_training(name: str, changes: Mapping[str, object] | None = None) -
     Raises:
         UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
     """
-    text = text_of(name, _PACKAGE, task_training_names(), name)
+    text = text_of("training", name, _PACKAGE, task_training_names())
     return validated(TaskTraining, text, Path(name).stem, changes or {}, "See 'derainbench train-task --help'")
 
 

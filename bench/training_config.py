@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench.training_files import names_in, replaced, text_of, validated
+from bench.toml_files import names_in, replaced, text_of, validated
 from derainers.training.networks import NETWORKS
 from derainers.training.settings import Settings
 
@@ -77,7 +77,7 @@ def load_training(name: str, changes: Mapping[str, object] | None = None) -> Tra
         UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
     """
     unified = name in NETWORKS and name not in names_in(_PACKAGE)
-    text = text_of(name, _PACKAGE, training_names(), UNIFIED if unified else name)
+    text = text_of("training", name, _PACKAGE, training_names(), UNIFIED if unified else name)
     network = {"network": name} if unified else {}
     advice = "See 'derainbench train --help' and the built-in trainings"
     return validated(Training, text, Path(name).stem, {**network, **(changes or {})}, advice)
