@@ -100,7 +100,7 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
             raise TypeError(f"{id}: expected detections, got {type(seen).__name__}")
         if truth.instances is None or (scoring.kind == "segm" and truth.instances.masks is None):
             raise UserError(f"{id}: has no labelled {'masks' if scoring.kind == 'segm' else 'boxes'} to score against")
-        _check_masks(id, seen, truth)
+        _check_masks(id, seen, truth.instances, truth.size)
         tables.add(seen, truth.instances, truth.size)
         _count(counts, id, seen, truth.instances, scoring)
     images = len(counts.images)
@@ -158,12 +158,11 @@ def resample_objects(
     return {scoring.prefix + name: 100 * values for name, values in found.items()}
 
 
-def _check_masks(id: str, seen: Detections, truth: Truth) -> None:
+def _check_masks(id: str, seen: Detections, truth: Instances, size: tuple[int, int]) -> None:
     """Masks of another size than the image would be compared row by row with the wrong pixels."""
-    true_masks = () if truth.instances is None else truth.instances.masks or ()
-    for mask in (*(seen.masks or ()), *true_masks):
-        if tuple(mask["size"]) != truth.size:
-            raise UserError(f"{id}: a mask has (height, width) {tuple(mask['size'])}, the image {truth.size}")
+    for mask in (*(seen.masks or ()), *(truth.masks or ())):
+        if tuple(mask["size"]) != size:
+            raise UserError(f"{id}: a mask has (height, width) {tuple(mask['size'])}, the image {size}")
 
 
 def label(seen: Detections, truth: Instances, overlaps: Overlaps) -> Labelled:

@@ -63,6 +63,21 @@ def test_objects_are_resampled_as_if_images_were_repeated(seed: int) -> None:
             assert values[row] == pytest.approx(expected.get(name, np.nan), abs=1e-9, nan_ok=True), name
 
 
+def test_a_column_of_weights_is_that_of_its_image_in_any_order() -> None:
+    evidence, truths = detection_data(2)
+    scoring = Scoring("bbox", overlaps_of_boxes, (1, 2, 3), 0.25, 0.5)
+    weights = draw_weights(IMAGES, RESAMPLES, 2)
+    shuffled = np.random.default_rng(0).permutation(IMAGES)
+    expected = resample_objects(evidence, truths, scoring, weights)
+    found = resample_objects({f"{n}": evidence[f"{n}"] for n in shuffled}, truths, scoring, weights[:, shuffled])
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, rtol=1e-12)
+    assert len(np.unique(expected["AP"])) > 6
+    for seen, truth in (({}, truths["0"]), (evidence["0"], Truth((100, 100)))):
+        with pytest.raises(TypeError, match="0: expected detections and labelled objects"):
+            resample_objects({"0": seen}, {"0": truth}, scoring, weights[:, :1])
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_answers_on_clean_images_are_resampled_as_if_images_were_repeated(seed: int) -> None:
     clean, truths = detection_data(seed)

@@ -165,6 +165,7 @@ def test_without_objects_nothing_is_defined() -> None:
     empty = Instances(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0))
     tables.add(Detections(random_boxes(np.random.default_rng(0), 1), np.ones(1), np.ones(1, np.int64)), empty, SIZE)
     assert tables.evaluate() == ({}, {})
+    assert tables.resample(np.ones((3, 1), np.int64)) == {}
 
 
 def test_a_detector_that_sees_nothing_scores_zero() -> None:

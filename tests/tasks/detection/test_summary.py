@@ -9,7 +9,7 @@ from bench.contract import ClassSpace, Detections, Instances, Truth
 from bench.errors import UserError
 from tasks.detection.boxes import box_areas, box_overlaps
 from tasks.detection.detector import MOST_BOXES, tidy
-from tasks.detection.summary import Scoring, summarise_objects
+from tasks.detection.summary import Scoring, class_names, summarise_objects
 from tasks.scored import check_covered, choose_scored
 
 SCORING = Scoring("bbox", lambda seen, truth: box_overlaps(seen.boxes, truth.boxes, truth.crowd), (1, 2), 0.25, 0.6)
@@ -83,6 +83,20 @@ def test_order_of_images_plays_no_part() -> None:
     assert summarise_objects(evidence, truths, SCORING) == backward
 
 
+def test_a_detection_of_just_the_least_score_counts() -> None:
+    truths, evidence = {"a": truths_of(SQUARES[:2], [1, 2])}, {"a": seen_of(SQUARES[:2], [1, 2], [0.25, 0.2499])}
+    for least, right in ((0.25, 1), (0.2499, 2), (0.2501, 0)):
+        scoring = replace(SCORING, score=least)
+        values = {m.metric: m.value for m in summarise_objects(evidence, truths, scoring).measures}
+        assert values[f"tp@{scoring.tag}"] == right
+        assert values[f"fn@{scoring.tag}"] == 2 - right
+
+
+def test_classes_are_named_by_their_ids() -> None:
+    assert class_names(ClassSpace("mine", (3, 7), ("car", "bus"))) == {3: "car", 7: "bus"}
+    assert class_names(None) == {}
+
+
 def test_undefined_ratios_have_no_measure() -> None:
     nothing = np.zeros((0, 4))
     summary = summarise_objects({"a": seen_of(nothing, [], [])}, {"a": truths_of(nothing, [])}, SCORING)
@@ -90,7 +104,7 @@ def test_undefined_ratios_have_no_measure() -> None:
 
 
 def test_an_image_without_labels_is_refused_by_name() -> None:
-    with pytest.raises(UserError, match="night-7"):
+    with pytest.raises(UserError, match="night-7: has no labelled boxes"):
         summarise_objects({"night-7": seen_of(SQUARES, [1] * 4, [1.0] * 4)}, {"night-7": Truth((9, 9))}, SCORING)
 
 

@@ -117,14 +117,15 @@ def test_masks_are_scored_against_those_on_the_clean_image_also_where_there_are_
     assert {m.metric: m.value for m in missed}["mask_recall:pseudo_gt"] == 0
 
 
-def test_masks_of_another_size_are_refused_by_name() -> None:
+@pytest.mark.parametrize("narrow", ["seen", "true"])
+def test_masks_of_another_size_are_refused_by_name(narrow: str) -> None:
     task = build({"model": "torchvision:" + NAME}, Classes(instances=SPACE))
     boxes = np.array([[20, 5, 30, 15]], dtype=float)
-    mask = (encode(square(20)),)
-    truth = Truth((40, 60), Instances(boxes, np.array([5]), np.zeros(1, bool), np.array([100.0]), mask))
-    seen = Detections(boxes, np.array([0.9]), np.array([5]), (encode(square(20)[:, :50]),))
+    seen, true = ((encode(square(20)[:, : 50 if side == narrow else 60]),) for side in ("seen", "true"))
+    truth = Truth((40, 60), Instances(boxes, np.array([5]), np.zeros(1, bool), np.array([100.0]), true))
+    evidence = {"night-7": Detections(boxes, np.array([0.9]), np.array([5]), seen)}
     with pytest.raises(UserError, match=r"night-7: a mask has \(height, width\) \(40, 50\), the image \(40, 60\)"):
-        task.summarise({"night-7": seen}, {"night-7": truth})
+        task.summarise(evidence, {"night-7": truth})
 
 
 def test_objects_without_masks_have_no_overlaps_of_masks() -> None:
