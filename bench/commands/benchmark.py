@@ -40,7 +40,7 @@ from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.config import Suite
-    from bench.runner import RunResult
+    from bench.runner import Outlook, RunResult
 
 MACHINES = "Several machines"
 _WIDE = 120  # columns of a terminal that has room for intervals
@@ -133,12 +133,8 @@ def run(
         count=count,
         size=size,
     )
-    given = {
-        "coco": coco,
-        "bdd": bdd,
-        **{name: Path(place) for name, place in pairs_of(data, "--data", "NAME=DIR").items()},
-    }
-    roots = {name: place for name, place in given.items() if place is not None}
+    roots = {name: Path(place) for name, place in pairs_of(data, "--data", "NAME=DIR").items()}
+    roots |= {name: place for name, place in (("coco", coco), ("bdd", bdd)) if place is not None}
     options = options_of(device, weights_dir, offline, allow_random_weights)
     options = replace(options, precision=precision, compile=compile)
     workers = workers or (chosen.workers if options.device == "cpu" else 1)
@@ -156,11 +152,7 @@ def run(
         needless = {named.datasets[name].root for name in missing.datasets}
         roots = {name: place for name, place in roots.items() if name not in needless}
     if dry_run:
-        outlook = api.foresee(chosen, folder, roots=roots, options=options, shard=share)
-        for stage, plan in (("rain", outlook.render), ("derain", outlook.restore), ("judge", outlook.judge)):
-            out_console.print(f"{stage}: {plan.images} images to do, {plan.done} done")
-        if outlook.render.images:
-            out_console.print("images that are yet to be rained on are counted as rain only")
+        _foretell(api.foresee(chosen, folder, roots=roots, options=options, shard=share))
         return
     from bench.logs import Logged, run_log
 
@@ -184,6 +176,13 @@ def run(
     if report:
         write_page(folder, quiet)
     report_failures(len(result.failures), folder / "failures.csv")
+
+
+def _foretell(outlook: Outlook) -> None:
+    for stage, plan in (("rain", outlook.render), ("derain", outlook.restore), ("judge", outlook.judge)):
+        out_console.print(f"{stage}: {plan.images} images to do, {plan.done} done")
+    if outlook.render.images:
+        out_console.print("images that are yet to be rained on are counted as rain only")
 
 
 def _show(suite: Suite, result: RunResult, folder: Path) -> None:

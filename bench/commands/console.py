@@ -141,9 +141,14 @@ def bars_of(quiet: bool, verbose: bool) -> Bars:
     return Bars(error_console, hidden=quiet, every_image=verbose)
 
 
+def json_text(value: object) -> str:
+    """A value as JSON, whose lines a person can read."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
 def print_json(value: object) -> None:
     """Print JSON, one value a call, without colours or line breaks of the console's."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(value))
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Cell]]:

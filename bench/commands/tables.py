@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.commands.console import FORMAT, error_console, out_console, plain_rows, print_json, print_table
+from bench.commands.console import FORMAT, error_console, json_text, out_console, plain_rows, print_table
 from bench.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.contract import Record
+
 Format = Literal["csv", "md", "latex", "html", "json", "parquet", "terminal"]
+_OF_CLASSES = ("dataset", "derainer", "task", "class", "metric", "value", "unit", "support")
+"""What is read of ``per_class.csv``."""
+
 Mix = Annotated[bool, typer.Option("--mix", help="Also of other protocols, images or rain: not to be compared.")]
 
 
@@ -74,9 +80,7 @@ def table(
     chosen = [name for name in datasets if dataset in ("", name)]
     records = [record for record in records if record.dataset in chosen]
     if format == "parquet":
-        if out is None:
-            raise UserError("--format parquet is no text; say where to write it: --out FILE")
-        tables.write_parquet(out, records)
+        _write_parquet(out, records)
         return
     if paper != "no":
         frames = _with_paper(runs, paper == "difference", dataset)
@@ -129,9 +133,7 @@ def leaderboard(
     if not chosen:
         raise UserError(f"no run has the dataset {dataset!r}")
     if format == "parquet":
-        if out is None:
-            raise UserError("--format parquet is no text; say where to write it: --out FILE")
-        tables.write_parquet(out, [record for record in records if record.dataset in chosen])
+        _write_parquet(out, [record for record in records if record.dataset in chosen])
         return
     frames = {name: ranked(tables.wide(records, name, every_metric=all_metrics, mix=mix), sort) for name in chosen}
     if format == "html":
@@ -162,8 +164,12 @@ def correlate(
 
         derainbench correlate run1 --disagreements --format csv
     """
-    frame = _read(run, "disagreements.csv" if disagreements else "correlations.csv")
-    if not disagreements:
+    from bench.correlation import CORRELATION_COLUMNS, DISAGREEMENT_COLUMNS
+
+    if disagreements:
+        frame = _read(run, "disagreements.csv", DISAGREEMENT_COLUMNS)
+    else:
+        frame = _read(run, "correlations.csv", CORRELATION_COLUMNS)
         frame = frame[frame["over"] == over].drop(columns="over")
     if format == "terminal":
         if frame.empty:
@@ -174,6 +180,14 @@ def correlate(
             print_table(shown, f"{name} - {'disagreements' if disagreements else f'over {over}'}")
         return
     _give({run.name: frame}, format, None, None)
+
+
+def _write_parquet(out: Path | None, records: Sequence[Record]) -> None:
+    from bench.tables import write_parquet
+
+    if out is None:
+        raise UserError("--format parquet is no text; say where to write it: --out FILE")
+    write_parquet(out, records)
 
 
 def _with_paper(runs: list[Path], differences: bool, dataset: str) -> dict[str, pd.DataFrame]:
@@ -198,7 +212,7 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
         raise UserError("--by shows the slices of one run; give one folder")
     headlines = () if all_metrics else tables.HEADLINES
     if by == slices.CLASS:
-        rows = _read(runs[0], "per_class.csv")
+        rows = _read(runs[0], "per_class.csv", _OF_CLASSES)
         frames = {
             str(name): slices.class_table(part, all_metrics)
             for name, part in rows.groupby("dataset", sort=False)
@@ -207,7 +221,7 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
         if not frames:
             raise UserError(f"{runs[0]} tells nothing class by class: it has no task that knows classes")
         return frames
-    rows = _read(runs[0], "slices.csv")
+    rows = _read(runs[0], "slices.csv", slices.COLUMNS)
     rows = rows[rows["dataset"].isin(datasets)]
     if by == slices.SEVERITY:
         return {by: slices.sliced_table(rows, by, headlines)}
@@ -216,7 +230,7 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
     return found or {by: slices.sliced_table(rows, by, headlines)}
 
 
-def _read(run: Path, name: str) -> pd.DataFrame:
+def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     from bench.files import damage_named
@@ -225,7 +239,10 @@ def _read(run: Path, name: str) -> pd.DataFrame:
     if not path.is_file():
         raise UserError(f"{path}: no such file; give the run's command again, which does only what is missing")
     with damage_named(path):
-        return pd.read_csv(path, keep_default_na=False, na_values={"value": [""]})
+        frame = pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"value": float})
+    if lacking := [column for column in columns if column not in frame]:
+        raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; run the benchmark again")
+    return frame
 
 
 def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, out: Path | None) -> None:
@@ -238,12 +255,16 @@ def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, ou
     elif format == "terminal" and not out:
         for title, frame in frames.items():
             print_table(frame, title)
-    elif format == "json":
-        print_json({title: plain_rows(frame) for title, frame in frames.items()})
+    elif out:
+        write_text(out, _text_of(frames, format))
     else:
-        kind: dict[Format, tables.Format] = {"md": "md", "latex": "latex", "html": "html"}
-        text = "".join(tables.render(frame, kind.get(format, "csv")) for frame in frames.values())
-        if out:
-            write_text(out, text)
-        else:
-            sys.stdout.write(text)
+        sys.stdout.write(_text_of(frames, format))
+
+
+def _text_of(frames: Mapping[str, pd.DataFrame], format: Format) -> str:
+    from bench.tables import render
+
+    if format == "json":
+        return json_text({title: plain_rows(frame) for title, frame in frames.items()})
+    kind: Literal["csv", "md", "latex", "html"] = format if format in ("md", "latex", "html") else "csv"
+    return "".join(render(frame, kind) for frame in frames.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -73,8 +74,32 @@ def test_a_leaderboard_of_one_run_twice_is_that_run(run: Path) -> None:
 def test_tables_are_written_to_files(run: Path, tmp_path: Path) -> None:
     assert told("table", run, "--format", "latex", "--out", tmp_path / "table.tex") == ""
     assert (tmp_path / "table.tex").read_text().startswith("\\begin{tabular}{lrrr}")
+    assert told("table", run, "--format", "json", "--out", tmp_path / "table.json") == ""
+    assert json.loads((tmp_path / "table.json").read_text())["streets"][0]["derainer"] == "rain"
     with pytest.raises(UserError, match="--out FILE"):
         told("table", run, "--format", "parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("correlations.csv", ["correlate"]),
+        ("disagreements.csv", ["correlate", "--disagreements"]),
+        ("slices.csv", ["table", "--by", "timeofday"]),
+        ("per_class.csv", ["table", "--by", "class"]),
+    ],
+)
+def test_a_table_that_was_tampered_with_is_told(run: Path, name: str, words: list[str]) -> None:
+    before = (run / name).read_bytes()
+    try:
+        (run / name).write_text("dataset,value\nstreets,1\n")
+        with pytest.raises(UserError, match=rf"{name}: lacks the columns"):
+            told(words[0], run, *words[1:])
+        (run / name).write_text("dataset,value\nstreets,much\n")
+        with pytest.raises(UserError, match=rf"{name}: damaged"):
+            told(words[0], run, *words[1:])
+    finally:
+        (run / name).write_bytes(before)
 
 
 def test_parquet_holds_the_records(run: Path, tmp_path: Path) -> None:
