@@ -11,9 +11,7 @@ from bench.contract import Record
 from bench.errors import UserError
 from bench.store import RunStore
 from bench.tables import read_records
-
-_EQUAL = 1e-6
-"""Records are written with six decimals."""
+from bench.verification import TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -114,4 +112,4 @@ def _key(record: Record) -> tuple[str, str, str, str]:
 def _differs(record: Record, known: Record | None) -> bool:
     if known is None:
         return False
-    return abs(record.value - known.value) > _EQUAL or record.images != known.images
+    return abs(record.value - known.value) > TOLERANCE or record.images != known.images
