@@ -125,8 +125,10 @@ def resample_rank_correlation(x: FloatArray, y: FloatArray, weights: IntArray) -
 
 
 def row_rank_correlations(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """:func:`rank_correlation` of every row of two (R, D) arrays, for few columns; NaN where a side is constant."""
-    defined = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+    """:func:`rank_correlation` of every row of two (R, D) arrays, for few columns.
+
+    NaN where a side of the row is constant or not finite throughout.
+    """
     above_x, above_y = (np.sign(values[:, :, None] - values[:, None, :]) for values in (x, y))
     rank_x, rank_y = above_x.sum(axis=2), above_y.sum(axis=2)
     ones = np.ones_like(x)
@@ -135,7 +137,7 @@ def row_rank_correlations(x: FloatArray, y: FloatArray) -> tuple[FloatArray, Flo
         pairs.sum(axis=(1, 2)) for pairs in (above_x * above_y, np.abs(above_x), np.abs(above_y))
     )
     tau = _quotient(concordant, np.sqrt(untied_x * untied_y))
-    return np.where(defined, rho, np.nan), np.where(defined, tau, np.nan)
+    return rho, tau
 
 
 def _normalised(drawn: FloatArray, both: FloatArray, left: FloatArray, right: FloatArray) -> FloatArray:

@@ -154,9 +154,12 @@ def test_three_pairs_are_enough_for_a_rank_correlation_and_two_are_not() -> None
 
 
 def test_a_row_with_a_number_missing_on_either_side_has_no_rank_correlation() -> None:
-    whole, hole = np.array([[1.0, 2, 3, 4]]), np.array([[1.0, np.nan, 3, 4]])
-    for pair in ((whole, hole), (hole, whole), (hole, hole)):
-        assert np.isnan(row_rank_correlations(*pair)).all()
+    whole, hole, endless = ([1.0, 2, 3, 4], [1.0, np.nan, 3, 4], [np.inf, 2, 3, 4])
+    for pair in ((whole, hole), (hole, whole), (hole, hole), (whole, endless), (endless, whole)):
+        x, y = (np.array([side, whole]) for side in pair)
+        with np.errstate(invalid="ignore"):
+            found = row_rank_correlations(x, y)
+        np.testing.assert_array_equal(found, [[np.nan, 1], [np.nan, 1]])
 
 
 def test_half_of_the_resamples_have_to_be_defined_and_two_at_least() -> None:

@@ -160,6 +160,13 @@ def test_boxes_of_a_thousand_random_cases_overlap_as_in_pycocotools() -> None:
         np.testing.assert_allclose(box_overlaps(boxes, truths, crowd), expected, atol=1e-12)
 
 
+def test_what_has_no_area_overlaps_nothing() -> None:
+    line = np.array([[5, 5, 5, 20]], dtype=float)
+    both = np.concatenate([line, [[0, 0, 10, 10]]])
+    assert box_overlaps(line, both, np.array([False, False])).tolist() == [[0, 0]]
+    assert box_overlaps(line, both, np.array([True, True])).tolist() == [[0, 0]]
+
+
 def test_without_objects_nothing_is_defined() -> None:
     tables = CocoTables(CLASSES, "bbox")
     empty = Instances(np.zeros((0, 4)), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0))

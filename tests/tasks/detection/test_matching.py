@@ -176,7 +176,9 @@ def test_a_detection_with_a_partner_is_not_ignored_though_it_lies_on_a_crowd() -
 
 def test_of_many_equal_scores_the_first_goes_first() -> None:
     shifted = [((0, 0, 10, 10 - n / 10), 1, 0.5) for n in range(39, -1, -1)]
-    image = labelled(shifted, [(SQUARE, 1, False)])
+    elsewhere = ((50, 50, 60, 60), 1, 0.9)  # between them, for what sorts in no stable order keeps all-equal scores
+    mixed = [detection for one in shifted for detection in (one, elsewhere)]
+    image = labelled(mixed, [(SQUARE, 1, False)])
     matching = match(image, 0.6)
-    assert matching.partner.tolist() == [0, *[-1] * 39]
+    assert matching.partner.tolist() == [0, *[-1] * 79]
     assert tally(image, matching).matched_overlap_sum == pytest.approx(0.61)
