@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from bench.contract import Image, Sample
 from bench.errors import ImageError, UserError, reason_of
-from bench.pipeline import Attempt, overlapped
+from bench.overlap import Attempt, overlapped
 
 Product = TypeVar("Product")
 AHEAD = 2

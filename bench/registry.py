@@ -15,8 +15,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Generic, TypeVar, cast
 
+from bench.code_version import code_files, code_version
 from bench.errors import UserError
-from bench.sources import source_digest, sources_of
 
 Factory = TypeVar("Factory")
 
@@ -58,16 +58,16 @@ class Entry:
         """Digest of the sources behind the factory (of the file alone, for a file), without importing them."""
         place = self.target.rpartition(":")[0]
         if place.endswith(".py"):
-            return source_digest([Path(place)], Path(place).parent)
+            return code_version([Path(place)], Path(place).parent)
         spec = importlib.util.find_spec(place)
         if spec is None or spec.origin is None:
             raise UserError(f"{self.name}: module {place} cannot be found; reinstall what provides it")
         origin = Path(spec.origin)
         depth = place.count(".") + (origin.name == "__init__.py")
         if not depth:
-            return source_digest([origin], origin.parent)
+            return code_version([origin], origin.parent)
         package = origin.parents[depth - 1]
-        return source_digest(sources_of(origin.parent, package), package)
+        return code_version(code_files(origin.parent, package), package)
 
 
 @dataclass(frozen=True)

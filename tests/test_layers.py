@@ -10,13 +10,13 @@ ROOMS = {"bench", "derainers", "synth", "tasks"}
 GROUND_FLOOR = {
     "",
     "checkpoints",
+    "code_version",
     "contract",
     "errors",
     "files",
     "images",
     "protocols",
     "registry",
-    "sources",
     "weights",
 }
 WIRING = {

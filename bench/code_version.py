@@ -1,4 +1,4 @@
-"""Which files a result's code consists of: what lies beside its factory, and what that imports of its own package."""
+"""The code version of a result: a digest of what lies beside its factory, and what that imports of its own package."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from bench.files import key_of, sha256_of
 
 
-def source_digest(files: Sequence[Path], root: Path) -> str:
+def code_version(files: Sequence[Path], root: Path) -> str:
     """Digest of the content of files and of their places below ``root``: their *code version*."""
     return key_of(*[(file.relative_to(root).as_posix(), sha256_of(file)) for file in files])
 
 
-def sources_of(folder: Path, package: Path) -> list[Path]:
+def code_files(folder: Path, package: Path) -> list[Path]:
     """Python files directly in a folder, and those of its package that they import, directly or not.
 
     Modules that are found by name only (a table of backends) have to lie in the folder.

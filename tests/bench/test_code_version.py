@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.code_version import code_files, code_version
 from bench.registry import Entry
-from bench.sources import source_digest, sources_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,14 +30,14 @@ def package(tmp_path: Path) -> Path:
 
 
 def test_imports_are_followed_within_the_package(package: Path) -> None:
-    found = {file.relative_to(package).as_posix() for file in sources_of(package / "first", package)}
+    found = {file.relative_to(package).as_posix() for file in code_files(package / "first", package)}
     own = {"first/__init__.py", "first/factory.py", "first/found_by_name.py"}
     assert found == own | {"second/__init__.py", "second/helper.py", "third.py", "lazy.py"}
 
 
 def test_the_digest_follows_content_and_place_of_every_source(package: Path) -> None:
     def digest() -> str:
-        return source_digest(sources_of(package / "first", package), package)
+        return code_version(code_files(package / "first", package), package)
 
     digests = [digest()]
     (package / "notes.txt").write_text("still not code")
@@ -54,8 +54,8 @@ def test_the_digest_follows_content_and_place_of_every_source(package: Path) -> 
 
 def test_a_tasks_code_is_more_than_its_folder() -> None:
     """Instances are matched by the detection's code: a change there is a change of theirs."""
-    found = sources_of(ROOT / "tasks/instances", ROOT / "tasks")
+    found = code_files(ROOT / "tasks/instances", ROOT / "tasks")
     assert {ROOT / "tasks/detection/matching.py", ROOT / "tasks/models.py"} <= set(found)
     assert ROOT / "tasks/quality/niqe.py" not in found
     entry = Entry("instances", "tasks.instances.task:build")
-    assert entry.code_version() == source_digest(found, ROOT / "tasks")
+    assert entry.code_version() == code_version(found, ROOT / "tasks")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.pipeline import overlapped
+from bench.overlap import overlapped
 
 
 def numbers(count: int, taken: list[int]) -> Iterator[int]:
