@@ -107,7 +107,7 @@ def _filters(rows: int, columns: int) -> tuple[FloatArray, FloatArray]:
     for orientation in range(_ORIENTATIONS):
         direction = orientation * np.pi / _ORIENTATIONS
         difference = angle - direction
-        distance = np.abs(np.arctan2(np.sin(difference), np.cos(difference)))
+        distance = np.arctan2(np.sin(difference), np.cos(difference))
         spreads.append(np.exp(-(distance**2) / (2 * deviation**2)))
     return np.stack(waves), np.stack(spreads)
 

@@ -14,7 +14,7 @@ from tasks.quality.fsim import _shrink, fsim
 from tasks.quality.grey import grey_of, halve
 from tasks.quality.metrics import UNITS, compare
 from tasks.quality.niqe import niqe, read_niqe
-from tasks.quality.psnr_ssim import luma, ms_ssim_plane
+from tasks.quality.psnr_ssim import _halve, luma, ms_ssim_plane
 from tasks.quality.sseq import _couple, read_sseq, sseq
 from tasks.quality.task import build
 
@@ -30,8 +30,8 @@ def tensors(*images: np.ndarray):
     return [torch.from_numpy(image.astype(float)).permute(2, 0, 1)[None] for image in images]
 
 
-# From a short side of 384 on, planes are averaged over 2x2 pixels first, which piq does alike for even sides.
-@pytest.mark.parametrize("size", [(96, 128), (383, 391), (384, 390)])
+# From a shorter side of 384 on, planes are averaged over 2x2 pixels first, which piq does alike for even sides.
+@pytest.mark.parametrize("size", [(96, 128), (391, 383), (384, 390)])
 def test_fsim_equals_piq(image_of, size: tuple[int, int]) -> None:
     piq = pytest.importorskip("piq")
     # Pale colours: where chroma products are negative, FeatureSIM.m takes the real part of a complex power
@@ -151,6 +151,12 @@ def test_ms_ssim_equals_piq(image_of, size: tuple[int, int]) -> None:
     first, second = (luma(image)[..., None] for image in pair(image_of, *size))
     expected = float(piq.multi_scale_ssim(*tensors(first, second), data_range=255))
     assert ms_ssim_plane(first[..., 0], second[..., 0]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_an_odd_last_row_or_column_is_repeated_before_halving() -> None:
+    plane = np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]])
+    assert _halve(plane).tolist() == [[(1 + 2 + 4 + 5) / 4, (3 + 6) / 2], [(7 + 8) / 2, 9]]
+    assert _halve(plane[:2, :2]).tolist() == [[3]]
 
 
 def test_brightness_counts_at_the_coarsest_scale_of_ms_ssim(image_of) -> None:
