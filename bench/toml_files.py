@@ -50,7 +50,7 @@ def text_of(kind: str, name: str, package: str, known: Sequence[str], file: str 
     if name in known:
         return TomlText(files(package).joinpath(f"{file or name}.toml").read_bytes(), f"built-in {kind} {name}")
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}"
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."
     raise UserError(f"unknown {kind} {name!r}. {hint} A file of your own ends in .toml")
 
 

@@ -174,7 +174,7 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
     from rich import box
     from rich.table import Table
 
-    from bench.commands.layout import lines_of, parts_of
+    from bench.commands.layout import layout_of, lines_of
 
     def broken(text: str, width: int) -> str:
         return escape("\n".join(line for given in text.splitlines() for line in lines_of(given, width)))
@@ -184,8 +184,9 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
     headings = [str(column).replace("@", "\n@").replace(" (", "\n(") for column in frame.columns]
     columns = [frame.iloc[:, place].astype(str).tolist() for place in range(len(headings))]
     texts = [[*heading.splitlines(), *cells] for heading, cells in zip(headings, columns, strict=True)]
-    for part in parts_of(texts, out_console.width):
-        shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    parts, gap = layout_of(texts, out_console.width)
+    for part in parts:
+        shown = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False)
         for place, width in part:
             numbers = place > 0 and all(re.match(r"[-+.\d]|nan$", cell) for cell in columns[place] if cell)
             side: Literal["left", "right"] = "right" if numbers else "left"

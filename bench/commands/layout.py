@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import zip_longest
 from textwrap import wrap
@@ -17,25 +17,36 @@ _LOOKED_AT = 64
 _IN_AN_INTERVAL = re.compile(r"(?<=,) (?=[-\d.]+\])")
 
 
-def parts_of(columns: Sequence[Sequence[str]], room: int) -> Iterator[list[tuple[int, int]]]:
-    """Split a table into parts that are narrow enough.
+Part = list[tuple[int, int]]
+"""Place and width of columns that stand side by side."""
+
+
+def layout_of(columns: Sequence[Sequence[str]], room: int) -> tuple[list[Part], int]:
+    """Make a table narrow enough: its columns closer together, or in several parts.
 
     Args:
         columns: Texts of every column, the lines of its heading first.
         room: Columns of the terminal.
 
-    Yields:
-        Place and width of every column of a part. The first one, which holds the names, is in all of them.
+    Returns:
+        The parts, and the blanks between columns. The first column, which holds the names, is in every part.
     """
+    usual = list(_parts(columns, room, 2))
+    closer = list(_parts(columns, room, 1)) if len(usual) > 1 else usual
+    return (usual, 2) if len(closer) > 1 or closer is usual else (closer, 1)
+
+
+def _parts(columns: Sequence[Sequence[str]], room: int, gap: int) -> Iterator[Part]:
+    room -= 2 - gap  # the ends of the rules stand out on both sides
     least = [min(_longest_word(texts), _LONGEST_WORD) for texts in columns]
     least[:1] = [max(len(word) for text in columns[0] for word in text.split() or [""])]
     part = [0]
     for place in range(1, len(columns)):
-        if len(part) > 1 and _span(least[index] for index in (*part, place)) > room:
-            yield _sized(columns, least, part, room)
+        if len(part) > 1 and sum(least[index] + gap for index in (*part, place)) > room:
+            yield _sized(columns, least, part, room, gap)
             part = [0]
         part.append(place)
-    yield _sized(columns, least, part, room)
+    yield _sized(columns, least, part, room, gap)
 
 
 @cache
@@ -45,9 +56,7 @@ def lines_of(text: str, width: int) -> tuple[str, ...]:
     return tuple(line.replace("\N{NO-BREAK SPACE}", " ") for line in wrap(whole, max(1, width), break_long_words=False))
 
 
-def _sized(
-    columns: Sequence[Sequence[str]], least: Sequence[int], part: Sequence[int], room: int
-) -> list[tuple[int, int]]:
+def _sized(columns: Sequence[Sequence[str]], least: Sequence[int], part: Sequence[int], room: int, gap: int) -> Part:
     """Each column as wide as its longest text, or less where that makes the table least longer."""
     widths = {place: max(map(len, columns[place])) for place in part}
     rows = list(zip_longest(*(columns[place] for place in part), fillvalue=""))
@@ -57,14 +66,10 @@ def _sized(
         tried = [width - (place == narrowed) for place, width in widths.items()]
         return sum(max(len(lines_of(text, width)) for text, width in zip(row, tried, strict=True)) for row in rows)
 
-    while _span(widths.values()) > room and (wide := [place for place in part if widths[place] > least[place]]):
+    room -= gap * len(part)
+    while sum(widths.values()) > room and (wide := [place for place in part if widths[place] > least[place]]):
         widths[min(wide, key=lambda place: (length(place), -widths[place]))] -= 1
     return list(widths.items())
-
-
-def _span(widths: Iterable[int]) -> int:
-    """Width of a table: on both sides of each column there is a blank or the end of a rule."""
-    return sum(width + 2 for width in widths)
 
 
 def _longest_word(texts: Sequence[str]) -> int:

@@ -12,27 +12,35 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.commands.console import out_console, print_table
-from bench.commands.layout import lines_of, parts_of
+from bench.commands.layout import layout_of, lines_of
 
 TEXTS = st.text("ab -", max_size=25)
 
 
 @given(st.lists(st.lists(TEXTS, min_size=3, max_size=3), min_size=1, max_size=6), st.integers(20, 120))
 def test_every_column_stands_once_and_names_stand_in_every_part(columns: list[list[str]], room: int) -> None:
-    parts = list(parts_of(columns, room))
+    parts, gap = layout_of(columns, room)
     assert [place for part in parts for place, _ in part if place] == list(range(1, len(columns)))
     for part in parts:
         assert part[0][0] == 0
         longest = [max((len(word) for text in columns[place] for word in text.split()), default=0) for place, _ in part]
         if len(part) > 2:  # two columns may be too wide together, but then they cannot be told apart from names
-            assert sum(width + 2 for _, width in part) <= room
+            assert sum(width + gap for _, width in part) + 2 - gap <= room
         assert part[0][1] >= longest[0]
 
 
 def test_a_column_gets_room_where_it_saves_most_lines() -> None:
     columns = [["name", "a", "b"], ["short", "x y", "x y"], ["long", "many words " * 8, "many words " * 8]]
-    (part,) = parts_of(columns, 50)
+    (part,), gap = layout_of(columns, 50)
+    assert gap == 2
     assert [width for _, width in part] == [4, 5, 35]
+
+
+def test_columns_move_closer_before_a_table_comes_in_parts() -> None:
+    columns = [["names", "a"], ["12345", "b"], ["12345", "c"]]
+    whole = [(0, 5), (1, 5), (2, 5)]
+    assert [layout_of(columns, room) for room in (21, 20, 19)] == [([whole], 2), ([whole], 1), ([whole], 1)]
+    assert layout_of(columns, 18) == ([[(0, 5), (1, 5)], [(0, 5), (2, 5)]], 2)
 
 
 def test_words_and_intervals_stay_whole() -> None:
