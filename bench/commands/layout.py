@@ -60,7 +60,7 @@ def _sized(columns: Sequence[Sequence[str]], least: Sequence[int], part: Sequenc
     """Each column as wide as its longest text, or less where that makes the table least longer."""
     widths = {place: max(map(len, columns[place])) for place in part}
     rows = list(zip_longest(*(columns[place] for place in part), fillvalue=""))
-    rows = rows[:: -(-len(rows) // _LOOKED_AT)]
+    rows = rows[:: max(1, -(-len(rows) // _LOOKED_AT))]
 
     def length(narrowed: int) -> int:
         tried = [width - (place == narrowed) for place, width in widths.items()]
