@@ -25,14 +25,15 @@ def _halve_rows(plane: FloatArray) -> FloatArray:
     weights = _cubic((taps - 0.5) / 2)
     weights /= weights.sum()
     rows = 2 * np.arange(-(-length // 2))[:, None] + taps[None, :]
-    # Beyond the border the image is mirrored with its edge row repeated.
-    rows = np.where(rows < 0, -1 - rows, rows)
-    rows = np.where(rows >= length, 2 * length - 1 - rows, rows)
-    return np.asarray(np.einsum("ntw,t->nw", plane[np.clip(rows, 0, length - 1)], weights))
+    # Beyond the border the image is mirrored with its edge row repeated, as often as it takes.
+    rows %= 2 * length
+    rows = np.minimum(rows, 2 * length - 1 - rows)
+    return np.asarray(np.einsum("ntw,t->nw", plane[rows], weights))
 
 
 def _cubic(distance: FloatArray) -> FloatArray:
+    """Keys' kernel at distances of at most 2."""
     x = np.abs(distance)
     near = 1.5 * x**3 - 2.5 * x**2 + 1
     far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
-    return np.asarray(np.where(x <= 1, near, np.where(x <= 2, far, 0.0)))
+    return np.asarray(np.where(x <= 1, near, far))

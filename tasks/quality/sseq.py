@@ -145,7 +145,7 @@ def _spectral_entropies(blocks: FloatArray) -> FloatArray:
 def _middle_mean(values: FloatArray) -> float:
     ordered = np.sort(values)
     first, last = int(np.ceil(0.2 * len(values))), int(np.ceil(0.8 * len(values)))
-    return float(ordered[max(first - 1, 0) : last].mean())
+    return float(ordered[first - 1 : last].mean())
 
 
 def _skewness(values: FloatArray) -> float:

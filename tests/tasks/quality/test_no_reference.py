@@ -13,8 +13,8 @@ from scipy.stats import skew
 from bench.errors import UserError
 from tasks.quality.grey import grey_of, halve
 from tasks.quality.metrics import Statistics, look_at
-from tasks.quality.niqe import NiqeModel, _fit, niqe, read_niqe
-from tasks.quality.sseq import Machine, SseqModel, sseq, sseq_features
+from tasks.quality.niqe import NiqeModel, _fit, _normalise, niqe, read_niqe
+from tasks.quality.sseq import Machine, SseqModel, _probabilities, sseq, sseq_features
 
 
 def noisy(image_of, height: int, width: int, seed: int = 3) -> np.ndarray:
@@ -34,15 +34,15 @@ def keys(distance: float) -> float:
 def halving(length: int) -> np.ndarray:
     """The matrix that halves a column, its kernel stretched twofold, its border mirrored with the edge repeated."""
     matrix = np.zeros((math.ceil(length / 2), length))
+    mirrored = np.pad(np.arange(length), 8, mode="symmetric")
     for row in range(len(matrix)):
         centre = 2 * row + 0.5
         for place in range(int(centre) - 6, int(centre) + 8):
-            mirrored = -1 - place if place < 0 else 2 * length - 1 - place if place >= length else place
-            matrix[row, mirrored] += keys((centre - place) / 2) / 2
+            matrix[row, mirrored[place + 8]] += keys((centre - place) / 2) / 2
     return matrix
 
 
-@pytest.mark.parametrize("size", [(9, 14), (16, 21), (7, 8)])
+@pytest.mark.parametrize("size", [(9, 14), (16, 21), (7, 8), (1, 4), (2, 3)])
 def test_halving_equals_a_product_of_matrices(size: tuple[int, int]) -> None:
     plane = np.random.default_rng(2).random(size) * 255
     expected = halving(size[0]) @ plane @ halving(size[1]).T
@@ -190,6 +190,27 @@ def machine_of(fitted_machine: object, gamma: float) -> Machine:
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("apart", [0.6, 4])
+def test_probabilities_of_the_kinds_of_distortion_equal_scikit_learn(apart: float) -> None:
+    """Near classes take several rounds of coupling; far ones reach the bounds of a pair's probability."""
+    svm = pytest.importorskip("sklearn.svm")
+    if "probability" not in svm.SVC().get_params():
+        pytest.skip("this scikit-learn has no probabilities of libsvm any more")
+    rng, gamma, kinds = np.random.default_rng(0), 0.08, np.repeat(np.arange(5), 30)
+    centres = rng.normal(0, apart, (5, 12))
+    classifier = svm.SVC(C=4, gamma=gamma, probability=True, random_state=0)
+    classifier.fit(rng.normal(0, 0.8, (150, 12)) + centres[kinds], kinds)
+    machine = machine_of(classifier, gamma)
+    model = SseqModel(
+        low=-np.ones(12), high=np.ones(12), classifier=machine, counts=np.asarray(classifier.n_support_),
+        slopes=classifier.probA_, offsets=classifier.probB_, regressions=(),
+    )  # fmt: skip
+    samples = rng.normal(0, 0.8, (300, 12)) + centres[rng.integers(0, 5, 300)]
+    found = [_probabilities(model, sample) for sample in samples]
+    np.testing.assert_allclose(found, classifier.predict_proba(samples), atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_sseq_equals_scikit_learn(image_of) -> None:
     svm = pytest.importorskip("sklearn.svm")
     if "probability" not in svm.SVC().get_params():
@@ -253,3 +274,16 @@ def test_qualities_without_reference_are_those_whose_statistics_are_there(image_
     assert look_at(image, both, Statistics(sseq=model)) == of_sseq
     assert look_at(image, ("niqe", "psnr_y"), Statistics(niqe=pristine, sseq=model)) == of_niqe
     assert set(look_at(image[:100], both, Statistics(niqe=pristine, sseq=model))) == {"sseq"}, "too small for NIQE"
+
+
+def test_the_grid_of_shapes_ends_where_the_authors_let_it_end() -> None:
+    two_valued = np.array([-1.0, 1.0] * 8)
+    heavy = np.concatenate([np.tile([-1e-6, 1e-6], 5000), [-1.0, 1.0]])
+    for values, shape in ((two_valued, 10.0), (heavy, 0.2)):
+        assert _fit(values) == pytest.approx(fitted(values), rel=1e-9)
+        assert _fit(values)[0] == pytest.approx(shape)
+
+
+def test_a_flat_plane_has_no_deviation_however_its_squares_are_rounded() -> None:
+    for level in range(256):
+        np.testing.assert_allclose(_normalise(np.full((12, 12), float(level))), 0, atol=1e-9)
