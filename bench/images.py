@@ -18,6 +18,7 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".
 MOST_PIXELS = 64_000_000
 """Larger images are refused unread: a few bytes of PNG can claim a billion pixels."""
 
+# What is decoded, whatever a file is called: Pillow has decoders that start programs (EPS).
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "TIFF")
 # Taken now: ultralytics puts a function in its place that, at a damaged image, asks for another library.
 _open = Pillow.open
@@ -26,7 +27,6 @@ _open = Pillow.open
 # Larger images than MOST_PIXELS are refused here anyway.
 warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
 
-# What is decoded, whatever a file is called: Pillow has decoders that start programs (EPS).
 _EXIF_ORIENTATION = 0x0112
 _KEY = "derainbench-key"
 

@@ -122,7 +122,10 @@ def _finish_dataset(name: str, ids: Sequence[str], parts: Sequence[Part], store:
     found = ((row.id, read_row(folder / _IMAGE_FILES[-1].format(safe_name(row.id)))) for row in rows)
     labels = {id: json.dumps(content[1]) for id, content in found if content and content[1] is not None}
     if datasets[0].classes.instances is not None:
-        write_instances(folder / "labels/instances.json", rows, labels, datasets[0].classes)
+        try:
+            write_instances(folder / "labels/instances.json", rows, labels, datasets[0].classes)
+        except (KeyError, TypeError) as error:  # what a shard's digests vouch for may be forged with them
+            raise UserError(f"{folder / 'rows'}: a shard's labels are damaged ({error!r}); run it again") from error
     write_text(folder / "manifest.csv", manifest_text(rows))
     cards = [_card_of_dataset(dataset.folder / "card.json") for dataset in datasets]
     counts = {key: sum(card["counts"][key] for card in cards) for key in _COUNTED}
