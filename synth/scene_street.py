@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from synth.scene_dice import Dice
 from synth.scene_models import CIRCLE, Colour, Model, Sculptor
@@ -85,7 +85,7 @@ def bush(kind: int) -> Model:
     return s.model()
 
 
-@cache
+@lru_cache(maxsize=2)  # sizes differ from scene to scene: all of them would fill the memory
 def lamp_post(height: float, reach: float) -> tuple[Model, Model]:
     """A street lamp's post and head; ``reach`` is how far it leans to the right (negative: left), metres."""
     s, head = Sculptor(), Sculptor()
@@ -105,7 +105,7 @@ def pole(height: float) -> Model:
     return s.model()
 
 
-@cache
+@lru_cache(maxsize=2)
 def gantry(height: float, reach: float) -> Model:
     """A pole whose arm reaches over the road, to the right if ``reach`` is positive."""
     s = Sculptor()
@@ -114,7 +114,7 @@ def gantry(height: float, reach: float) -> Model:
     return s.model()
 
 
-@cache
+@lru_cache(maxsize=2)
 def signal_head(x: float, y: float) -> Model:
     """A traffic light's housing with three lamps, its middle at (x, y), facing the camera."""
     s = Sculptor()
