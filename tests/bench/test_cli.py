@@ -256,7 +256,16 @@ def test_replaced_weights_restore_again(call: Call, tmp_path: Path) -> None:
 def test_doctor_tells_versions_extras_and_weights(call: Call) -> None:
     done = call("doctor")
     assert done.status == 0, done.error
-    for word in ("numpy", np.__version__, "weights", "extras", "torch", "derainbench[yolo]", "prenet"):
+    for word in (
+        "numpy",
+        np.__version__,
+        "weights",
+        "extras",
+        "torch",
+        "derainbench[yolo]",
+        "derainbench[parquet]",
+        "prenet",
+    ):
         assert word in done.out
 
 
