@@ -50,7 +50,7 @@ def repeated(data: Mapping[str, object], counts: np.ndarray) -> dict[str, object
 @pytest.mark.parametrize("seed", range(5))
 def test_objects_are_resampled_as_if_images_were_repeated(seed: int) -> None:
     evidence, truths = detection_data(seed)
-    scoring = Scoring("bbox", overlaps_of_boxes, (1, 2, 3), 0.25, 0.5)
+    scoring = Scoring("bbox", overlaps_of_boxes, (0, 1, 2, 3), 0.25, 0.5)  # nothing is of class 0
     weights = draw_weights(IMAGES, RESAMPLES, seed)
     found = resample_objects(evidence, truths, scoring, weights)
     assert set(found) == {

@@ -59,6 +59,12 @@ def test_the_size_of_the_blocks_changes_no_bit(elements: int, monkeypatch: pytes
     }
 
 
+def test_ranges_of_areas_play_no_part_in_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = draw_weights(23, 10, 1)
+    one, four = (tables_of(23, 16, monkeypatch, areas).resample(weights) for areas in (1, 4))
+    assert {name: values.tolist() for name, values in four.items()} == {k: v.tolist() for k, v in one.items()}
+
+
 @pytest.mark.parametrize("areas", [1, 4])
 def test_an_image_more_takes_little_memory(areas: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks.resampling, "_ELEMENTS_AT_ONCE", 2**12)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 from scipy.ndimage import gaussian_filter
+from scipy.sparse import csc_array
 from scipy.stats import skew
 
 from bench.errors import UserError
 from tasks.quality.grey import grey_of, halve
 from tasks.quality.metrics import Statistics, look_at
 from tasks.quality.niqe import NiqeModel, _fit, _normalise, niqe, read_niqe
-from tasks.quality.sseq import Machine, SseqModel, _probabilities, sseq, sseq_features
+from tasks.quality.sseq import Machine, SseqModel, _probabilities, _spectral_entropies, read_sseq, sseq, sseq_features
 
 
 def noisy(image_of, height: int, width: int, seed: int = 3) -> np.ndarray:
@@ -210,6 +211,52 @@ def test_probabilities_of_the_kinds_of_distortion_equal_scikit_learn(apart: floa
     np.testing.assert_allclose(found, classifier.predict_proba(samples), atol=1e-9)
 
 
+def coupled(pairwise: list[list[float]]) -> list[float]:
+    """Algorithm 2 of Wu et al. (JMLR 2004), ended where libsvm ends it: at a gradient of 0.005 over the kinds."""
+    kinds = range(len(pairwise))
+    form = [
+        [
+            sum(pairwise[s][i] ** 2 for s in kinds if s != i) if i == j else -pairwise[j][i] * pairwise[i][j]
+            for j in kinds
+        ]
+        for i in kinds
+    ]
+    found = [1 / len(kinds)] * len(kinds)
+    while True:
+        products = [sum(form[i][j] * found[j] for j in kinds) for i in kinds]
+        whole = sum(found[i] * products[i] for i in kinds)
+        if max(abs(product - whole) for product in products) < 0.005 / len(kinds):
+            return found
+        for t in kinds:
+            whole = sum(found[i] * form[i][j] * found[j] for i in kinds for j in kinds)
+            found[t] = (whole - sum(form[t][j] * found[j] for j in kinds if j != t)) / form[t][t]
+            found = [share / sum(found) for share in found]
+
+
+@pytest.mark.parametrize("steepness", [1, 60])
+def test_probabilities_equal_plain_loops_also_where_a_pair_is_certain(steepness: float) -> None:
+    rng = np.random.default_rng(2)
+    counts = [3, 1, 2, 2, 4]
+    machine = Machine(rng.normal(0, 1, (12, 12)), rng.normal(0, 1, (12, 4)), rng.normal(0, 0.3, 10), 0.05)
+    slopes, offsets = -steepness * rng.uniform(1, 2, 10), rng.normal(0, 0.2, 10)
+    model = SseqModel(np.zeros(12), np.ones(12), machine, np.array(counts), slopes, offsets, ())
+    owner = [kind for kind, count in enumerate(counts) for _ in range(count)]
+    for sample in rng.normal(0, 1, (20, 12)):
+        pairwise, number = [[0.0] * 5 for _ in range(5)], 0
+        for i in range(5):
+            for j in range(i + 1, 5):
+                decision = -float(machine.rho[number])
+                for vector, coefficients, kind in zip(machine.vectors, machine.coefficients, owner, strict=True):
+                    if kind in (i, j):
+                        near = math.exp(-0.05 * sum((a - b) ** 2 for a, b in zip(vector, sample, strict=True)))
+                        decision += near * coefficients[j - 1 if kind == i else i]
+                share = 1 / (1 + math.exp(slopes[number] * decision + offsets[number]))
+                pairwise[i][j] = min(max(share, 1e-7), 1 - 1e-7)  # libsvm's bounds
+                pairwise[j][i] = 1 - pairwise[i][j]
+                number += 1
+        assert _probabilities(model, sample) == pytest.approx(coupled(pairwise), abs=1e-11)
+
+
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_sseq_equals_scikit_learn(image_of) -> None:
     svm = pytest.importorskip("sklearn.svm")
@@ -287,3 +334,37 @@ def test_the_grid_of_shapes_ends_where_the_authors_let_it_end() -> None:
 def test_a_flat_plane_has_no_deviation_however_its_squares_are_rounded() -> None:
     for level in range(256):
         np.testing.assert_allclose(_normalise(np.full((12, 12), float(level))), 0, atol=1e-9)
+
+
+def test_a_black_block_has_the_entropy_of_the_authors_smallest_number() -> None:
+    # All its 63 shares are 0 and are told as 1e-8; the mean's share is 1 and adds nothing.
+    assert _spectral_entropies(np.zeros((2, 8, 8))) == pytest.approx([63e-8 * math.log2(1e8)] * 2, rel=1e-9)
+
+
+def test_every_field_of_the_released_models_is_read(tmp_path: Path) -> None:
+    """A file of the release's form, by SciPy's own writer: sparse support vectors, structures, a cell array."""
+    rng = np.random.default_rng(5)
+
+    def machine(vectors: int, columns: int, offsets: int) -> dict[str, object]:
+        return {
+            "SVs": csc_array(rng.normal(0, 1, (vectors, 12))), "sv_coef": rng.normal(0, 1, (vectors, columns)),
+            "rho": rng.normal(0, 1, (offsets, 1)), "Parameters": rng.normal(0, 1, (5, 1)),
+        }  # fmt: skip
+
+    slopes, offsets = rng.normal(0, 1, (2, 10, 1))
+    classifier = machine(10, 4, 10) | {"nSV": np.array([[1], [2], [3], [2], [2]]), "ProbA": slopes, "ProbB": offsets}
+    regressions = [machine(4 + kind, 1, 1) for kind in range(5)]
+    cells = np.empty((1, 5), dtype=object)
+    cells[0] = regressions
+    low, high = rng.normal(0, 1, (2, 1, 12))
+    savemat(tmp_path / "model.mat", {"fmin": low, "fmax": high, "svmmodel": classifier, "svrmodel": cells})
+    model = read_sseq(tmp_path / "model.mat")
+    assert (model.low.tolist(), model.high.tolist()) == (low[0].tolist(), high[0].tolist())
+    assert model.counts.tolist() == [1, 2, 3, 2, 2]
+    assert (model.slopes.tolist(), model.offsets.tolist()) == (slopes.ravel().tolist(), offsets.ravel().tolist())
+    assert len(model.regressions) == 5
+    for found, written in zip((model.classifier, *model.regressions), (classifier, *regressions), strict=True):
+        np.testing.assert_array_equal(found.vectors, written["SVs"].toarray())
+        np.testing.assert_array_equal(found.coefficients, written["sv_coef"])
+        np.testing.assert_array_equal(found.rho, written["rho"].ravel())
+        assert found.gamma == written["Parameters"][3, 0]
