@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from bench.commands.console import Quiet, out_console
-from bench.commands.training_watch import watched_training
+from bench.commands.training_watch import Compile, Out, Precision, Rate, Start, Steps, watched_training
 
 
 def train_task(
     name: Annotated[str, typer.Argument(help="streets-yolo, streets-maskrcnn, ... or path/to/mine.toml")],
-    out: Annotated[Path | None, typer.Option(help="Folder of checkpoint, log, weights and card; default NAME.")] = None,
-    start: Annotated[Path | None, typer.Option(help="Weights to start from (.safetensors).")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="How many; else as configured.")] = None,
+    out: Out = None,
+    start: Start = None,
+    steps: Steps = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Scenes a step; likewise.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")] = None,
+    rate: Rate = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights and order; likewise.")] = None,
-    precision: Annotated[
-        Literal["fp32", "bf16"] | None, typer.Option(help="Of convolutions; weights stay fp32; likewise.")
-    ] = None,
-    compile: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="Compile the network first; needs a C++ compiler.")
-    ] = None,
+    precision: Precision = None,
+    compile: Compile = None,
     quiet: Quiet = False,
 ) -> None:
     """Train one of the small task models of suite streets on clean drawn scenes, on the CPU.

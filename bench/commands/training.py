@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from bench.commands.console import Device, Quiet, out_console, pairs_of
-from bench.commands.training_watch import watched_training
+from bench.commands.training_watch import Compile, Out, Precision, Rate, Start, Steps, watched_training
 from bench.errors import UserError
 
 
@@ -20,19 +20,15 @@ def train(
     pairs: Annotated[list[str], typer.Option(help="SET=DIR: published pairs instead; repeatable.")] = [],  # noqa: B006
     held_out: Annotated[Path | None, typer.Option(help="Folder of clean photographs to measure on.")] = None,
     test: Annotated[list[str], typer.Option(help="SET=DIR: published pairs to measure on.")] = [],  # noqa: B006
-    out: Annotated[Path | None, typer.Option(help="Folder of checkpoint, log, weights and card; default NAME.")] = None,
-    start: Annotated[Path | None, typer.Option(help="Weights to start from (.safetensors).")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="How many; else as configured.")] = None,
+    out: Out = None,
+    start: Start = None,
+    steps: Steps = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Crops a step; likewise.")] = None,
     crop: Annotated[int | None, typer.Option(min=16, help="Side of a crop in pixels; likewise.")] = None,
-    rate: Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")] = None,
+    rate: Rate = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and rain; likewise.")] = None,
-    precision: Annotated[
-        Literal["fp32", "bf16"] | None, typer.Option(help="Of convolutions; weights stay fp32; likewise.")
-    ] = None,
-    compile: Annotated[
-        bool | None, typer.Option("--compile/--no-compile", help="Compile the network first; needs a C++ compiler.")
-    ] = None,
+    precision: Precision = None,
+    compile: Compile = None,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,

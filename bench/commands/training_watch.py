@@ -1,4 +1,4 @@
-"""What both trainings show and write down while they last."""
+"""What both trainings take, and what they show and write down while they last."""
 
 from __future__ import annotations
 
@@ -8,12 +8,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from logging import WARNING, Logger, getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
 
 from bench.commands.console import command_line, error_console
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+Out = Annotated[Path | None, typer.Option(help="Folder of checkpoint, log, weights and card; default NAME.")]
+Start = Annotated[Path | None, typer.Option(help="Weights to start from (.safetensors).")]
+Steps = Annotated[int | None, typer.Option(min=1, help="How many; else as configured.")]
+Rate = Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")]
+Precision = Annotated[
+    Literal["fp32", "bf16"] | None, typer.Option(help="Of convolutions; weights stay fp32; likewise.")
+]
+Compile = Annotated[
+    bool | None, typer.Option("--compile/--no-compile", help="Compile the network first; needs a C++ compiler.")
+]
 
 _FIGURES = (("loss", "loss {:.4f}"), ("psnr", "PSNR {:.2f} dB"))
 
