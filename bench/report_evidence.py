@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,15 +18,6 @@ POINTS = 120
 """Most points of a drawn curve."""
 
 
-@dataclass
-class _Pool:
-    """What one row's images add up to."""
-
-    scores: list[FloatArray] = field(default_factory=list)
-    right: list[BoolArray] = field(default_factory=list)
-    truths: int = 0
-
-
 def curves_of(store: RunStore, dataset: Dataset, name: str, rows: Sequence[str], sight: Sight) -> dict[str, Curve]:
     """The curve of every row with evidence of a task.
 
@@ -41,28 +31,27 @@ def curves_of(store: RunStore, dataset: Dataset, name: str, rows: Sequence[str],
         rows: Derainers, rain and clean among them.
         sight: The task and how it matches.
     """
-    pools = {row: _Pool() for row in rows}
+    found: dict[str, Curve] = {}
+    for row in rows:  # one after the other: the detections of all rows together are large
+        matches = list(_matches(store, dataset, Row(name, row, sight.task), sight))
+        if truths := sum(truths for _, _, truths in matches):
+            scores, right = (np.concatenate([match[part] for match in matches]) for part in (0, 1))
+            found[row] = curve_of(scores, right, truths, sight.score)
+    return found
+
+
+def _matches(store: RunStore, dataset: Dataset, row: Row, sight: Sight) -> Iterator[tuple[FloatArray, BoolArray, int]]:
+    """Image by image the scores of all detections that count, whether each is right, and how many could be."""
     for id in dataset.ids:
         try:
-            truth = dataset.truth(id).instances
+            truth, evidence = dataset.truth(id).instances, store.read_evidence(row, id)
         except ImageError:
             continue
-        for row, pool in pools.items():
-            try:
-                evidence = store.read_evidence(Row(name, row, sight.task), id)
-            except ImageError:
-                continue
-            if truth is None or sight.match is None or not isinstance(evidence, Detections):
-                continue
-            matched = sight.match(evidence, truth)
-            pool.scores.append(matched.seen.scores[~matched.ignored])
-            pool.right.append(matched.right[~matched.ignored])
-            pool.truths += int((~matched.truth.crowd).sum())
-    return {
-        row: curve_of(np.concatenate(pool.scores), np.concatenate(pool.right), pool.truths, sight.score)
-        for row, pool in pools.items()
-        if pool.truths
-    }
+        if truth is None or sight.match is None or not isinstance(evidence, Detections):
+            continue
+        matched = sight.match(evidence, truth)
+        counts = ~matched.ignored
+        yield matched.seen.scores[counts], matched.right[counts], int((~matched.truth.crowd).sum())
 
 
 def curve_of(scores: FloatArray, right: BoolArray, truths: int, least: float) -> Curve:

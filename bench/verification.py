@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +23,7 @@ TOLERANCE = 1e-6
 SCHEMA = 2
 """Version of the run folder's files; ``results/README.md`` says what changed."""
 _MOST_FAULTS = 5
+_ROW, _WRITTEN, _SIDE = "row of its texts", " as written", "side"
 
 
 class TaskCard(BaseModel):
@@ -160,28 +161,35 @@ def compare_frames(name: str, path: Path, computed: pd.DataFrame) -> list[str]:
     if list(written.columns) != list(expected.columns):
         return [f"{name}: expected the columns {', '.join(expected.columns)}"]
     numbers = [column for column in computed.columns if computed[column].dtype.kind == "f"]
-    ours, theirs = _by_place(expected, numbers), _by_place(written, numbers)
-    faults = [f"{name}: {place} is there, but the evidence does not give it" for place in theirs.keys() - ours.keys()]
-    faults += [f"{name}: {place} is missing" for place in ours.keys() - theirs.keys()]
-    for place in ours.keys() & theirs.keys():
-        wrong = [f"{n} {y} instead of {m}" for n, m, y in zip(numbers, ours[place], theirs[place], strict=True)
-                 if not _equal(m, y)]  # fmt: skip
-        faults += [f"{name}: {place} has {wrong[0]}"] if wrong else []
+    texts = [column for column in expected.columns if column not in numbers]
+    both = _counted(expected, texts).merge(
+        _counted(written, texts), "outer", [*texts, _ROW], suffixes=("", _WRITTEN), indicator=_SIDE
+    )
+    alike = both[_SIDE] == "both"
+    for number in numbers:
+        alike &= both[number] == both[number + _WRITTEN]
+    told = (_fault(row, texts, numbers) for row in both[~alike].to_dict("records"))
+    faults = sorted(f"{name}: {fault}" for fault in told if fault)
     more = len(faults) - _MOST_FAULTS
-    return [*sorted(faults)[:_MOST_FAULTS], *([f"{name}: {more} more rows differ"] if more > 0 else [])]
+    return [*faults[:_MOST_FAULTS], *([f"{name}: {more} more rows differ"] if more > 0 else [])]
 
 
-def _by_place(frame: pd.DataFrame, numbers: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Text cells, with a count where rows share them, to the cells that hold numbers."""
-    texts = [column for column in frame.columns if column not in numbers]
-    found: dict[str, tuple[str, ...]] = {}
-    seen: dict[str, int] = {}
-    for row in frame.to_dict("records"):
-        place = " ".join(filter(None, (str(row[column]) for column in texts)))
-        seen[place] = seen.get(place, 0) + 1
-        key = f"{place} (row {seen[place]})".strip() if seen[place] > 1 or not texts else place
-        found[key] = tuple(str(row[column]) for column in numbers)
-    return found
+def _counted(frame: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame:
+    """The rows, numbered from 1 among those of the same texts."""
+    count = frame.groupby(list(texts), sort=False).cumcount() if texts else pd.Series(range(len(frame)))
+    return frame.assign(**{_ROW: count + 1})
+
+
+def _fault(row: Mapping[Hashable, object], texts: Sequence[str], numbers: Sequence[str]) -> str:
+    """What is wrong with a row that is not the same on both sides; empty for nothing but rounding."""
+    count = f"(row {row[_ROW]})" if row[_ROW] != 1 or not texts else ""
+    place = " ".join(filter(None, (*(str(row[text]) for text in texts), count)))
+    if row[_SIDE] != "both":
+        absent = "is missing" if row[_SIDE] == "left_only" else "is there, but the evidence does not give it"
+        return f"{place} {absent}"
+    pairs = ((number, str(row[number]), str(row[number + _WRITTEN])) for number in numbers)
+    wrong = [f"{number} {theirs} instead of {ours}" for number, ours, theirs in pairs if not _equal(ours, theirs)]
+    return f"{place} has {wrong[0]}" if wrong else ""
 
 
 def _equal(ours: str, theirs: str) -> bool:
