@@ -1,4 +1,5 @@
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth.rows import Row, manifest_text, pixels_sha256, read_manifest, read_row, row_text
+from bench.contract import Classes, ClassSpace
+from synth.rows import Row, manifest_text, pixels_sha256, read_manifest, read_row, row_text, write_instances
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=20)
 
@@ -53,3 +55,40 @@ def test_every_part_changes_the_digest() -> None:
     # The number is no part: for most sources it is the place among the others, and nothing is seen of it.
     assert Row("a", 4, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4").digest == base.digest
     assert Row("a", 3, 48, 64, "other", "source", {"gain": 2}, {}, "1", "2", "3", "4").digest == base.digest
+
+
+@pytest.mark.parametrize(("numbers", "kept"), [((7, 9, 4), (7, 9, 4)), ((7, 9, 9), (1, 2, 3)), ((0, 9, 4), (1, 2, 3))])
+def test_objects_keep_their_numbers_if_every_one_has_its_own(
+    tmp_path: Path, numbers: tuple[int, int, int], kept: tuple[int, int, int]
+) -> None:
+    rows = [Row(id, place, 48, 64, "", "", {}, {}, "", "", "", "") for place, id in enumerate("dcba", start=5)]
+    thing = {"category_id": 3, "bbox": [1.5, 2.0, 3.25, 4.0], "iscrowd": 0, "area": 13.0}
+    labels = {
+        "a": json.dumps([{**thing, "id": numbers[1]}, {**thing, "id": numbers[2]}]),
+        "c": json.dumps([]),
+        "d": json.dumps([{**thing, "id": numbers[0], "segmentation": {"size": [48, 64], "counts": "ü"}}]),
+    }
+    classes = Classes(instances=ClassSpace("mine", (3,), ("Straße",)))
+    assert write_instances(tmp_path / "instances.json", rows, labels, classes) == 3
+    whole = {
+        "annotations": [
+            {**thing, "id": kept[0], "image_id": 5, "segmentation": {"size": [48, 64], "counts": "ü"}},
+            {**thing, "id": kept[1], "image_id": 8},
+            {**thing, "id": kept[2], "image_id": 8},
+        ],
+        "categories": [{"id": 3, "name": "Straße"}],
+        "images": [
+            {"id": place, "file_name": f"{id}.png", "height": 48, "width": 64}
+            for place, id in ((5, "d"), (6, "c"), (8, "a"))
+        ],
+        "info": {},
+        "licenses": [],
+    }
+    text = json.dumps(whole, sort_keys=True, ensure_ascii=False) + "\n"
+    assert (tmp_path / "instances.json").read_text(encoding="utf-8") == text
+
+
+def test_a_dataset_without_objects_is_a_whole_file(tmp_path: Path) -> None:
+    assert write_instances(tmp_path / "instances.json", [row()], {"a": "[]"}, Classes()) == 0
+    content = json.loads((tmp_path / "instances.json").read_text())
+    assert (content["annotations"], content["categories"], len(content["images"])) == ([], [], 1)

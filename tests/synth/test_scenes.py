@@ -1,6 +1,8 @@
 """The source ``streets``: exact truth, the same bytes every time, clear refusals."""
 
+import gc
 import hashlib
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -225,3 +227,17 @@ def test_golden_scene(key: tuple[int, int, int], size: tuple[int, int], time: st
     scene = draw("a", key, size)
     assert scene.attributes["timeofday"] == time
     assert hashlib.sha256(scene.clean.tobytes() + scene.truth.label_map.tobytes()).hexdigest()[:16] == digest
+
+
+def test_nothing_is_kept_of_a_scene_that_was_drawn() -> None:
+    source = open_streets(None, {"count": 120, "width": 64, "height": 48})
+    for id in source.ids[:60]:
+        source.load(id)  # models that many scenes share are made once and stay
+    gc.collect()
+    tracemalloc.start()
+    for id in source.ids[60:]:
+        source.load(id)
+    gc.collect()
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 60 * 4000, f"{kept / 60:.0f} bytes a scene"
