@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -153,11 +153,6 @@ def diagnose(path: Path, entry: WeightsFile) -> str:
 def weights_digest(files: Iterable[WeightsFile]) -> str:
     """One digest for a model of several files, known without having them."""
     return "+".join(entry.sha256 for entry in files)
-
-
-def files_of(table: Mapping[str, tuple[WeightsFile, ...]], name: str) -> tuple[WeightsFile, ...]:
-    """The files of one model; empty if it needs none."""
-    return table.get(name, ())
 
 
 def _search_path(weights_dirs: Iterable[Path]) -> Iterator[Path]:

@@ -19,7 +19,6 @@ from bench.weights import (
     WeightsFile,
     cache_dir,
     diagnose,
-    files_of,
     find_weights,
     locate_weights,
     read_weights_table,
@@ -180,9 +179,9 @@ def test_a_table_groups_the_files_of_one_model(tmp_path: Path) -> None:
         + f"b, three.pth ,,,30,{digests[2]},,,\n"
     )
     found = read_weights_table(table)
-    assert [(entry.file, entry.bytes) for entry in files_of(found, "a")] == [("one.pth", 10), ("two.pth", 20)]
+    assert [(entry.file, entry.bytes) for entry in found["a"]] == [("one.pth", 10), ("two.pth", 20)]
     assert found["b"][0].file == "three.pth"
-    assert files_of(found, "c") == ()
+    assert "c" not in found
     assert weights_digest(found["a"]) == f"{digests[0]}+{digests[1]}"
 
 
