@@ -84,6 +84,7 @@ def test_an_image_more_takes_little_memory(areas: int, monkeypatch: pytest.Monke
 def test_blocks_cover_all_resamples_once() -> None:
     assert list(blocks(3, 2**18)) == [slice(0, 1), slice(1, 2), slice(2, 3)]
     assert list(blocks(3, 2**17)) == [slice(0, 2), slice(2, 4)]
+    assert list(blocks(2, 2**20)) == [slice(0, 1), slice(1, 2)]
     assert list(blocks(0, 5)) == []
     assert list(blocks(2, 0)) == [slice(0, 2**18)]
 
