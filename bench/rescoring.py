@@ -161,14 +161,17 @@ def questions(store: RunStore, card: RunCard) -> Iterator[Question]:
     Raises:
         UserError: A dataset is absent or damaged.
     """
-    for name, tasks in card.tasks.items():
-        dataset = open_dataset(store.data_folder(name))
-        for task_name, noted in tasks.items():
-            build: Callable[..., Task] = TASKS.load(TASKS.named(task_name))
-            task = build(noted.scoring, dataset.classes)
-            rows = {Row(name, derainer, task_name): text for derainer, text in card.derainers.items()}
-            judged = {row: _judged_ids(store, row, text, noted, dataset) for row, text in rows.items()}
-            yield Question(task_name, dataset, task, noted, judged)
+    for name in card.tasks:
+        yield from _questions_about(name, open_dataset(store.data_folder(name)), store, card)
+
+
+def _questions_about(name: str, dataset: FolderDataset, store: RunStore, card: RunCard) -> Iterator[Question]:
+    for task_name, noted in card.tasks[name].items():
+        build: Callable[..., Task] = TASKS.load(TASKS.named(task_name))
+        task = build(noted.scoring, dataset.classes)
+        rows = {Row(name, derainer, task_name): text for derainer, text in card.derainers.items()}
+        judged = {row: _judged_ids(store, row, text, noted, dataset) for row, text in rows.items()}
+        yield Question(task_name, dataset, task, noted, judged)
 
 
 def _slices(store: RunStore, card: RunCard, records: Sequence[Record]) -> list[SliceMeasure]:
@@ -181,7 +184,7 @@ def _slices(store: RunStore, card: RunCard, records: Sequence[Record]) -> list[S
         slices = find_slices({id: row.attributes for id, row in dataset.rows.items()})
         if not slices:
             continue
-        for question in questions(store, card.model_copy(update={"tasks": {name: card.tasks[name]}})):
+        for question in _questions_about(name, dataset, store, card):
             for row in (Row(name, derainer, question.name) for derainer in order):
                 ours = [r for r in records if Row(r.dataset, r.derainer, r.task) == row]
                 ids = question.rows.get(row, ())
