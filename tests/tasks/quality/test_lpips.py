@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.contract import Classes, Options
@@ -48,6 +49,23 @@ def test_equals_torchmetrics(image_of, reference, layers: Path, size: tuple[int,
     assert metric(clean, clean) == 0
     assert compare(image, clean, ("lpips",), Statistics(lpips=metric)) == {"lpips": metric(image, clean)}
     assert compare(image[:60], clean[:60], ("lpips",), Statistics(lpips=metric)) == {}
+
+
+def test_equals_its_formula(image_of, reference, layers: Path) -> None:
+    """Equation 1 of the paper in double precision, with the authors' shift, scale and 1e-10 beside the norm."""
+    shift, scale = np.array([-0.030, -0.088, -0.188]), np.array([0.458, 0.448, 0.450])
+    clean, image = image_of(70, 81, 1), image_of(70, 81, 2)
+    inputs = [torch.from_numpy((one / 127.5 - 1 - shift) / scale).permute(2, 0, 1)[None] for one in (image, clean)]
+    with torch.inference_mode():
+        sides = [[layer.numpy()[0] for layer in reference.net.double()(side)] for side in inputs]
+    weights = torch.load(layers, map_location="cpu", weights_only=True)
+    expected = 0.0
+    for number, (first, second) in enumerate(zip(*sides, strict=True)):
+        units = [layer / (np.sqrt((layer**2).sum(axis=0)) + 1e-10) for layer in (first, second)]
+        of_channels = ((units[0] - units[1]) ** 2).mean(axis=(1, 2))
+        expected += float(of_channels @ weights[f"lin{number}.model.1.weight"].double().numpy().ravel())
+    reference.net.float()
+    assert metric_of(reference, layers)(image, clean) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_layers_weights_are_found_by_digest(layers: Path) -> None:
