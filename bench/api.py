@@ -28,8 +28,8 @@ from bench.lock import locked, refuse_links
 from bench.lower_precision import note_differences, numerics_of
 from bench.missing import Missing, available, missing_of, refuse
 from bench.protocols import Derainer, Judge, Task
-from bench.provenance import accelerator, device_name, git_state, hardware, library_versions, machine
 from bench.registry import Entry
+from bench.run_card import run_card
 from bench.runner import Outlook, Progress, Runner, RunResult, Silent
 from bench.shards import WHOLE, Shard, refuse_other_shard
 from bench.store import RunStore
@@ -38,7 +38,7 @@ from bench.work import DatasetLoader, DerainerLoader, forget, kept_data
 from bench.workload import DatasetWork, DerainerWork, Workload
 from derainers import plugins
 from derainers.check import Finding, check_derainer
-from derainers.table import has_weights, require_weights, weights_key, weights_of
+from derainers.table import has_weights, require_weights, weights_key
 from synth.dataset import open_dataset
 from tasks import TASKS
 
@@ -103,7 +103,7 @@ def run_suite(
         refuse_links(out)
         refuse_other_shard(out, shard)
         discard_changed(out)
-        runner.store.write_card({**_card(suite, runner.work, options, shard), "untrained": untrained})
+        runner.store.write_card(run_card(suite, runner.work, _named(suite), options, shard, untrained))
         result = runner.run()
         note_differences(runner)
         rescoring.conclude(runner.store, result, [work.name for work in runner.work.derainers])
@@ -306,43 +306,3 @@ def _task(name: str, suite: Suite, dataset: str, classes: Classes) -> tuple[Task
             f"leave the task out with --tasks, or set tasks = [...] for this dataset in the suite"
         )
     return task, entry.code_version()
-
-
-def _card(suite: Suite, work: Workload, options: Options, shard: Shard) -> dict[str, object]:
-    images = {dataset.name: shard.part(kept_data(dataset.builder).ids) for dataset in work.datasets}
-    tasks = {dataset.name: tuple(dataset.tasks) for dataset in work.datasets}
-    return {
-        "suite": suite.model_dump(mode="json"),
-        "datasets": {name: len(ids) for name, ids in images.items()},
-        "chosen": {name: list(ids) for name, ids in images.items()},
-        "severities": {name: dataset.severity for name, dataset in suite.datasets.items() if dataset.rain},
-        "resamples": suite.resamples,
-        "derainers": {derainer.name: derainer.fingerprint for derainer in work.derainers},
-        "weights": {name: _weights(entry) for name, entry, _ in _rows(suite.derainers)},
-        "tasks": {
-            dataset.name: {name: _task_card(task, code) for name, (task, code) in dataset.tasks.items()}
-            for dataset in work.datasets
-        },
-        "device": device_name(options.device),
-        "hardware": hardware(options.device),
-        "accelerator": accelerator(options.device),
-        "machine": machine(),
-        "libraries": library_versions(),
-        "commit": git_state(),
-        **shard.card([derainer.name for derainer in work.derainers], tasks),
-    }
-
-
-def _weights(entry: Entry) -> dict[str, str]:
-    """Published files of weights by name, and their SHA-256; empty where there are none, or nobody published them."""
-    return {file.file: file.sha256 for file in weights_of(entry.name)} if entry.origin == "built-in" else {}
-
-
-def _task_card(task: Task, code_version: str) -> dict[str, object]:
-    return {
-        "model": task.model,
-        "protocol": task.protocol,
-        "scoring": dict(task.scoring),
-        "fingerprint": task.fingerprint,
-        "code": code_version,
-    }

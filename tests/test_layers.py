@@ -21,7 +21,7 @@ GROUND_FLOOR = {
 }
 WIRING = {
     *("bench/api", "bench/catalogue", "bench/data", "bench/rescoring", "bench/speeds", "bench/missing"),
-    *("bench/cost", "bench/cost_jobs"),
+    *("bench/cost", "bench/cost_jobs", "bench/run_card"),
     *("bench/report", "bench/merging", "bench/metric_speeds", "bench/pipeline_speed", "bench/pipeline_budget"),
     *("bench/resampling_speed", "bench/memory_growth"),
     *("bench/training", "bench/training_config", "bench/task_training", "bench/task_training_config"),
