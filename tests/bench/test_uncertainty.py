@@ -170,11 +170,14 @@ def test_comparison_by_hand(tmp_path: Path) -> None:
     records = [replace(record(row, "m", 1.0), task="without resamples") for row in means]
     records += [record(row, m, mean[place], place) for row, mean in means.items() for place in "de" for m in shown]
     records += [record("one", "alone", 1.0), record("one", "undrawn", 1.0), record("two", "undrawn", 2.0)]
+    records += [record(row, "late", 5.0, "e") for row in means]  # drawn in both datasets
+    records += [record(row, "single", 5.0, "f") for row in means]
     drawn = {
-        Row(place, row, "mine"): {metric: rng.normal(mean[place], 2, 200).round(6) for metric in (*shown, "unrecorded")}
+        Row(place, row, "mine"): {m: rng.normal(mean[place], 2, 200).round(6) for m in (*shown, "late", "unrecorded")}
         for row, mean in means.items()
         for place in "de"
     }
+    drawn |= {Row("f", row, "mine"): {"single": rng.normal(0, 1, 200)} for row in means}
     drawn[Row("d", "one", "mine")] |= {"alone": np.ones(200), "undrawn": np.ones(200)}
     lines = [
         (place, row, "mine", "", image, metric, value if (place, metric) == ("d", "m") else -value)
@@ -186,7 +189,8 @@ def test_comparison_by_hand(tmp_path: Path) -> None:
     lines += [("d", row, "theirs", "", "a", "m", 99.0 * n) for n, row in enumerate(values)]
     write_run(tmp_path, RunResult(records=records, resamples=drawn), pd.DataFrame(lines, columns=COLUMNS))
     frame = compare_rows(tmp_path, "one", "two", every_metric=True)
-    assert list(zip(frame["dataset"], frame["metric"], strict=True)) == [(p, m) for p in "de" for m in shown]
+    found = list(zip(frame["dataset"], frame["metric"], strict=True))
+    assert found == [("d", "m"), ("d", "n"), ("e", "m"), ("e", "n"), ("e", "late"), ("f", "single")]
     row = frame.iloc[0]
     assert (row["one"], row["two"], row["difference"]) == (14.25, 12.875, 1.375)
     gap = drawn[Row("d", "one", "mine")]["m"] - drawn[Row("d", "two", "mine")]["m"]
