@@ -27,6 +27,7 @@ from bench.integrity import discard_changed
 from bench.lock import locked, refuse_links
 from bench.lower_precision import note_differences, numerics_of
 from bench.missing import Missing, available, missing_of, refuse
+from bench.plan import ON_CLEAN
 from bench.protocols import Derainer, Judge, Task
 from bench.registry import Entry
 from bench.run_card import run_card
@@ -43,7 +44,6 @@ from synth.dataset import open_dataset
 from tasks import TASKS
 
 GPU_BATCH = 8
-ON_CLEAN = "clean+"
 """Before a derainer's name: restore the clean images, to see whether it harms what needs no help."""
 
 

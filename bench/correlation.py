@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.contract import FloatArray, Record
-from bench.plan import Row
+from bench.plan import RAIN, Row, is_control
 from bench.statistics import (
     draw_weights,
     interval,
@@ -18,7 +18,6 @@ from bench.statistics import (
     row_rank_correlations,
 )
 
-RAIN = "rain"
 QUALITY = "quality"
 CORRELATION_RESAMPLES = 200
 """Resamples of a correlation over images at most: there are many correlations."""
@@ -88,11 +87,6 @@ def disagreement_frame(images: pd.DataFrame, records: Sequence[Record]) -> pd.Da
                     "quality_gain": gains["quality"][image], "score_gain": gains["score"][image], "rank": rank,
                 })  # fmt: skip
     return pd.DataFrame(found, columns=DISAGREEMENT_COLUMNS)
-
-
-def is_control(derainer: str) -> bool:
-    """Whether a row is the clean images, or what was restored from them."""
-    return derainer == "clean" or derainer.startswith("clean+")
 
 
 _Wide = Mapping[tuple[str, str], pd.DataFrame]

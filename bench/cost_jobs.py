@@ -12,11 +12,11 @@ from bench.config import Suite
 from bench.contract import Options
 from bench.cost import Cost, Effort, Job, measure_costs
 from bench.errors import UserError
+from bench.plan import CLEAN
 from bench.protocols import Task
 from bench.registry import Entry
 from bench.speeds import picture
 from bench.store import RunStore
-from bench.summary import CLEAN
 from derainers.plugins import find_derainer
 from synth.dataset import open_dataset
 from tasks import TASKS

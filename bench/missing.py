@@ -9,10 +9,9 @@ from pathlib import Path
 from bench.config import Suite, missing_roots
 from bench.contract import Options
 from bench.errors import UserError
+from bench.plan import CLEAN, RAIN
 from bench.registry import Entry
 from derainers.table import require_weights
-
-_CONTROLS = ("rain", "clean")
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,6 @@ def available(suite: Suite, rows: Sequence[tuple[str, Entry]], missing: Missing)
     """
     specs = [spec for spec, (name, _) in zip(suite.derainers, rows, strict=True) if name not in missing.derainers]
     datasets = {name: config for name, config in suite.datasets.items() if name not in missing.datasets}
-    if not datasets or not [spec for spec in specs if spec not in _CONTROLS]:
+    if not datasets or not [spec for spec in specs if spec not in (RAIN, CLEAN)]:
         refuse(missing)
     return suite.model_copy(update={"derainers": tuple(specs), "datasets": datasets})

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from bench.config import DatasetConfig, Suite
 from bench.contract import Record
 from bench.errors import UserError
+from bench.headlines import base_of
 from bench.store import RunStore
 from bench.tables import UNTRAINED, read_records
 
@@ -175,7 +176,7 @@ def _ours(printed: Printed) -> str:
 
 def _base(record: Record) -> str:
     """The metric's name before its thresholds; of one class, it stays what it is."""
-    return record.metric if "[" in record.metric else record.metric.partition("@")[0]
+    return record.metric if "[" in record.metric else base_of(record.metric)
 
 
 def _listed(numbers: Iterable[int]) -> str:

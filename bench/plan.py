@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+RAIN, CLEAN = "rain", "clean"
+"""Rows between which a derainer's worth lies: the input itself, and the picture before the rain."""
+ON_CLEAN = "clean+"
+"""Before the name of a derainer: the row of what it makes of the clean pictures."""
+
+
+def is_control(name: str) -> bool:
+    """Whether a row is the clean pictures, or what was made of them."""
+    return name == CLEAN or name.startswith(ON_CLEAN)
+
 
 @dataclass(frozen=True)
 class Row:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from bench.correlation import is_control
 from bench.errors import UserError
+from bench.headlines import base_of
+from bench.plan import RAIN, is_control
 
 LOWER_IS_BETTER = frozenset({"lpips", "niqe", "sseq"})
 _PLAIN_SCORES = LOWER_IS_BETTER | {"ssim_y", "ssim_rgb", "ms_ssim_y", "fsim", "fsimc"}
 """Scores without a unit; what else has none is a count."""
 _TASKS_FIRST = ("AP", "mask_AP", "mIoU")
-RAIN = "rain"
 
 
 def is_bound(derainer: str) -> bool:
@@ -24,7 +24,7 @@ def is_bound(derainer: str) -> bool:
 
 def sign_of(heading: str) -> int:
     """1 if a column of a wide table is better the higher, -1 if the lower, 0 if it ranks nothing."""
-    metric = heading.partition(" ")[0].partition("@")[0]
+    metric = base_of(heading.partition(" ")[0])
     if metric in LOWER_IS_BETTER:
         return -1
     return 1 if metric in _PLAIN_SCORES or re.search(r" \((%|dB)\)$", heading) else 0
@@ -79,7 +79,7 @@ def _column(headings: Sequence[str], by: str) -> str | None:
     for wanted in (by,) if by else _TASKS_FIRST:
         for heading in headings:
             metric = heading.partition(" ")[0]
-            if wanted in (heading, metric, metric.partition("@")[0]):
+            if wanted in (heading, metric, base_of(metric)):
                 return heading
     if by:
         known = ", ".join(heading.partition(" ")[0] for heading in headings) or "none"

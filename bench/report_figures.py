@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from bench.config import DatasetConfig
 from bench.contract import FloatArray
+from bench.plan import CLEAN, ON_CLEAN, RAIN
 from bench.report_plots import Plot, Series, Value, draw, draw_ranking
 from bench.report_tables import Estimate, Estimates, kind_of
-from bench.uncertainty import CLEAN, RAIN
 
 COLOURS = 8
 """Colours of derainers in the style sheet; more derainers begin again."""
@@ -32,7 +32,7 @@ def styles_of(rows: Sequence[str]) -> dict[str, str]:
     """CSS class of each row's colour; a derainer on clean images has that of the derainer."""
     derainers = [row for row in rows if kind_of(row, ()) == "derainer"]
     styles = {row: f"s{index % COLOURS + 1}" for index, row in enumerate(derainers)}
-    return {row: styles.get(row.removeprefix("clean+"), f"s-{row}" if row in (RAIN, CLEAN) else "s1") for row in rows}
+    return {row: styles.get(row.removeprefix(ON_CLEAN), f"s-{row}" if row in (RAIN, CLEAN) else "s1") for row in rows}
 
 
 def ranking(estimates: Estimates, dataset: str, metric: str, rows: Sequence[str]) -> Plot | None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from bench.config import Suite
 from bench.contract import Record
 from bench.files import damage_named, safe_name, sha256_of
+from bench.plan import CLEAN, RAIN
 from bench.report_tables import (
     Difference,
     Estimates,
@@ -25,7 +26,7 @@ from bench.report_words import Comparisons, questions
 from bench.statistics import interval
 from bench.store import RunStore
 from bench.tables import read_records, untrained_in
-from bench.uncertainty import CLEAN, RAIN, read_intervals
+from bench.uncertainty import read_intervals
 from bench.verification import DIGESTS, RunCard, read_run_card
 
 EXTRAS = {

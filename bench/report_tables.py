@@ -10,11 +10,11 @@ from typing import Literal
 import pandas as pd
 
 from bench.contract import Record
+from bench.headlines import base_of, shortened
+from bench.plan import CLEAN, ON_CLEAN, RAIN
 from bench.ranking import LOWER_IS_BETTER
-from bench.tables import HEADLINES, untrained_in
-from bench.uncertainty import CLEAN, RAIN
+from bench.tables import untrained_in
 
-ON_CLEAN = "clean+"
 Kind = Literal["derainer", "rain", "clean", "harm test", "untrained"]
 
 
@@ -134,15 +134,9 @@ def kind_of(name: str, untrained: Collection[str]) -> Kind:
 
 
 def headline_metrics(records: Sequence[Record], dataset: str) -> list[str]:
-    """The metrics of the short table of one dataset, in its order."""
-    found = dict.fromkeys(record.metric for record in records if record.dataset == dataset)
-    known = [metric for metric in found if base_of(metric) in HEADLINES and "[" not in metric]
-    return sorted(known, key=lambda metric: HEADLINES.index(base_of(metric)))
-
-
-def base_of(metric: str) -> str:
-    """A metric's name without its thresholds."""
-    return metric.split("@")[0]
+    """All headline metrics of one dataset and those of somebody's own task, in the order of the short table."""
+    of_whole = [record for record in records if record.dataset == dataset and "[" not in record.metric]
+    return list(dict.fromkeys(record.metric for record in shortened(of_whole, every_headline=True)))
 
 
 def score_table(records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str]) -> Table:

@@ -10,20 +10,19 @@ from typing import Literal
 import pandas as pd
 
 from bench.contract import Record
+from bench.headlines import base_of
+from bench.plan import CLEAN, ON_CLEAN, RAIN
 from bench.ranking import LOWER_IS_BETTER
 from bench.report_tables import (
-    ON_CLEAN,
     Differences,
     Estimate,
     Estimates,
-    base_of,
     headline_metrics,
     kind_of,
     percent,
     shown,
 )
 from bench.tables import untrained_in
-from bench.uncertainty import CLEAN, RAIN
 
 MAIN = ("AP", "mask_AP", "mIoU")
 """The one metric of each vision task by which rows are summed up in words and plots."""

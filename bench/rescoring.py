@@ -13,13 +13,13 @@ from bench.comparability import Parts, hash_of, parts_of, rain_parts
 from bench.contract import Record
 from bench.errors import ImageError, UserError
 from bench.keys import judged_key, restored_key
-from bench.plan import Row
+from bench.plan import CLEAN, Row
 from bench.protocols import Task
 from bench.run_files import FROM_THIS_TIME, result_frames, write_results
 from bench.runner import RunResult
 from bench.slices import SliceMeasure, find_slices, slice_row
 from bench.store import RunStore
-from bench.summary import CLEAN, resample_row, summarise_row
+from bench.summary import resample_row, summarise_row
 from bench.tables import mark_untrained, read_records
 from bench.verification import (
     SCHEMA,

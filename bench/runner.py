@@ -13,11 +13,11 @@ import pandas as pd
 from bench.contract import Failure, FloatArray, Record
 from bench.engines import Engine
 from bench.errors import ImageError
-from bench.plan import Plan, Row, plan
+from bench.plan import CLEAN, Plan, Row, plan
 from bench.protocols import Dataset, DatasetBuilder
 from bench.shards import WHOLE, Shard
 from bench.store import RunStore
-from bench.summary import CLEAN, PerClass, resample_row, summarise_row
+from bench.summary import PerClass, resample_row, summarise_row
 from bench.work import (
     JudgeJob,
     JudgeLoader,

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.contract import FloatArray, Record
 from bench.errors import UserError
+from bench.headlines import base_of
 from bench.plan import Row
 from bench.protocols import Dataset, Resampling, Task
 from bench.statistics import draw_weights, interval
@@ -159,7 +160,7 @@ def sliced_table(rows: pd.DataFrame, by: str, metrics: Sequence[str] = ()) -> pd
     if chosen.empty:
         known = ", ".join(dict.fromkeys(rows["by"])) or "none"
         raise UserError(f"the run has no slices by {by!r}; it has {known}")
-    shown = chosen[chosen["metric"].str.partition("@")[0].isin(list(metrics))] if metrics else chosen
+    shown = chosen[chosen["metric"].map(base_of).isin(list(metrics))] if metrics else chosen
     shown = shown if len(shown) else chosen
     units = dict(zip(shown["metric"], shown["unit"], strict=True))
     cells: dict[tuple[str, str], dict[str, str]] = {}

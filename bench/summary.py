@@ -11,13 +11,10 @@ import pandas as pd
 
 from bench.contract import ClassMeasure, Evidence, FloatArray, IntArray, Measure, Record, Truth
 from bench.image_measures import pack_measures
-from bench.plan import Row
+from bench.plan import CLEAN, Row
 from bench.protocols import Dataset, Resampling, SelfReference, Task
 from bench.statistics import draw_weights
 from bench.store import LazyMapping, RunStore
-
-CLEAN = "clean"
-"""The row of the clean images themselves."""
 
 
 @dataclass(frozen=True)

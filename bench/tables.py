@@ -15,19 +15,13 @@ from bench.comparability import check_one_protocol
 from bench.contract import Failure, Record
 from bench.errors import MissingExtraError, UserError
 from bench.files import atomic, damage_named, safe_name, write_text
-from bench.headlines import readable
+from bench.headlines import shortened
 from bench.latex import render_latex
 from bench.runner import RunResult
 from bench.summary import PerClass
 
 Format = Literal["csv", "md", "latex", "html"]
 Layout = Literal["wide", "long"]
-
-HEADLINES = (
-    "psnr_y", "ssim_y", "fsim", "niqe", "sseq",
-    "precision", "recall", "iou_gt", "AP", "AP50", "mask_AP", "mask_AP50", "mPA", "mIoU",
-)  # fmt: skip
-"""Metrics of the short table, by their name before ``@``, in the order of the paper's Tables 4, 5 and 6."""
 
 UNTRAINED = "untrained weights; "
 """A record's protocol begins so if the derainer ran with random weights; no table shows it unless asked to."""
@@ -153,16 +147,6 @@ def wide(
     return pd.DataFrame(list(cells.values()), columns=[*headings, "images"], dtype=str).fillna("")
 
 
-def shortened(records: Sequence[Record]) -> list[Record]:
-    """Those of the records of one dataset that its short table shows, in its order.
-
-    Headline metrics as far as there is room, and all metrics of a task that has none of them: somebody's own.
-    """
-    shown = readable(HEADLINES, records)
-    ours = {record.task for record in records if _base(record) in HEADLINES}
-    return sorted((r for r in records if _base(r) in shown or r.task not in ours), key=_headline)
-
-
 def render(frame: pd.DataFrame, format: Format) -> str:
     """A table as text: CSV, a Markdown pipe table, an HTML table, or a LaTeX ``tabular`` (:mod:`bench.latex`)."""
     if format == "csv":
@@ -191,14 +175,6 @@ def paste(path: Path, title: str, frame: pd.DataFrame) -> None:
     before, _, after = text.partition(marker)
     rest = re.sub(r"\A(\|[^\n]*\n)*", "", after)
     write_text(path, before + marker + render(frame, "md") + rest)
-
-
-def _base(record: Record) -> str:
-    return record.metric.split("@")[0]
-
-
-def _headline(record: Record) -> int:
-    return HEADLINES.index(_base(record)) if _base(record) in HEADLINES else len(HEADLINES)
 
 
 def _coverage(records: Sequence[Record]) -> str:

@@ -10,14 +10,12 @@ import pandas as pd
 from bench.contract import FloatArray, Record
 from bench.errors import UserError
 from bench.files import damage_named, safe_name
+from bench.headlines import shortened
 from bench.image_measures import read_measures
-from bench.plan import Row
+from bench.plan import CLEAN, RAIN, Row
 from bench.runner import RunResult
 from bench.statistics import holm, interval, p_value, recovery
-from bench.tables import read_records, shortened, untrained_in
-
-RAIN, CLEAN = "rain", "clean"
-"""Rows between which a derainer's worth lies."""
+from bench.tables import read_records, untrained_in
 
 _COLUMNS = [
     "dataset",

@@ -206,11 +206,12 @@ def _with_paper(runs: list[Path], differences: bool, dataset: str) -> dict[str, 
 
 
 def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -> dict[str, pd.DataFrame]:
-    from bench import slices, tables
+    from bench import slices
+    from bench.headlines import HEADLINES
 
     if len(runs) > 1:
         raise UserError("--by shows the slices of one run; give one folder")
-    headlines = () if all_metrics else tables.HEADLINES
+    headlines = () if all_metrics else HEADLINES
     if by == slices.CLASS:
         rows = _read(runs[0], "per_class.csv", _OF_CLASSES)
         frames = {

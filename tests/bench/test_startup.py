@@ -32,7 +32,7 @@ finally:
         (["list", "derainers"], MODELS | ARITHMETIC),
         (["list", "suites"], MODELS | ARITHMETIC),
     ],
-    ids=" ".join,
+    ids=["help", "help of a command", "derainers", "suites"],
 )
 def test_nothing_heavy_is_imported(arguments: list[str], heavy: set[str]) -> None:
     done = subprocess.run(
