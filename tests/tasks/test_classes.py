@@ -4,12 +4,13 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench.contract import ClassSpace
 from bench.errors import UserError
 from tasks import classes
-from tasks.classes import known_spaces, map_classes, space_of_outputs
+from tasks.classes import apply_mapping, known_spaces, map_classes, space_of_outputs
 
 DARKNET = {"motorcycle": "motorbike", "airplane": "aeroplane", "couch": "sofa", "tv": "tvmonitor"}
 
@@ -123,3 +124,18 @@ def test_unknown_spaces_map_by_equal_names_exact_ones_first() -> None:
 def test_no_common_class_is_the_users_error() -> None:
     with pytest.raises(UserError, match="none in common"):
         map_classes(known_spaces()["coco80"], ClassSpace("mine", (1,), ("gearbox",)))
+
+
+def test_classes_without_a_counterpart_have_no_id_of_the_dataset() -> None:
+    assert apply_mapping(np.array([0, 5, 1]), {0: 3, 1: 8}).tolist() == [3, -1, 8]
+
+
+def test_a_name_that_two_unknown_spaces_share_says_nothing_of_their_numbers() -> None:
+    model, dataset = ClassSpace("mine", (0, 1), ("car", "bus")), ClassSpace("mine", (0, 1), ("bus", "car"))
+    assert map_classes(model, dataset) == {0: 1, 1: 0}
+
+
+def test_as_many_outputs_as_a_known_space_are_not_that_space() -> None:
+    names = [f"part {number}" for number in range(80)]
+    assert space_of_outputs("mine", names).name == "mine"
+    assert space_of_outputs("mine", known_spaces()["coco80"].names).name == "coco80"

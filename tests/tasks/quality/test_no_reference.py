@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from scipy.ndimage import gaussian_filter
 from scipy.sparse import csc_array
 from scipy.stats import skew
 
-from bench.errors import UserError
+from bench.contract import Sample, Truth
+from bench.errors import ImageError, UserError
 from tasks.quality.grey import grey_of, halve
 from tasks.quality.metrics import Statistics, look_at
 from tasks.quality.niqe import NiqeModel, _fit, _normalise, niqe, read_niqe
 from tasks.quality.sseq import Machine, SseqModel, _probabilities, _spectral_entropies, read_sseq, sseq, sseq_features
+from tasks.quality.task import QualityJudge
 
 
 def noisy(image_of, height: int, width: int, seed: int = 3) -> np.ndarray:
@@ -318,6 +321,10 @@ def test_qualities_without_reference_are_those_whose_statistics_are_there(image_
     of_niqe, of_sseq = {"niqe": niqe(image, pristine)}, {"sseq": sseq(image, model)}
     assert look_at(image, both, Statistics(niqe=pristine, sseq=model)) == of_niqe | of_sseq
     assert look_at(image, both, Statistics(niqe=pristine)) == of_niqe
+    judge = QualityJudge(both, Statistics(niqe=pristine, sseq=model))
+    assert judge([image], [Sample("a", image, None, Truth((192, 200)))]) == [of_niqe | of_sseq], "no clean image needed"
+    with pytest.raises(ImageError, match="no clean image"):
+        replace(judge, metrics=("niqe", "psnr_y"))([image], [Sample("a", image, None, Truth((192, 200)))])
     assert look_at(image, both, Statistics(sseq=model)) == of_sseq
     assert look_at(image, ("niqe", "psnr_y"), Statistics(niqe=pristine, sseq=model)) == of_niqe
     assert set(look_at(image[:100], both, Statistics(niqe=pristine, sseq=model))) == {"sseq"}, "too small for NIQE"

@@ -23,7 +23,7 @@ def samples_of(images: list[np.ndarray], cleans: list[np.ndarray]) -> list[Sampl
     return [Sample("a", image, clean, Truth(clean.shape[:2])) for image, clean in zip(images, cleans, strict=True)]
 
 
-@pytest.mark.parametrize("size", [(48, 75), (11, 11), (10, 40)])
+@pytest.mark.parametrize("size", [(48, 75), (11, 11), (10, 40), (40, 10)])
 def test_a_batch_equals_numpy_image_by_image(image_of, size: tuple[int, int]) -> None:
     images, cleans = pairs_of(image_of, size)
     found = compare_batch(images, cleans, (*FOUR, "fsim"), "cpu")

@@ -36,6 +36,12 @@ def test_identical_images_are_counted_and_left_out_of_the_mean() -> None:
     assert list(values) == ["psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "identical_images"]
 
 
+def test_identical_images_are_counted_one_by_one() -> None:
+    rows = {id: {"ssim_y": 1.0, "identical_images": float(id != "c")} for id in "abcd"}
+    values = {m.metric: (m.value, m.images) for m in build({}, Classes()).summarise(rows, {}).measures}
+    assert values == {"ssim_y": (1.0, 4), "identical_images": (3.0, 4)}
+
+
 def test_a_row_of_identical_images_has_no_psnr() -> None:
     summary = build({}, Classes()).summarise({"a": judged(CLEAN)}, {})
     assert [measure.metric for measure in summary.measures] == ["ssim_y", "ssim_rgb", "identical_images"]
@@ -64,3 +70,7 @@ def test_nothing_to_compare_with_is_an_image_error(clean: np.ndarray | None, mes
 def test_the_task_says_what_it_needs() -> None:
     task = build({}, Classes())
     assert (task.name, task.model, task.needs) == ("quality", "", {"clean"})
+    assert (
+        build({"metrics": ("niqe", "sseq")}, Classes()).needs == build({"metrics": ("niqe",)}, Classes()).needs == set()
+    )
+    assert build({"metrics": ("niqe", "psnr_y")}, Classes()).needs == {"clean"}
