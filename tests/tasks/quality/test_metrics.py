@@ -10,6 +10,7 @@ from scipy.signal import convolve2d
 from bench.contract import Classes, Options, Sample, Truth
 from bench.errors import UserError
 from bench.images import read_image
+from tasks.models import published_weights
 from tasks.quality.fsim import _shrink, fsim
 from tasks.quality.grey import grey_of, halve
 from tasks.quality.metrics import UNITS, compare
@@ -256,11 +257,14 @@ def test_no_reference_metrics_find_their_files_by_digest(shared: Path, image_of)
     assert set(small) == {"sseq"}
 
 
-def test_absent_files_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("metric", ["niqe", "sseq"])
+def test_absent_files_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: str) -> None:
     monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
     monkeypatch.setattr("bench.weights.cache_dir", lambda: tmp_path)
-    with pytest.raises(UserError, match=r"'niqe' .*--weights-dir"):
-        build({"metrics": ("niqe",)}, Classes()).judge(Options(offline=True))
+    task = build({"metrics": (metric,)}, Classes())
+    assert published_weights()[metric][0].sha256 in task.fingerprint
+    with pytest.raises(UserError, match=rf"'{metric}' .*--weights-dir"):
+        task.judge(Options(offline=True))
 
 
 @pytest.mark.parametrize("read", [read_niqe, read_sseq])
