@@ -136,6 +136,19 @@ def test_objects_without_masks_have_no_overlaps_of_masks() -> None:
             overlaps_of_masks(Detections(box, np.array([0.9]), one, seen), truth)
 
 
+def test_a_mask_is_where_its_probability_is_above_one_half() -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("torchvision")
+    from tasks.instances.torchvision import _paste
+
+    box = torch.tensor([[10.0, 5, 40, 30]])
+    masks = [decode(_paste(torch.full((1, 1, 28, 28), share), box, (40, 60))) for share in (0.495, 0.505)]
+    assert not masks[0].any()
+    assert masks[1][7:28, 12:38].all()
+    assert not masks[1][:4].any()
+    assert not masks[1][:, 42:].any()
+
+
 def test_a_hundred_large_masks_hold_no_gigabytes() -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("torchvision")
