@@ -16,6 +16,9 @@ settings.register_profile("same-cases", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("same-cases")
 
+# A console reads this once, when it is made, and then knows nothing of what a test sets; pytest-xdist sets it.
+os.environ.pop("COLUMNS", None)
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
