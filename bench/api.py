@@ -44,7 +44,7 @@ from synth.dataset import open_dataset
 from tasks import TASKS
 
 GPU_BATCH = 8
-"""Before a derainer's name: restore the clean images, to see whether it harms what needs no help."""
+"""Images that a derainer is given at once on a GPU."""
 
 
 def run_suite(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 RAIN, CLEAN = "rain", "clean"
 """Rows between which a derainer's worth lies: the input itself, and the picture before the rain."""
 ON_CLEAN = "clean+"
-"""Before the name of a derainer: the row of what it makes of the clean pictures."""
+"""Before the name of a derainer: restore the clean pictures, to see whether it harms what needs no help."""
 
 
 def is_control(name: str) -> bool:
