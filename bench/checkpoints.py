@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import math
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+import pickletools
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from bench.errors import MissingExtraError, UserError
 from bench.files import atomic, sha256_of, write_json, write_text
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _CHECKPOINT, _LOG = "checkpoint.pt", "log.csv"
+_LONGEST_WORD = 4096
+"""Characters without a blank between them in a checkpoint's pickle; state dicts have some hundred at most."""
+_PICKLES = 5
+"""In a file of PyTorch that is no archive: magic number, version, system, the object, keys of its tensors."""
 
 Receivers = Mapping[str, Callable[[dict[Any, Any]], object]]
 """What takes each part of a checkpoint, in this order: a function that loads a state dict, by the part's name."""
@@ -57,7 +64,10 @@ def read_checkpoint(path: Path) -> dict[str, object]:
             from safetensors.torch import load_file
 
             return dict(load_file(path))
+        _refuse_long_words(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path}: refused: it is not a plain file of tensors, and loading it could run code "
@@ -68,6 +78,40 @@ def read_checkpoint(path: Path) -> dict[str, object]:
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a dictionary of tensors, found {type(content).__name__}")
     return content
+
+
+def _refuse_long_words(path: Path) -> None:
+    """Refuse a pickle with a word that PyTorch would take minutes or hours to quote in its own refusal.
+
+    Raises:
+        UserError: There is such a word, or the file is of a kind that PyTorch wrote until 2017.
+        Exception: The file is damaged.
+    """
+    if tarfile.is_tarfile(path):
+        raise UserError(f"{path}: refused: a checkpoint of PyTorch before 0.1.10. Load and save it with a newer one")
+    for pickled in _pickles(path):
+        for _, value, _ in pickletools.genops(pickled):
+            words = value.split() if isinstance(value, str | bytes) else ()
+            if any(len(word) > _LONGEST_WORD for word in words):
+                raise UserError(
+                    f"{path}: refused: it has a word of more than {_LONGEST_WORD} characters. "
+                    "Ask its author for a state dict or a .safetensors file"
+                )
+
+
+def _pickles(path: Path) -> Iterator[IO[bytes]]:
+    """The pickles of a file of PyTorch, each to be read to its end."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith(".pkl"):
+                    with archive.open(name) as pickled:
+                        yield pickled
+        return
+    with path.open("rb") as file:
+        for _ in range(_PICKLES):
+            if file.tell() < path.stat().st_size:
+                yield file
 
 
 def load_state(network: nn.Module, state: Mapping[Any, object], origin: str) -> None:

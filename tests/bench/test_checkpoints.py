@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import io
 import pickle
+import tarfile
+import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +57,42 @@ def test_a_whole_module_is_refused(network, tmp_path: Path) -> None:
     torch.save(network, tmp_path / "net.pt")
     with pytest.raises(UserError, match=r"net\.pt: refused.*Ask its author for a state dict"):
         read_checkpoint(tmp_path / "net.pt")
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy"])
+def test_a_word_that_pytorch_would_quote_for_minutes_is_refused_at_once(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "long.pth"
+    torch.save({"text": "a text of many words " * 9000}, path, _use_new_zipfile_serialization=form == "zip")
+    assert len(str(read_checkpoint(path)["text"])) > 150_000
+    long_name = b"c" + b"os." + b"x" * 300_000 + b"\nsystem\n."  # a GLOBAL that no allow-list has
+    if form == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", b"\x80\x02" + long_name)
+            archive.writestr("archive/version", b"3\n")
+    else:
+        magic, version, system, _ = pickled_parts(path.read_bytes())
+        path.write_bytes(magic + version + system + b"\x80\x02" + long_name)
+    started = time.process_time()
+    with pytest.raises(UserError, match=r"long\.pth: refused: it has a word of more than 4096 characters"):
+        read_checkpoint(path)
+    assert time.process_time() - started < 5, "PyTorch alone takes half an hour"
+
+
+def test_a_tar_of_old_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "net.pth", "w") as archive:
+        archive.add(__file__, "storages")
+    with pytest.raises(UserError, match=r"net\.pth: refused: a checkpoint of PyTorch before 0\.1\.10"):
+        read_checkpoint(tmp_path / "net.pth")
+
+
+def pickled_parts(content: bytes) -> list[bytes]:
+    """The first three pickles of a file, and what follows them."""
+    file = io.BytesIO(content)
+    ends = [0]
+    for _ in range(3):
+        pickle.load(file)  # noqa: S301
+        ends.append(file.tell())
+    return [content[start:end] for start, end in zip(ends, [*ends[1:], len(content)], strict=True)]
 
 
 @pytest.mark.parametrize("keep", [0, 10, 200, 0.5, 0.99])
