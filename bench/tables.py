@@ -21,7 +21,6 @@ from bench.runner import RunResult
 from bench.summary import PerClass
 
 Format = Literal["csv", "md", "latex", "html"]
-Layout = Literal["wide", "long"]
 
 UNTRAINED = "untrained weights; "
 """A record's protocol begins so if the derainer ran with random weights; no table shows it unless asked to."""
