@@ -101,14 +101,15 @@ def _refuse_long_words(path: Path) -> None:
 
 def _pickles(path: Path) -> Iterator[IO[bytes]]:
     """The pickles of a file of PyTorch, each to be read to its end."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.endswith(".pkl"):
-                    with archive.open(name) as pickled:
-                        yield pickled
-        return
     with path.open("rb") as file:
+        if file.read(4) == b"PK\x03\x04":  # how PyTorch tells an archive; others look at a file's end
+            with zipfile.ZipFile(file) as archive:
+                for entry in archive.infolist():  # by entry: two may have one name
+                    if entry.filename.endswith(".pkl"):
+                        with archive.open(entry) as pickled:
+                            yield pickled
+            return
+        file.seek(0)
         for _ in range(_PICKLES):
             if file.tell() < path.stat().st_size:
                 yield file
