@@ -11,21 +11,12 @@ import typer
 from rich.markup import escape
 
 from bench import __version__
-from bench.commands import (
-    about,
-    benchmark,
-    cost,
-    data,
-    export,
-    images,
-    merge,
-    perf,
-    report,
-    tables,
-    task_training,
-    training,
-    weights,
-)
+from bench.commands import catalogue as about
+from bench.commands import cost, export, images, merge, perf, report, tables, weights
+from bench.commands import datasets as data
+from bench.commands import run as benchmark
+from bench.commands import train as training
+from bench.commands import train_task as task_training
 from bench.commands.console import INTERRUPTED, USER_ERROR, error_console
 from bench.errors import UserError
 

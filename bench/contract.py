@@ -206,7 +206,7 @@ class Record:
 
     Attributes:
         protocol: The scoring rules in one line.
-        protocol_hash: Short digest of all that makes two numbers comparable (:mod:`bench.comparability`); empty
+        protocol_hash: Short digest of all that makes two numbers comparable (:mod:`bench.scoring.protocol_hash`); empty
             for published numbers and for runs of a version that did not know it.
     """
 

@@ -196,7 +196,7 @@ class Dataset(Protocol):
 
 
 class DatasetBuilder(Protocol):
-    """Renders one dataset into its folder, image by image; see :mod:`synth.build`."""
+    """Renders one dataset into its folder, image by image; see :mod:`synth.datasets.build`."""
 
     @property
     def ids(self) -> Sequence[str]:

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Generic, TypeVar, cast
 
-from bench.code_version import code_files, code_version
 from bench.errors import UserError
+from bench.io.code_version import code_files, code_version
 
 Factory = TypeVar("Factory")
 

@@ -16,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.files import write_text
+from bench.io.files import write_text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,16 +42,16 @@ class Part:
 
 def networks() -> Mapping[str, Callable[[], tuple[Part, ...]]]:
     """What runs under each name. Names that differ in their weights alone are given once, by the first."""
-    from derainers.brn import BRN
-    from derainers.ddn import DDN
-    from derainers.derainnet import DerainNet
-    from derainers.mprnet import MPRNet
-    from derainers.mspfn import DESIGNS
-    from derainers.rescan import Rescan
-    from derainers.restormer import Restormer
-    from derainers.semi import Semi
-    from derainers.spanet import SPANet
-    from derainers.umrl import UMRL
+    from derainers.networks.brn import BRN
+    from derainers.networks.ddn import DDN
+    from derainers.networks.derainnet import DerainNet
+    from derainers.networks.mprnet import MPRNet
+    from derainers.networks.mspfn.mspfn import DESIGNS
+    from derainers.networks.rescan import Rescan
+    from derainers.networks.restormer import Restormer
+    from derainers.networks.semi import Semi
+    from derainers.networks.spanet import SPANet
+    from derainers.networks.umrl import UMRL
 
     plain: dict[str, Callable[[], nn.Module]] = {
         "brn": BRN, "rescan": Rescan, "mprnet": MPRNet, "restormer": Restormer, "umrl": UMRL, "semi": Semi,
@@ -114,22 +114,22 @@ def _network(make: Callable[[], nn.Module]) -> tuple[Part, ...]:
 
 
 def _mspfn(name: str) -> tuple[Part, ...]:
-    from derainers.mspfn import DESIGNS
-    from derainers.mspfn_single import member_of
+    from derainers.networks.mspfn.mspfn import DESIGNS
+    from derainers.networks.mspfn.single_scale import member_of
 
     return (Part(member_of(DESIGNS[name]), stored=member_of(DESIGNS[name], in_full=True)),)
 
 
 def _prenet(stages: int = 6, memory: bool = True, shared: bool = False) -> tuple[Part, ...]:
-    from derainers.prenet import PReNet
-    from derainers.prenet_lean import LeanPReNet
+    from derainers.networks.prenet.lean import LeanPReNet
+    from derainers.networks.prenet.prenet import PReNet
 
     network = PReNet(stages, memory, shared)
     return (Part(LeanPReNet(network), stored=network),)
 
 
 def _didmdn() -> tuple[Part, ...]:
-    from derainers.didmdn import DIDMDN, SIDE
+    from derainers.networks.didmdn.didmdn import DIDMDN, SIDE
 
     network = DIDMDN()
     small = (SIDE, SIDE)

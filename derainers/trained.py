@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.contract import Options, Traits
+from bench.devices import torch_device_ready
 from bench.errors import UserError
-from derainers.network import TorchDerainer, torch_device_ready
-from derainers.table import weights_paths
+from derainers.torch_derainer import TorchDerainer
 from derainers.training.checkpoints import read_weights
 from derainers.training.networks import Trainee, network_of
+from derainers.weights import weights_paths
 
 
 def trained_file(file: str, options: Options) -> TorchDerainer:

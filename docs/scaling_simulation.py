@@ -23,11 +23,11 @@ from importlib.resources import files
 from pathlib import Path
 from time import perf_counter
 
-from bench.api import run_suite
-from bench.config import parse_suite
-from bench.runner import STEP_IMAGES
-from bench.shards import WHOLE, Shard
-from bench.work import Outcome
+from bench.api.run import run_suite
+from bench.runner.outcome import Outcome
+from bench.runner.runner import STEP_IMAGES
+from bench.runs.shards import WHOLE, Shard
+from bench.suites.suite import parse_suite
 
 TEN = ("derainnet", "ddn", "didmdn", "rescan", "umrl", "semi", "prenet", "spanet", "mspfn", "mprnet")
 """The derainers of the tables."""
@@ -83,7 +83,7 @@ def makespan(rows: Sequence[RowCost], workers: int, start: float = 0.0) -> float
     """Seconds of one stage: the plan's steps in order, each to the worker that is free first."""
     crew: list[tuple[float, int, int]] = [(start, worker, -1) for worker in range(workers)]
     for row, cost in enumerate(rows):
-        for first in range(0, cost.images, STEP_IMAGES):  # as bench.plan cuts
+        for first in range(0, cost.images, STEP_IMAGES):  # as bench.runner.plan cuts
             free, worker, model = heapq.heappop(crew)
             loading = cost.load if row != model else 0.0
             seconds = min(STEP_IMAGES, cost.images - first) * cost.seconds

@@ -11,26 +11,26 @@ from bench.protocols import Source
 from bench.registry import Registry
 
 if TYPE_CHECKING:
-    from synth.rain import Renderer
+    from synth.rain.renderer import Renderer
 
 RAINS: Registry[Callable[[Parameters], Renderer]] = Registry(
     kind="rain renderer",
     targets={
-        "streaks": "synth.rain:build",
-        "imgaug": "synth.imgaug_rain:build",
+        "streaks": "synth.rain.renderer:build",
+        "imgaug": "synth.rain.imgaug_renderer:build",
     },
     group="derainbench.rains",
 )
-"""Rain renderers by name: a factory from parameters to a :class:`synth.rain.Renderer`."""
+"""Rain renderers by name: a factory from parameters to a :class:`synth.rain.renderer.Renderer`."""
 
 SOURCES: Registry[Callable[[Path | None, Parameters], Source]] = Registry(
     kind="source",
     targets={
-        "bdd": "synth.bdd:open_bdd",
-        "coco": "synth.coco:open_coco",
-        "folder": "synth.folder:open_folder",
-        "pairs": "synth.pairs:open_pairs",
-        "streets": "synth.scenes:open_streets",
+        "bdd": "synth.sources.bdd:open_bdd",
+        "coco": "synth.sources.coco:open_coco",
+        "folder": "synth.sources.folder:open_folder",
+        "pairs": "synth.sources.pairs:open_pairs",
+        "streets": "synth.streets.source:open_streets",
     },
     group="derainbench.sources",
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.tables import read_records
+from bench.runs.records import read_records
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 

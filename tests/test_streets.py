@@ -17,10 +17,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("segmentation_models_pytorch")
 
-from bench.api import run_suite, verify_run
-from bench.config import load_suite, override
-from bench.tables import read_records, wide
-from bench.uncertainty import compare_rows
+from bench.api.run import run_suite, verify_run
+from bench.runs.records import read_records
+from bench.scoring.intervals import compare_rows
+from bench.suites.suite import load_suite, override
+from bench.tables.wide import wide
 
 GOLDEN = Path(__file__).parent / "golden"
 MAIN = ("AP50", "mask_AP50", "mIoU")

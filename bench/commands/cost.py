@@ -8,26 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bench.commands.console import (
+from bench.commands.console import error_console, out_console, report_failures
+from bench.commands.options import (
     AllowRandomWeights,
     Compile,
     Device,
     Offline,
     Precision,
     WeightsDirs,
-    error_console,
     listed,
     options_of,
-    out_console,
-    print_table,
-    report_failures,
 )
+from bench.commands.terminal_tables import print_table
 from bench.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.cost import Effort
+    from bench.perf.cost import Effort
 
 
 def cost(
@@ -65,15 +63,15 @@ def cost(
 
         derainbench cost run1 --device cuda --batch 8 --repeats 500 --precision bf16
     """
-    from bench import api
-    from bench import cost_jobs as library
-    from bench.cost_table import cost_frame
-    from bench.tables import write_frame
+    from bench.api.derainers import find_derainer
+    from bench.perf import cost_jobs as library
+    from bench.perf.cost_table import cost_frame
+    from bench.runs.records import write_frame
 
     if run is None and not derainers:
         raise UserError("give a run folder or --derainers NAME,NAME")
     if derainers or run is None:
-        entries = [api.find_derainer(spec) for spec in listed(derainers)]
+        entries = [find_derainer(spec) for spec in listed(derainers)]
     else:
         entries = library.derainers_of_run(run)
     tasks = library.tasks_of_run(run) if run and not alone else []
@@ -99,7 +97,7 @@ def cost(
 
 
 def _effort(device: str, warm_up: int | None, repeats: int | None, batch: int) -> Effort:
-    from bench.cost import Effort
+    from bench.perf.cost import Effort
 
     usual = Effort(10, 100) if device.startswith("cuda") else Effort()
     return Effort(usual.warm_up if warm_up is None else warm_up, usual.repeats if repeats is None else repeats, batch)

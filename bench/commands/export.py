@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from bench.commands.console import Offline, out_console
+from bench.commands.console import out_console
+from bench.commands.options import Offline
 
 
 def export(

@@ -10,21 +10,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from bench.commands.console import (
-    FAILED,
-    AllowRandomWeights,
-    Device,
-    Json,
-    Offline,
-    WeightsDirs,
-    complete_derainer,
-    error_console,
-    options_of,
-    out_console,
-    plain_rows,
-    print_json,
-    report_failures,
-)
+from bench.commands.console import FAILED, error_console, out_console, plain_rows, print_json, report_failures
+from bench.commands.options import AllowRandomWeights, Device, Json, Offline, WeightsDirs, complete_derainer, options_of
 
 
 def derain(
@@ -49,15 +36,15 @@ def derain(
 
         derainbench derain path/to/mine.py:build rainy/ restored/
     """
-    from bench import api
-    from bench.folders import derain_files, plan_derain
-    from bench.progress import Bars
+    from bench.api.derainers import build_derainer, find_derainer, is_untrained
+    from bench.api.images import derain_files, plan_derain
+    from bench.commands.bars import Bars
 
     pairs = plan_derain(input, output)
-    entry = api.find_derainer(name)
+    entry = find_derainer(name)
     options = options_of(device, weights_dir, offline, allow_random_weights)
-    derainer = api.build_derainer(entry, options)
-    if api.is_untrained(entry, options):
+    derainer = build_derainer(entry, options)
+    if is_untrained(entry, options):
         error_console.print(f"{entry.name} is untrained: its weights are random", style="yellow", markup=False)
     with Bars(error_console) as bars:
         bars.begin("restore", len(pairs), 0)
@@ -83,9 +70,9 @@ def check_derainer(
 
         derainbench check-derainer path/to/mine.py:build
     """
-    from bench import api
+    from bench.api.derainers import try_derainer
 
-    findings = api.try_derainer(name, options_of(device, weights_dir, offline, allow_random_weights))
+    findings = try_derainer(name, options_of(device, weights_dir, offline, allow_random_weights))
     if json:
         print_json([asdict(finding) for finding in findings])
     for finding in () if json else findings:
@@ -107,16 +94,17 @@ def score(
 
         derainbench score restored/ clean/ --out scores.csv
     """
-    from bench import api, tables
-    from bench.folders import score_folders
+    from bench.api.images import quality_judge, score_folders
+    from bench.runs.records import write_frame
+    from bench.tables.wide import render
 
-    frame, failures = score_folders(api.quality_judge(), restored, clean)
+    frame, failures = score_folders(quality_judge(), restored, clean)
     if out:
-        tables.write_frame(out, frame)
+        write_frame(out, frame)
     elif json:
         print_json(plain_rows(frame))
     else:
-        sys.stdout.write(tables.render(frame, "csv"))
+        sys.stdout.write(render(frame, "csv"))
     means = frame.drop(columns="image").replace([float("inf")], float("nan")).mean() if len(frame) else None
     if means is not None:
         for metric, value in means.items():

@@ -22,7 +22,7 @@ def merge(
 
         derainbench merge run1 shards/*
     """
-    from bench.merging import merge_runs
+    from bench.api.merge import merge_runs
 
     result = merge_runs(out, shards)
     out_console.print(f"{len(shards)} shards, {len(result.records)} records: {out}", markup=False, soft_wrap=True)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.commands.console import Workers, listed, pairs_of, print_table
+from bench.commands.options import Workers, listed, pairs_of
+from bench.commands.terminal_tables import print_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.config import Suite
+    from bench.suites.suite import Suite
 
 What = Literal["rain", "scenes", "derainers", "metrics", "resampling", "pipeline", "budget", "memory"]
 _STREETS = "streets"
@@ -51,13 +52,13 @@ def perf(
 
         derainbench perf memory --count 100 --count 500
     """
-    from bench.provenance import machine
-    from bench.tables import write_frame
+    from bench.runs.provenance import machine
+    from bench.runs.records import write_frame
 
     if what in ("pipeline", "budget"):
         frame = _of_runs(what, suite, data, derainers, model, count, workers, turns)
     elif what == "memory":
-        from bench.memory_growth import SIZES, memory_growth
+        from bench.perf.memory_growth import SIZES, memory_growth
 
         chosen = _suite(suite, derainers, model, []) if suite != _STREETS else None
         frame = memory_growth(count or SIZES, chosen)
@@ -72,22 +73,22 @@ def perf(
 
 def _of_parts(what: str) -> pd.DataFrame:
     if what == "rain":
-        from bench.data import rain_speeds
+        from bench.perf.rain import rain_speeds
 
         return rain_speeds()
     if what == "scenes":
-        from bench.data import streets_speeds
+        from bench.perf.scenes import streets_speeds
 
         return streets_speeds()
     if what == "derainers":
-        from bench.speeds import derainer_speeds
+        from bench.perf.derainers import derainer_speeds
 
         return derainer_speeds()
     if what == "metrics":
-        from bench.metric_speeds import metric_speeds
+        from bench.perf.metrics import metric_speeds
 
         return metric_speeds()
-    from bench.resampling_speed import resampling_speeds
+    from bench.perf.resampling import resampling_speeds
 
     return resampling_speeds()
 
@@ -105,16 +106,16 @@ def _of_runs(
     roots = {key: Path(place).expanduser() for key, place in pairs_of(data, "--data", "NAME=DIR").items()}
     suite = _suite(name, derainers, model, count)
     if what == "budget":
-        from bench.pipeline_budget import pipeline_budget
+        from bench.perf.budget import pipeline_budget
 
         return pipeline_budget(suite, roots)
-    from bench.pipeline_speed import pipeline_speeds
+    from bench.perf.pipeline import pipeline_speeds
 
     return pipeline_speeds(suite, roots, workers, turns)
 
 
 def _suite(name: str, derainers: list[str], model: list[str], count: list[int]) -> Suite:
-    from bench.config import load_suite, override
+    from bench.suites.suite import load_suite, override
 
     models = pairs_of(model, "--model", "TASK=BACKEND:CHECKPOINT")
     return override(load_suite(name), derainers=listed(derainers), models=models, count=count[-1] if count else None)

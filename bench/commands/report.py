@@ -10,7 +10,7 @@ import typer
 from bench.commands.console import out_console
 
 if TYPE_CHECKING:
-    from bench.report import Report
+    from bench.api.report import Report
 
 
 def report(
@@ -30,14 +30,14 @@ def report(
 
         derainbench report run1 --images 60 --out run1.html
     """
-    from bench.report import write_report
+    from bench.api.report import write_report
 
     _say(write_report(run, out, images=images, megabytes=megabytes))
 
 
 def write_page(run: Path, quiet: bool = False) -> None:
     """Write ``report.html`` into a run folder at the end of a run, and say so."""
-    from bench.report import write_report
+    from bench.api.report import write_report
 
     page = write_report(run)
     if not quiet:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.commands.console import FORMAT, error_console, json_text, out_console, plain_rows, print_table
+from bench.commands.console import FORMAT, error_console, json_text, out_console, plain_rows
+from bench.commands.terminal_tables import print_table
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -68,9 +69,10 @@ def table(
 
         derainbench table results/runs/streets --intervals --into README.md
     """
-    from bench import joining, tables
-    from bench.headlines import with_intervals
-    from bench.uncertainty import read_intervals
+    from bench.scoring.intervals import read_intervals
+    from bench.tables import joining
+    from bench.tables import wide as tables
+    from bench.tables.wide import with_intervals
 
     records = joining.join_runs(runs, mix)
     datasets = list(dict.fromkeys(record.dataset for record in records))
@@ -87,7 +89,9 @@ def table(
     elif by:
         frames = _sliced(runs, by, chosen, all_metrics)
     elif layout == "long":
-        frames = {"records": tables.long(records)}
+        from bench.runs.records import long
+
+        frames = {"records": long(records)}
     else:
         frames = {
             name: tables.wide(records, name, every_metric=all_metrics, untrained=untrained, mix=mix) for name in chosen
@@ -95,7 +99,7 @@ def table(
         for run in runs if intervals else ():
             frames = {name: with_intervals(frame, read_intervals(run), name) for name, frame in frames.items()}
     if cost:
-        from bench.cost_table import with_costs
+        from bench.perf.cost_table import with_costs
 
         if len(runs) > 1 or "records" in frames:
             raise UserError("--cost goes with the wide table of one run")
@@ -123,10 +127,11 @@ def leaderboard(
 
         derainbench leaderboard results/* --sort psnr_y --format html --out leaderboard.html
     """
-    from bench import joining, tables
-    from bench.files import write_text
-    from bench.leaderboard_page import leaderboard_page
-    from bench.ranking import ranked
+    from bench.io.files import write_text
+    from bench.tables import joining
+    from bench.tables import wide as tables
+    from bench.tables.html import leaderboard_page
+    from bench.tables.ranking import ranked
 
     records = joining.join_runs(runs, mix)
     chosen = [name for name in dict.fromkeys(record.dataset for record in records) if dataset in ("", name)]
@@ -164,7 +169,7 @@ def correlate(
 
         derainbench correlate run1 --disagreements --format csv
     """
-    from bench.correlation import CORRELATION_COLUMNS, DISAGREEMENT_COLUMNS
+    from bench.scoring.correlation import CORRELATION_COLUMNS, DISAGREEMENT_COLUMNS
 
     if disagreements:
         frame = _read(run, "disagreements.csv", DISAGREEMENT_COLUMNS)
@@ -183,7 +188,7 @@ def correlate(
 
 
 def _write_parquet(out: Path | None, records: Sequence[Record]) -> None:
-    from bench.tables import write_parquet
+    from bench.tables.wide import write_parquet
 
     if out is None:
         raise UserError("--format parquet is no text; say where to write it: --out FILE")
@@ -191,7 +196,7 @@ def _write_parquet(out: Path | None, records: Sequence[Record]) -> None:
 
 
 def _with_paper(runs: list[Path], differences: bool, dataset: str) -> dict[str, pd.DataFrame]:
-    from bench.paper import paper_tables
+    from bench.tables.published import paper_tables
 
     if len(runs) > 1:
         raise UserError("--paper compares one run with the paper; give one folder")
@@ -206,8 +211,8 @@ def _with_paper(runs: list[Path], differences: bool, dataset: str) -> dict[str, 
 
 
 def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -> dict[str, pd.DataFrame]:
-    from bench import slices
-    from bench.headlines import HEADLINES
+    from bench.scoring import slices
+    from bench.scoring.metrics import HEADLINES
 
     if len(runs) > 1:
         raise UserError("--by shows the slices of one run; give one folder")
@@ -234,7 +239,7 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
 def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    from bench.files import damage_named
+    from bench.io.files import damage_named
 
     path = run / name
     if not path.is_file():
@@ -247,8 +252,8 @@ def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, out: Path | None) -> None:
-    from bench import tables
-    from bench.files import write_text
+    from bench.io.files import write_text
+    from bench.tables import wide as tables
 
     if into:
         for title, frame in frames.items():
@@ -263,7 +268,7 @@ def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, ou
 
 
 def _text_of(frames: Mapping[str, pd.DataFrame], format: Format) -> str:
-    from bench.tables import render
+    from bench.tables.wide import render
 
     if format == "json":
         return json_text({title: plain_rows(frame) for title, frame in frames.items()})

@@ -69,7 +69,8 @@ def watched_training(folder: Path, steps: int, quiet: bool) -> Iterator[Training
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from bench.logs import TRAIN_LOG, run_log
+    from bench.runner.logs import run_log
+    from bench.runs.folder import TRAIN_LOG
 
     columns = (
         TextColumn("Train"),

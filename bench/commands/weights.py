@@ -36,7 +36,7 @@ def import_(
 
         derainbench weights import mspfn epoch44.index --out weights/
     """
-    from bench import api
+    from bench.api.derainers import import_weights
 
-    written = api.import_weights(name, checkpoint.expanduser(), out)
+    written = import_weights(name, checkpoint.expanduser(), out)
     out_console.print(f"wrote {written}", markup=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.errors import UserError
 from bench.exports.rows import ExportRow, rows_of
-from bench.files import atomic, safe_name
+from bench.io.files import atomic, safe_name
 
 
 def export_predictions(run: Path, out: Path, images: bool = False) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bench.contract import Record
 from bench.errors import UserError
-from bench.store import RunStore
-from bench.tables import read_records
+from bench.runs.folder import RunStore
+from bench.runs.records import read_records
 
 _TABLES = ("records.csv", "intervals.csv", "failures.csv", "card.json")
 _NO_TRACKERS_CHARACTER = re.compile(r"[^\w .:/-]")

@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.errors import MissingExtraError
 from bench.exports.rows import ExportRow, rows_of, suite_of, tracker_name
-from bench.files import safe_name
-from bench.images import read_image
+from bench.io.files import safe_name
+from bench.io.images import read_image
 
 IMAGES = 4
 """So many images of every row are shown."""

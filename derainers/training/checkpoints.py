@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-import bench.checkpoints as shared
-from bench.checkpoints import Progress, load_state, read_checkpoint
+import bench.io.training_state as shared
+from bench.io.checkpoints import load_state, read_checkpoint
+from bench.io.training_state import Progress
 from derainers.training.networks import Trainee
 
 _COLUMNS = ("step", "loss", "rate", "psnr")  # PSNR on held-out images, dB
@@ -18,13 +19,13 @@ _COLUMNS = ("step", "loss", "rate", "psnr")  # PSNR on held-out images, dB
 def save_progress(
     folder: Path, identity: str, network: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
 ) -> None:
-    """Write ``checkpoint.pt`` and ``log.csv``; see :func:`bench.checkpoints.save_progress`."""
+    """Write ``checkpoint.pt`` and ``log.csv``; see :func:`bench.io.training_state.save_progress`."""
     parts = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
     shared.save_progress(folder, identity, parts, progress, _COLUMNS)
 
 
 def load_progress(folder: Path, identity: str, network: nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
-    """Read a checkpoint into network and optimiser, if there is one; see :func:`bench.checkpoints.load_progress`."""
+    """Read a checkpoint into network and optimiser, if there is one; see :mod:`bench.io.training_state`."""
     receivers = {"network": shared.receiver(network, folder), "optimizer": optimizer.load_state_dict}
     return shared.load_progress(folder, identity, receivers, _COLUMNS)
 
@@ -39,5 +40,5 @@ def read_weights(path: Path, trainee: Trainee) -> None:
 
 
 def save_weights(folder: Path, name: str, trainee: Trainee, card: Mapping[str, object]) -> dict[str, object]:
-    """Write weights and card; the file names its network. See :func:`bench.checkpoints.save_weights`."""
+    """Write weights and card; the file names its network. See :func:`bench.io.training_state.save_weights`."""
     return shared.save_weights(folder, name, trainee.network, card, trainee.metadata)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from bench.checkpoints import Progress
 from bench.errors import MissingExtraError, UserError
-from derainers.network import to_tensor
+from bench.io.training_state import Progress
+from derainers.torch_derainer import to_tensor
 from derainers.training.checkpoints import load_progress, save_progress
 from derainers.training.crops import Pair, Stream, batch_at
 from derainers.training.networks import Trainee

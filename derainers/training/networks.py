@@ -17,7 +17,7 @@ MSPFN_FAMILY = (
     "mspfn", "mspfn-light", "mspfn-m30n1", "mspfn-m17n2", "mspfn-m13n2", "mspfn-m10n3", "mspfn-m8n5", "mspfn-m6n3",
     "mspfn-single-scale", "mspfn-without-cfm", "mspfn-without-ffm",
 )  # fmt: skip
-"""The names of :data:`derainers.mspfn.DESIGNS`, which only PyTorch can open."""
+"""The names of :data:`derainers.networks.mspfn.mspfn.DESIGNS`, which only PyTorch can open."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def network_of(name: str) -> Trainee:
 def _mspfn(name: str) -> Trainee:
     from torch import nn
 
-    from derainers.mspfn import DESIGNS
-    from derainers.mspfn_single import member_of
+    from derainers.networks.mspfn.mspfn import DESIGNS
+    from derainers.networks.mspfn.single_scale import member_of
     from derainers.training.losses import mspfn_loss
 
     design = DESIGNS[name]
@@ -86,8 +86,8 @@ NETWORKS: Mapping[str, Callable[[], Trainee]] = {
 
 
 def _prenet(stages: int) -> Trainee:
-    from derainers.prenet import PReNet
-    from derainers.prenet_lean import LeanPReNet
+    from derainers.networks.prenet.lean import LeanPReNet
+    from derainers.networks.prenet.prenet import PReNet
     from derainers.training.losses import negative_ssim
 
     def lean(network: nn.Module) -> nn.Module:

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from bench.contract import Image
-from derainers.network import to_images, to_tensor
 from derainers.pixels import pad_to_multiple
+from derainers.torch_derainer import to_images, to_tensor
 from derainers.training.crops import Pair
 from derainers.training.networks import Trainee
 

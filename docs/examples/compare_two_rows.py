@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bench.api import run_suite
-from bench.config import load_suite, override
-from bench.uncertainty import compare_rows
+from bench.api.run import run_suite
+from bench.scoring.intervals import compare_rows
+from bench.suites.suite import load_suite, override
 
 suite = override(load_suite("streets"), count=4, derainers=["rain", "classical", "clean"], tasks=["quality"])
 run_suite(suite, Path("compared"))

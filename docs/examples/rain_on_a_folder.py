@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from bench.images import list_images, read_image, write_png
-from synth.presets import preset
-from synth.rain import StreakRenderer
+from bench.io.images import list_images, read_image, write_png
+from synth.rain.presets import preset
+from synth.rain.renderer import StreakRenderer
 
 rain = StreakRenderer(preset("coco350_y"))
 for name, path in list_images(Path("photos/images")).items():

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from bench.api import quality_judge
-from bench.folders import score_folders
+from bench.api.images import quality_judge, score_folders
 
 table, failures = score_folders(quality_judge(), Path("photos/images"), Path("photos/images"))
 print(table.to_string(index=False))

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.contract import Detections, FloatArray, Instances, IntArray
-from tasks.detection.matches import Matches, as_one_image, gather, join
+from tasks.detection.coco_matches import Matches, as_one_image, gather, join
+from tasks.detection.masks import areas_of
 from tasks.detection.resampling import matches_of, resampled_averages
-from tasks.rle import areas_of
 
 Kind = Literal["bbox", "segm"]
 MOST_DETECTIONS = (1, 10, 100)

@@ -13,8 +13,8 @@ from tasks.classes import map_classes
 from tasks.detection.against_clean import measure_against_clean, resample_against_clean
 from tasks.detection.detector import DetectionJudge, DetectorSource
 from tasks.detection.summary import Scoring, resample_objects, summarise_objects
-from tasks.recorded import scoring_parameters
-from tasks.scored import check_covered
+from tasks.models.recorded import scoring_parameters
+from tasks.scored_classes import check_covered
 from tasks.settings import Settings, fingerprint
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.contract import BoolArray, Detections, Instances, Rle
 from tasks.detection.boxes import box_areas
-from tasks.rle import areas_of
+from tasks.detection.masks import areas_of
 
 PSEUDO_SCORE = 0.25
 """Least score at which a detection in the clean image is taken for a true object."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.contract import BoolArray, FloatArray, IntArray
-from tasks.detection.matches import Matches
+from tasks.detection.coco_matches import Matches
 from tasks.resampling import blocks, pooled
 
 

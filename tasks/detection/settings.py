@@ -27,7 +27,7 @@ class DetectionSettings(Settings):
         score: Least score of a detection in precision, recall and IoU.
         overlap: Least IoU of a match in precision and recall.
         classes: Names of the dataset's classes to score; empty for all that the model can see.
-        protocols: Further ways to count, see :mod:`tasks.detection.protocols`.
+        protocols: Further ways to count, see :mod:`tasks.detection.counting_rules`.
         sweep: Further least scores at which precision and recall are told, for curves.
         per_class: Tell AP, precision and recall of every class, too.
     """

@@ -22,9 +22,9 @@ from bench.contract import (
 )
 from bench.errors import UserError
 from tasks.detection.coco import CocoTables, Kind
+from tasks.detection.counting_rules import RULES
 from tasks.detection.matching import Labelled, Tally, add_up, match, tally, tally_by_class
 from tasks.detection.objects import keep_detections, scorable
-from tasks.detection.protocols import RULES
 from tasks.resampling import ratio
 
 Overlaps = Callable[[Detections, Instances], FloatArray]
@@ -41,7 +41,7 @@ class Scoring:
         score: Least score of a detection in precision, recall and IoU.
         overlap: Least overlap of a match.
         sweep: Further least scores at which precision and recall are told.
-        rules: Further ways to count, by their names in ``tasks.detection.protocols.RULES``.
+        rules: Further ways to count, by their names in ``tasks.detection.counting_rules.RULES``.
         names: Class id to name; classes without one are not told by themselves.
         each_class: Every class's scores are measures of their own, too.
     """

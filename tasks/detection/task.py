@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from bench.contract import Classes, Detections, FloatArray, Instances, Parameters
-from tasks.detection.backends import BACKENDS
+from tasks.detection.backends.table import BACKENDS
 from tasks.detection.boxes import box_overlaps
+from tasks.detection.counting_rules import RULES
 from tasks.detection.detector import LEAST_SCORE, MOST_BOXES
 from tasks.detection.object_task import ObjectTask
 from tasks.detection.objects import PSEUDO_TEXT
-from tasks.detection.protocols import RULES
 from tasks.detection.settings import DetectionSettings
 from tasks.detection.summary import Scoring, class_names
-from tasks.scored import choose_scored
+from tasks.scored_classes import choose_scored
 from tasks.settings import read_settings, split_model
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from bench.contract import Classes, Detections, FloatArray, Instances, Parameters
+from tasks.detection.masks import mask_overlaps
 from tasks.detection.object_task import ObjectTask
 from tasks.detection.objects import PSEUDO_TEXT
 from tasks.detection.summary import Scoring, class_names
-from tasks.instances.backends import BACKENDS
+from tasks.instances.backends.table import BACKENDS
 from tasks.instances.settings import InstanceSettings
-from tasks.rle import mask_overlaps
-from tasks.scored import choose_scored
+from tasks.scored_classes import choose_scored
 from tasks.settings import read_settings, split_model
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.checkpoints import load_state, read_checkpoint
 from bench.contract import Image, Options
+from bench.devices import torch_for
 from bench.errors import UserError
-from bench.weights import locate_weights
-from tasks.devices import torch_for
-from tasks.models import published_weights
-from tasks.torchvision_models import find_torchvision, torchvision_state
+from bench.io.checkpoints import load_state, read_checkpoint
+from bench.io.weights import locate_weights
+from tasks.models.checkpoints import published_weights
+from tasks.models.torchvision import find_torchvision, torchvision_state
 
 LEAST_SIDE = 63
 """Below this AlexNet has no pixel left for its last layers."""

@@ -25,13 +25,13 @@ from bench.contract import (
     Truth,
 )
 from bench.errors import ImageError
+from bench.io.weights import locate_weights
 from bench.protocols import Judge
-from bench.weights import locate_weights
-from tasks.models import published_weights
+from tasks.models.checkpoints import published_weights
 from tasks.quality.lpips import load_lpips, lpips_digests
 from tasks.quality.metrics import NO_REFERENCE, UNITS, MetricName, Statistics, compare, look_at
 from tasks.quality.niqe import read_niqe
-from tasks.quality.on_gpu import ON_GPU, compare_batch
+from tasks.quality.psnr_ssim_torch import ON_GPU, compare_batch
 from tasks.quality.sseq import read_sseq
 from tasks.resampling import means
 from tasks.settings import Settings, fingerprint, read_settings

@@ -25,9 +25,9 @@ from bench.contract import (
 from bench.errors import UserError
 from bench.protocols import Judge
 from tasks.classes import known_spaces, map_classes
-from tasks.recorded import scoring_parameters
-from tasks.scored import choose_scored
-from tasks.semantic.backends import BACKENDS
+from tasks.models.recorded import scoring_parameters
+from tasks.scored_classes import choose_scored
+from tasks.semantic.backends.table import BACKENDS
 from tasks.semantic.confusion import Scores, confusion_matrix, scores_of
 from tasks.semantic.resampling import resampled_scores
 from tasks.semantic.segmenter import NetworkSource, Normalisation, Preparation, Segmenter

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-import bench.checkpoints as shared
-from bench.checkpoints import Progress
+import bench.io.training_state as shared
+from bench.io.training_state import Progress
 
 _COLUMNS = ("step", "loss", "rate")
 
@@ -25,7 +25,7 @@ class State:
 
 
 def save_progress(folder: Path, identity: str, state: State, progress: Progress) -> None:
-    """Write ``checkpoint.pt`` and ``log.csv``; see :func:`bench.checkpoints.save_progress`."""
+    """Write ``checkpoint.pt`` and ``log.csv``; see :func:`bench.io.training_state.save_progress`."""
     parts = {
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
@@ -35,7 +35,7 @@ def save_progress(folder: Path, identity: str, state: State, progress: Progress)
 
 
 def load_progress(folder: Path, identity: str, state: State) -> Progress:
-    """Read a checkpoint into the state, if there is one; see :func:`bench.checkpoints.load_progress`."""
+    """Read a checkpoint into the state, if there is one; see :func:`bench.io.training_state.load_progress`."""
     averaged = shared.receiver(state.average.module, folder)
 
     def average(saved: dict[object, object]) -> None:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from bench.checkpoints import Progress
 from bench.contract import Photograph
 from bench.errors import UserError
+from bench.io.training_state import Progress
 from tasks.training.checkpoints import State, load_progress, save_progress
 from tasks.training.settings import Settings, rate_at
 

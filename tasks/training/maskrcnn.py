@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torchvision.models.detection.image_list import ImageList
 
 from bench.contract import Photograph
-from tasks.instances.maskrcnn import build_maskrcnn
-from tasks.rle import decode
+from bench.io.masks import decode
+from tasks.instances.backends.maskrcnn import build_maskrcnn
 from tasks.training.augmentation import Pixels, batch_of, relit
 from tasks.training.loop import Trainee
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.contract import UNLABELLED, LabelMap, Photograph
-from tasks.semantic.unet import build_unet
+from tasks.semantic.backends.unet import build_unet
 from tasks.training.augmentation import Pixels, batch_of, padded, relit
 from tasks.training.loop import Trainee
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.contract import FloatArray, IntArray, Photograph
-from tasks.detection.yolo_network import Yolo, YoloDesign
+from tasks.detection.backends.yolo_network import Yolo, YoloDesign
 from tasks.training.augmentation import relit
 from tasks.training.loop import Trainee
 from tasks.training.yolo_loss import Objects, yolo_loss

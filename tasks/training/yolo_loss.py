@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tasks.detection.yolo_network import BINS, boxes_of, cells_of
+from tasks.detection.backends.yolo_network import BINS, boxes_of, cells_of
 
 _MOST_CELLS = 10  # that answer for one object
 _SCORE_POWER, _OVERLAP_POWER = 0.5, 6.0
@@ -56,7 +56,7 @@ def yolo_loss(answers: list[Tensor], objects: Objects) -> Tensor:
     """Loss of a batch, a scalar.
 
     Args:
-        answers: Of :class:`tasks.detection.yolo_network.Yolo`.
+        answers: Of :class:`tasks.detection.backends.yolo_network.Yolo`.
         objects: The truth.
     """
     flat = torch.cat([answer.float().flatten(2) for answer in answers], 2).transpose(1, 2)

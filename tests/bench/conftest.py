@@ -12,12 +12,12 @@ import pytest
 from PIL import Image as Pillow
 
 from bench.cli import main
-from bench.config import Suite, parse_suite
 from bench.contract import Options
 from bench.registry import Entry
-from bench.work import DerainerLoader, forget
-from synth.build import Recipe, open_builder
-from synth.dataset import FolderDataset
+from bench.runner.loaders import DerainerLoader, forget
+from bench.suites.suite import Suite, parse_suite
+from synth.datasets.build import Recipe, open_builder
+from synth.datasets.dataset import FolderDataset
 from tests.bench.cli_call import MINE, TWO_ROWS, Call, Done
 from tests.bench.report_folder import make_run
 

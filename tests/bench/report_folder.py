@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.api.verify import conclude, rescore
 from bench.contract import Detections, Evidence, Image, Instances, LabelMap, Options, Sample
-from bench.keys import judged_key, restored_key
-from bench.plan import Row
 from bench.protocols import Task
-from bench.rescoring import conclude, rescore
-from bench.store import RunStore
-from bench.verification import read_run_card
-from synth.build import Recipe, open_builder
-from synth.dataset import FolderDataset, open_dataset
+from bench.runs.card import read_run_card
+from bench.runs.folder import RunStore
+from bench.runs.keys import judged_key, restored_key
+from bench.runs.rows import Row
+from synth.datasets.build import Recipe, open_builder
+from synth.datasets.dataset import FolderDataset, open_dataset
 from tasks import TASKS
 
 STREETS = Recipe("streets", "streets", rain="streets_y", count=3, seed=7)

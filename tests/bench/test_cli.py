@@ -17,7 +17,7 @@ import typer.main
 from PIL import Image as Pillow
 
 from bench.cli import app
-from bench.images import read_image, write_png
+from bench.io.images import read_image, write_png
 from tests.bench.cli_call import MINE, TWO_ROWS, Call
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
@@ -240,7 +240,7 @@ def test_replaced_weights_restore_again(call: Call, tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from derainers.mspfn import DESIGNS, MSPFN
+    from derainers.networks.mspfn.mspfn import DESIGNS, MSPFN
 
     command = ["run", "suite.toml", "--derainers", "mspfn-without-ffm", "--out", "out", "--device", "cpu"]
     (tmp_path / "weights").mkdir()

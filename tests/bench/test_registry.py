@@ -36,7 +36,7 @@ def test_importing_the_rooms_imports_nothing_heavy_and_no_factory() -> None:
         "    for name, entry in registry.entries().items():\n"
         "        registry.find(name); entry.code_version()\n"
         "heavy = {'torch', 'torchvision', 'ultralytics', 'cv2', 'scipy', 'skimage', 'pandas', 'pycocotools'}\n"
-        "print(sorted(heavy & sys.modules.keys()), 'derainers.prenet' in sys.modules)\n"
+        "print(sorted(heavy & sys.modules.keys()), 'derainers.networks.prenet.prenet' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] False"

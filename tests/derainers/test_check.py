@@ -7,8 +7,8 @@ import pytest
 
 from bench.contract import Options, Traits
 from derainers.check import check_derainer
-from derainers.guided_filter import classical
-from derainers.identity import rain
+from derainers.classical import classical
+from derainers.controls import rain
 
 
 class Batched:

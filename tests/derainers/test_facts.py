@@ -6,7 +6,7 @@ import pytest
 
 from derainers import DERAINERS
 from derainers.facts import FACTS, SAME_NETWORK, count, facts_table
-from derainers.table import unpinned_table, weights_table
+from derainers.weights import unpinned_table, weights_table
 
 torch = pytest.importorskip("torch")
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from derainers import DERAINERS
-from derainers.table import unpinned_table, weights_of, weights_table
+from derainers.weights import unpinned_table, weights_of, weights_table
 
 
 @pytest.mark.parametrize("name", DERAINERS.entries())
@@ -27,7 +27,7 @@ def test_weights_of_a_derainer_without_weights_are_none():
 
 def test_names_and_weights_are_known_without_importing_torch():
     program = (
-        "import sys; from derainers import DERAINERS; from derainers.table import weights_of; "
+        "import sys; from derainers import DERAINERS; from derainers.weights import weights_of; "
         "DERAINERS.entries(); weights_of('prenet'); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

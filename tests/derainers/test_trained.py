@@ -8,10 +8,10 @@ import pytest
 
 import derainers.weights_shipped
 from bench.contract import Options
-from bench.weights import find_weights
+from bench.io.weights import find_weights
 from derainers import DERAINERS
 from derainers.check import check_derainer
-from derainers.table import weights_of, weights_table
+from derainers.weights import weights_of, weights_table
 
 FOLDER = Path(derainers.weights_shipped.__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.safetensors"))
@@ -49,7 +49,7 @@ def test_every_shipped_file_has_a_row():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_cards_figures_are_found_again(name, shared):
-    from bench.training import held_out_pairs
+    from bench.training.derainers import held_out_pairs
     from derainers.training.validation import psnr_of
 
     derainer = DERAINERS.load(DERAINERS.find(name))(Options(offline=True))

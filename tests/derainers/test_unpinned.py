@@ -14,18 +14,12 @@ from derainers import DERAINERS
 torch = pytest.importorskip("torch")
 
 from derainers.check import check_derainer, trial_image  # noqa: E402
-from derainers.dense_blocks import normalise_with_the_image  # noqa: E402
-from derainers.didmdn import DIDMDN  # noqa: E402
-from derainers.didmdn_networks import DensityAwareDerain, RainDensity, RainResidual  # noqa: E402
-from derainers.mprnet import MPRNet  # noqa: E402
-from derainers.restormer import Restormer  # noqa: E402
-from derainers.table import (  # noqa: E402
-    has_weights,
-    require_weights,
-    unpinned_table,
-    weights_key,
-    weights_page_only,
-)
+from derainers.networks.dense_blocks import normalise_with_the_image  # noqa: E402
+from derainers.networks.didmdn.didmdn import DIDMDN  # noqa: E402
+from derainers.networks.didmdn.networks import DensityAwareDerain, RainDensity, RainResidual  # noqa: E402
+from derainers.networks.mprnet import MPRNet  # noqa: E402
+from derainers.networks.restormer import Restormer  # noqa: E402
+from derainers.weights import has_weights, require_weights, unpinned_table, weights_key, weights_page_only  # noqa: E402
 
 NETWORKS = {"mprnet": (MPRNet, "state_dict"), "restormer": (Restormer, "params")}
 
@@ -83,13 +77,13 @@ def test_a_published_file_is_loaded_by_its_name_and_keeps_the_contract(tmp_path,
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_without_weights_it_says_where_they_are(tmp_path, name, monkeypatch):
-    monkeypatch.setattr("derainers.table.cache_dir", lambda: tmp_path)
+    monkeypatch.setattr("derainers.weights.cache_dir", lambda: tmp_path)
     with pytest.raises(UserError, match=f"save them as {name}.pth"):
         DERAINERS.load(DERAINERS.find(name))(Options(offline=True))
 
 
 def test_a_derainer_without_weights_runs_only_where_random_ones_are_allowed(tmp_path, monkeypatch):
-    monkeypatch.setattr("derainers.table.cache_dir", lambda: tmp_path)
+    monkeypatch.setattr("derainers.weights.cache_dir", lambda: tmp_path)
     monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
     build = DERAINERS.load(DERAINERS.find("mspfn-m6n3"))
     with pytest.raises(UserError, match=r"nobody publishes weights of mspfn-m6n3.*--allow-random-weights"):
@@ -110,8 +104,8 @@ def test_a_derainer_without_weights_runs_only_where_random_ones_are_allowed(tmp_
 def test_saved_weights_of_a_design_are_found_by_its_name(tmp_path):
     from safetensors.torch import save_file
 
-    from derainers.mspfn import DESIGNS
-    from derainers.mspfn_single import member_of
+    from derainers.networks.mspfn.mspfn import DESIGNS
+    from derainers.networks.mspfn.single_scale import member_of
 
     options = Options(weights_dirs=(tmp_path,), offline=True)
     before = weights_key("mspfn-single-scale", options)

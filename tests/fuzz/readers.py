@@ -17,32 +17,31 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from bench import images
-from bench.config import parse_suite
 from bench.contract import ClassSpace, Options
-from bench.cost_table import read_costs
 from bench.errors import ImageError, UserError
-from bench.integrity import discard_changed
-from bench.plan import Row
-from bench.report_run import read_table
-from bench.store import RunStore
-from bench.tables import read_records
-from bench.task_training_config import load_task_training
-from bench.training_config import load_training
-from bench.uncertainty import read_intervals
-from bench.verification import check_digests, read_run_card
-from derainers.tensorbundle import read_tensorbundle
-from synth.annotations import read_annotations
-from synth.bdd import open_bdd
-from synth.coco import open_coco
-from synth.dataset import open_dataset
-from synth.panoptic import open_semantic
-from synth.reading import read_classes
-from synth.rows import Row as ImageRow
-from synth.rows import manifest_text, read_manifest, read_row, row_text
-from tasks.detection.darknet_cfg import parse_cfg
-from tasks.detection.pickles import read_array_pickle
-from tasks.shipped import read_card
+from bench.io import images
+from bench.perf.cost_table import read_costs
+from bench.runs.card import read_run_card
+from bench.runs.digests import check_digests, discard_changed
+from bench.runs.folder import RunStore
+from bench.runs.records import read_records, read_table
+from bench.runs.rows import Row
+from bench.scoring.intervals import read_intervals
+from bench.suites.suite import parse_suite
+from bench.training.derainer_config import load_training
+from bench.training.task_config import load_task_training
+from derainers.tensorflow_checkpoint import read_tensorbundle
+from synth.datasets.dataset import open_dataset
+from synth.datasets.manifest import Row as ImageRow
+from synth.datasets.manifest import manifest_text, read_manifest, read_row, row_text
+from synth.sources.annotations import read_annotations
+from synth.sources.bdd import open_bdd
+from synth.sources.coco import open_coco
+from synth.sources.panoptic import open_semantic
+from synth.sources.reading import read_classes
+from tasks.detection.backends.darknet_cfg import parse_cfg
+from tasks.detection.backends.pickles import read_array_pickle
+from tasks.models.shipped import read_card
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIDES = (12, 16)
@@ -291,9 +290,11 @@ PLAIN: Mapping[str, Reader] = {
     "suite": Reader(
         lambda f, d: parse_suite(d.decode("utf-8", "replace"), "s", "s.toml"), _files("bench/suites/*.toml")
     ),
-    "training": Reader(lambda f, d: load_training(str(_put(f, "t.toml", d))), _files("bench/trainings/*.toml")),
+    "training": Reader(
+        lambda f, d: load_training(str(_put(f, "t.toml", d))), _files("bench/training/configs/derainers/*.toml")
+    ),
     "task training": Reader(
-        lambda f, d: load_task_training(str(_put(f, "t.toml", d))), _files("bench/task_trainings/*.toml")
+        lambda f, d: load_task_training(str(_put(f, "t.toml", d))), _files("bench/training/configs/task_models/*.toml")
     ),
     "records": Reader(_table("records.csv", read_records), _text(RECORDS)),
     "costs": Reader(_table("cost.csv", read_costs), _text(COSTS)),
@@ -334,7 +335,7 @@ def _safetensors() -> list[bytes]:
 def _read_state(suffix: str) -> Callable[[Path, bytes], object]:
     import torch
 
-    from bench.checkpoints import load_state, read_checkpoint
+    from bench.io.checkpoints import load_state, read_checkpoint
 
     network = torch.nn.Linear(3, 2)
 
@@ -347,8 +348,8 @@ def _read_state(suffix: str) -> Callable[[Path, bytes], object]:
 
 def _read_darknet(folder: Path, data: bytes) -> object:
     """A description and its weights, parted by a zero byte."""
-    from tasks.detection.darknet import DarknetSource
-    from tasks.models import Checkpoint
+    from tasks.detection.backends.darknet import DarknetSource
+    from tasks.models.checkpoints import Checkpoint
 
     cfg, _, numbers = data.partition(b"\0")
     path = _put(folder, "n.weights", numbers)
@@ -365,7 +366,7 @@ def readers() -> dict[str, Reader]:
     """All that can be run here, by name."""
     if not all(importlib.util.find_spec(name) for name in ("torch", "safetensors")):
         return dict(PLAIN)
-    from derainers.mspfn_weights import read_design
+    from derainers.networks.mspfn.weights import read_design
 
     return {
         **PLAIN,

@@ -8,12 +8,13 @@ import numpy as np
 
 import tasks
 from bench.contract import Detections, Instances, Truth
+from bench.io.masks import encode
 from tasks.detection.against_clean import measure_against_clean
-from tasks.detection.protocols import RULES
+from tasks.detection.counting_rules import RULES
+from tasks.detection.masks import mask_overlaps
 from tasks.detection.summary import Scoring, summarise_objects
 from tasks.quality.metrics import UNITS
 from tasks.quality.task import IDENTICAL
-from tasks.rle import encode, mask_overlaps
 from tasks.semantic.confusion import scores_of
 from tasks.semantic.task import measures_of
 

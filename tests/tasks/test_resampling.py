@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.contract import Classes, ClassSpace, Detections, Evidence, Instances, Truth
-from bench.statistics import draw_weights
+from bench.scoring.statistics import draw_weights
 from tasks.detection.against_clean import measure_against_clean, resample_against_clean
 from tasks.detection.summary import Scoring, resample_objects, summarise_objects
 from tasks.detection.task import overlaps_of_boxes

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.api import run_suite
-from bench.config import load_suite, override
+from bench.api.run import run_suite
 from bench.contract import Detections
 from bench.errors import UserError
 from bench.exports.predictions import export_predictions
 from bench.exports.rows import rows_of, tracker_name
-from bench.images import read_image, read_label_map
-from bench.plan import Row
-from bench.store import RunStore
-from synth.dataset import open_dataset
+from bench.io.images import read_image, read_label_map
+from bench.runs.folder import RunStore
+from bench.runs.rows import Row
+from bench.suites.suite import load_suite, override
+from synth.datasets.dataset import open_dataset
 
 
 @pytest.fixture(scope="module")

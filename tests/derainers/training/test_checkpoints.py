@@ -4,11 +4,11 @@ import os
 import pytest
 import torch
 
-from bench.checkpoints import Progress
 from bench.contract import Options
 from bench.errors import UserError
-from bench.files import sha256_of
-from derainers.plugins import find_derainer
+from bench.io.files import sha256_of
+from bench.io.training_state import Progress
+from derainers.external.plugins import find_derainer
 from derainers.trained import trained, trained_file
 from derainers.training.checkpoints import load_progress, save_progress, save_weights
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from bench.contract import Options
-from derainers.mspfn import DESIGNS
-from derainers.mspfn_weights import member, read_design
+from derainers.networks.mspfn.mspfn import DESIGNS
+from derainers.networks.mspfn.weights import member, read_design
 from derainers.trained import trained, trained_file
 from derainers.training.checkpoints import save_weights
 from derainers.training.networks import MSPFN_FAMILY, NETWORKS, network_of

@@ -14,9 +14,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from bench.contract import Detections, Instances, Rle
+from bench.io.masks import encode
 from tasks.detection.boxes import box_areas, box_overlaps
 from tasks.detection.coco import CocoTables, Kind
-from tasks.rle import encode
 
 SIZE = (250, 250)
 CLASSES = (1, 3, 90)

@@ -9,7 +9,7 @@ import pytest
 
 import tasks.resampling
 from bench.contract import Detections, Instances
-from bench.statistics import draw_weights
+from bench.scoring.statistics import draw_weights
 from tasks.detection import coco
 from tasks.detection.boxes import box_areas
 from tasks.detection.coco import CocoTables

@@ -10,7 +10,7 @@ from bench.errors import UserError
 from tasks.detection.boxes import box_areas, box_overlaps
 from tasks.detection.detector import MOST_BOXES, tidy
 from tasks.detection.summary import Scoring, class_names, summarise_objects
-from tasks.scored import check_covered, choose_scored
+from tasks.scored_classes import check_covered, choose_scored
 
 SCORING = Scoring("bbox", lambda seen, truth: box_overlaps(seen.boxes, truth.boxes, truth.crowd), (1, 2), 0.25, 0.6)
 SQUARES = np.array([[0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10], [60, 5, 60, 15]], dtype=float)

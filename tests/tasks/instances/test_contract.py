@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from bench.contract import Classes, Detections, Options, Sample, Truth
+from bench.io.masks import decode
 from bench.protocols import Judge
 from tasks.classes import known_spaces
+from tasks.detection.masks import areas_of
 from tasks.instances.task import build
-from tasks.rle import areas_of, decode
 
 COCO = Classes(instances=known_spaces()["coco"])
 

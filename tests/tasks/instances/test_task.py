@@ -8,10 +8,10 @@ import pytest
 
 from bench.contract import Classes, ClassSpace, Detections, Instances, Options, Sample, Truth
 from bench.errors import UserError
+from bench.io.masks import decode, encode
 from tasks.classes import known_spaces
 from tasks.detection.object_task import ObjectTask
 from tasks.instances.task import build, overlaps_of_masks
-from tasks.rle import decode, encode
 
 NAME = "maskrcnn_resnet50_fpn"
 SPACE = ClassSpace("mine", (5, 8), ("car", "bus"))
@@ -139,7 +139,7 @@ def test_objects_without_masks_have_no_overlaps_of_masks() -> None:
 def test_a_mask_is_where_its_probability_is_above_one_half() -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("torchvision")
-    from tasks.instances.torchvision import _paste
+    from tasks.instances.backends.torchvision import _paste
 
     box = torch.tensor([[10.0, 5, 40, 30]])
     masks = [decode(_paste(torch.full((1, 1, 28, 28), share), box, (40, 60))) for share in (0.495, 0.505)]
@@ -152,7 +152,7 @@ def test_a_mask_is_where_its_probability_is_above_one_half() -> None:
 def test_a_hundred_large_masks_hold_no_gigabytes() -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("torchvision")
-    from tasks.instances.torchvision import _detections
+    from tasks.instances.backends.torchvision import _detections
 
     rng = np.random.default_rng(0)
     corner = torch.from_numpy(rng.uniform(0, 300, (100, 2)).astype(np.float32))

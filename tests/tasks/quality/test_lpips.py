@@ -7,9 +7,9 @@ import pytest
 
 from bench.contract import Classes, Options
 from bench.errors import UserError
-from bench.files import sha256_of
-from bench.weights import locate_weights
-from tasks.models import published_weights
+from bench.io.files import sha256_of
+from bench.io.weights import locate_weights
+from tasks.models.checkpoints import published_weights
 from tasks.quality.lpips import Lpips, read_layer_weights
 from tasks.quality.metrics import Statistics, compare
 from tasks.quality.task import build

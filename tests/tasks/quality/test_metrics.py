@@ -9,8 +9,8 @@ from scipy.signal import convolve2d
 
 from bench.contract import Classes, Options, Sample, Truth
 from bench.errors import UserError
-from bench.images import read_image
-from tasks.models import published_weights
+from bench.io.images import read_image
+from tasks.models.checkpoints import published_weights
 from tasks.quality.fsim import _shrink, fsim
 from tasks.quality.grey import grey_of, halve
 from tasks.quality.metrics import UNITS, compare
@@ -260,7 +260,7 @@ def test_no_reference_metrics_find_their_files_by_digest(shared: Path, image_of)
 @pytest.mark.parametrize("metric", ["niqe", "sseq"])
 def test_absent_files_say_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: str) -> None:
     monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
-    monkeypatch.setattr("bench.weights.cache_dir", lambda: tmp_path)
+    monkeypatch.setattr("bench.io.weights.cache_dir", lambda: tmp_path)
     task = build({"metrics": (metric,)}, Classes())
     assert published_weights()[metric][0].sha256 in task.fingerprint
     with pytest.raises(UserError, match=rf"'{metric}' .*--weights-dir"):

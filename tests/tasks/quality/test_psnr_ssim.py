@@ -9,7 +9,7 @@ import pytest
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from bench.images import read_image
+from bench.io.images import read_image
 from tasks.quality.psnr_ssim import luma, psnr, ssim_plane, ssim_rgb
 
 Pixels = npt.NDArray[np.uint8]

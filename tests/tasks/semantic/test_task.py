@@ -8,7 +8,7 @@ import pytest
 
 from bench.contract import Classes, ClassSpace, Options, Sample, Truth
 from bench.errors import UserError
-from bench.images import read_image, read_label_map
+from bench.io.images import read_image, read_label_map
 from tasks.classes import known_spaces, map_classes
 from tasks.semantic.task import SemanticTask, build, space_of_model
 

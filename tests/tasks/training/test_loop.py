@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from bench.contract import Photograph  # noqa: E402
 from bench.errors import UserError  # noqa: E402
-from tasks.detection.yolo_network import Yolo, YoloDesign  # noqa: E402
+from tasks.detection.backends.yolo_network import Yolo, YoloDesign  # noqa: E402
 from tasks.training.loop import Job, Trainee, batch_at, train  # noqa: E402
 from tasks.training.settings import Settings, rate_at  # noqa: E402
 from tasks.training.yolo import loss_of  # noqa: E402

@@ -14,8 +14,8 @@ pytest.importorskip("segmentation_models_pytorch")
 from torchvision.models.detection.image_list import ImageList  # noqa: E402
 
 from bench.contract import Instances, Photograph, Truth  # noqa: E402
-from tasks.instances.maskrcnn import IMAGE_SIDE, build_maskrcnn  # noqa: E402
-from tasks.rle import encode  # noqa: E402
+from bench.io.masks import encode  # noqa: E402
+from tasks.instances.backends.maskrcnn import IMAGE_SIDE, build_maskrcnn  # noqa: E402
 from tasks.training.augmentation import batch_of  # noqa: E402
 from tasks.training.loop import Job, Trainee, train  # noqa: E402
 from tasks.training.maskrcnn import LEAST_AREA, loss_of, losses  # noqa: E402

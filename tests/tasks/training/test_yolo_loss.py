@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 torchvision = pytest.importorskip("torchvision")
 
-from tasks.detection.yolo_network import BINS, Yolo, YoloDesign, cells_of  # noqa: E402
+from tasks.detection.backends.yolo_network import BINS, Yolo, YoloDesign, cells_of  # noqa: E402
 from tasks.training.yolo_loss import Objects, assign, complete_iou, distribution_focal, iou, yolo_loss  # noqa: E402
 
 

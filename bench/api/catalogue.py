@@ -1,0 +1,149 @@
+"""What can be named in a run, and whether this installation is complete. Knows every room."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import pandas as pd
+
+from bench.contract import Options
+from bench.io.weights import weights_state
+from bench.registry import Registry
+from bench.runs.provenance import library_versions, machine
+from derainers import DERAINERS
+from derainers.facts import facts_table
+from derainers.weights import has_weights, unpinned_table, weights_of, weights_page_only, weights_table
+from synth import SOURCES
+from tasks import TASKS
+
+Factory = TypeVar("Factory")
+Kind = Literal["derainers", "tasks", "sources", "suites", "metrics"]
+
+_EXTRAS = {
+    "torch": "torch", "torchvision": "torch", "segmentation_models_pytorch": "torch", "ultralytics": "yolo",
+    "onnxruntime": "onnx", "ai_edge_litert": "tflite", "imgaug": "imgaug", "ray": "ray", "lightning_fabric": "train",
+    "pyarrow": "parquet", "mlflow": "mlflow", "wandb": "wandb",
+}  # fmt: skip
+
+
+def derainer_names() -> list[str]:
+    """Names of the registered derainers, plug-ins too."""
+    return list(DERAINERS.entries())
+
+
+def catalogue(kind: Kind, weights_dirs: Sequence[Path] = ()) -> pd.DataFrame:
+    """Everything of one kind that can be named in a run, one a row."""
+    makers: dict[Kind, Callable[[], pd.DataFrame]] = {
+        "derainers": lambda: _derainers(weights_dirs),
+        "tasks": lambda: _registered(TASKS),
+        "sources": lambda: _registered(SOURCES),
+        "suites": _suites,
+        "metrics": _metrics,
+    }
+    return makers[kind]()
+
+
+def health(weights_dirs: Sequence[Path] = ()) -> dict[str, pd.DataFrame]:
+    """Versions, devices, optional libraries and weights of this installation, as tables by title."""
+    from tasks.detection.backends.detectron2 import INSTALL
+
+    versions = [{"library": name, "version": text or "absent"} for name, text in library_versions().items()]
+    facts = {**machine(), **_cuda()}
+    optional = [
+        {
+            "library": module,
+            "state": "present" if importlib.util.find_spec(module) else "absent",
+            "install": f"pip install 'derainbench[{extra}]'",
+        }
+        for module, extra in _EXTRAS.items()
+    ]
+    optional.append(
+        {
+            "library": "detectron2",
+            "state": "present" if importlib.util.find_spec("detectron2") else "absent",
+            "install": INSTALL,
+        }
+    )
+    pages = {name: files[0].page for name, files in weights_table().items()}
+    pages |= {name: row.how for name, row in unpinned_table().items() if row.how}
+    weights = [{"derainer": name, "state": _weights(name, weights_dirs), "from": page} for name, page in pages.items()]
+    return {
+        "machine": pd.DataFrame([{"fact": name, "value": str(value)} for name, value in facts.items()]),
+        "libraries": pd.DataFrame(versions),
+        "extras": pd.DataFrame(optional),
+        "weights": pd.DataFrame(weights),
+    }
+
+
+def _derainers(weights_dirs: Sequence[Path]) -> pd.DataFrame:
+    rows = [
+        _derainer(name, weights_dirs)
+        if entry.origin == "built-in"
+        else {"name": name, "paper": f"plug-in: {entry.origin}"}
+        for name, entry in DERAINERS.entries().items()
+    ]
+    return pd.DataFrame(rows).fillna("")
+
+
+def _derainer(name: str, weights_dirs: Sequence[Path]) -> dict[str, str]:
+    """One built-in derainer; its operations are for one image of 640x480 (:mod:`derainers.facts`)."""
+    published = next(iter(weights_of(name)), unpinned_table().get(name))
+    parameters, flops = facts_table().get(name, (0, 0))
+    return {
+        "name": name,
+        "paper": published.paper if published else "",
+        "trained on": published.trained_on if published else "",
+        "params (M)": f"{parameters / 1e6:.3f}" if parameters else "",
+        "GFLOP": f"{flops / 1e9:.0f}" if flops else "",
+        "weights": _weights(name, weights_dirs),
+        "licence": published.licence if published else "",
+    }
+
+
+def _weights(name: str, weights_dirs: Sequence[Path]) -> str:
+    """``present``, ``download``, ``by hand``, ``train it`` where nobody publishes any, or ``none`` needed."""
+    if weights_page_only(name):
+        if has_weights(name, Options(weights_dirs=tuple(weights_dirs))):
+            return "present"
+        return "by hand" if unpinned_table()[name].how else "train it"
+    states = dict.fromkeys(weights_state(file, weights_dirs) for file in weights_of(name))
+    return ", ".join(states) or "none"
+
+
+def _registered(registry: Registry[Factory]) -> pd.DataFrame:
+    rows = [{"name": e.name, "target": e.target, "origin": e.origin} for e in registry.entries().values()]
+    return pd.DataFrame(rows)
+
+
+def _suites() -> pd.DataFrame:
+    from bench.suites.suite import load_suite, suite_names
+
+    suites = [load_suite(name) for name in suite_names()]
+    return pd.DataFrame(
+        {
+            "name": suite.name,
+            "title": suite.title,
+            "datasets": ", ".join(suite.datasets),
+            "tasks": ", ".join(suite.tasks),
+            "needs": ", ".join(dict.fromkeys(d.root for d in suite.datasets.values() if d.root)) or "nothing",
+        }
+        for suite in suites
+    )
+
+
+def _metrics() -> pd.DataFrame:
+    with files("tasks").joinpath("metrics.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, keep_default_na=False)
+
+
+def _cuda() -> dict[str, object]:
+    if not importlib.util.find_spec("torch"):
+        return {"cuda": "PyTorch is absent"}
+    import torch
+
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {"cuda": ", ".join(names) or "no device"}

@@ -1,0 +1,146 @@
+"""DerainBench's data as a library: build datasets, verify and examine them, fit rain to photographs.
+
+Together with :mod:`bench.api.run` and :mod:`bench.api.catalogue` it wires the rooms together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from bench.contract import Failure, Options
+from bench.errors import UserError
+from bench.io.lock import locked, refuse_links
+from bench.protocols import Dataset, DatasetBuilder
+from bench.runner.loaders import DatasetLoader
+from bench.runner.outcome import Outcome
+from bench.runner.processes import local_engine
+from bench.runner.progress import Progress, Silent
+from bench.runner.runner import Runner
+from bench.runner.workload import DatasetWork, Workload
+from bench.runs.folder import RunStore
+from bench.runs.rows import Row
+from bench.suites.suite import DatasetConfig
+from synth.datasets.build import Recipe, open_builder
+from synth.datasets.dataset import open_dataset, verify
+from synth.datasets.fetch import fetch_coco
+from synth.sources.doctor import examine, sources_in
+
+HARMLESS = ("greyscale",)
+"""What :func:`examine_folder` finds and nobody has to mend."""
+
+
+@dataclass(frozen=True)
+class BuilderLoader:
+    """Opens the builder of one dataset, in whatever process needs it."""
+
+    recipe: Recipe
+    folder: Path
+
+    def __call__(self) -> DatasetBuilder:
+        """Open it."""
+        return open_builder(self.recipe, self.folder)
+
+    def __hash__(self) -> int:
+        """Of what is hashable; equality compares everything."""
+        return hash((self.recipe.name, self.folder))
+
+
+def recipe_of(name: str, config: DatasetConfig, root: Path | None) -> Recipe:
+    """What a suite says of a dataset, as the builder takes it."""
+    return Recipe(
+        name=name,
+        source=config.source,
+        root=root,
+        parameters=dict(config.parameters),
+        rain=config.rain,
+        rain_parameters=dict(config.rain_parameters),
+        severity=config.severity,
+        seed=config.seed,
+        count=config.count,
+        size=config.size,
+        objects=config.objects,
+        only=config.only,
+        without=config.without,
+        share=config.share,
+    )
+
+
+def build_dataset(
+    name: str,
+    config: DatasetConfig,
+    root: Path | None,
+    folder: Path,
+    workers: int = 1,
+    rebuild: bool = False,
+    progress: Progress | None = None,
+) -> tuple[Dataset, list[Failure]]:
+    """Build a dataset into a folder; what is there under the right key is not rendered again.
+
+    Returns:
+        The finished dataset, and the images that could not be rendered.
+
+    Raises:
+        UserError: The source cannot be opened, or nothing could be rendered.
+    """
+    work = DatasetWork(
+        name, BuilderLoader(recipe_of(name, config, root), folder), DatasetLoader(open_dataset, folder), {}
+    )
+    workload = Workload((work,), (), Options())
+    runner = Runner(workload, RunStore(folder), local_engine(workers), progress or Silent(), rebuild=rebuild)
+    with locked(folder.parent, f".{folder.name}.lock"):  # beside it: in the folder is nothing but the dataset
+        refuse_links(folder)
+        datasets, failures = runner.build()
+    return datasets[name], failures
+
+
+def verify_dataset(folder: Path) -> Sequence[Failure]:
+    """Decode every file of a built dataset and compare it with the manifest."""
+    return verify(open_dataset(folder))
+
+
+def examine_folder(
+    kind: Literal["coco", "bdd", "data"], folder: Path, progress: Progress | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Name every fault of a folder of photographs.
+
+    Returns:
+        What was examined (source, images), and the faults (fault, image, detail).
+    """
+    watch = progress or Silent()
+    sources = sources_in(kind, folder)
+    faults: list[dict[str, str]] = []
+    for source in sources:
+        watch.begin("examine", len(source.ids), 0)
+        for finding in examine(source, partial(_tell, watch, Row(source.name))):
+            faults.append({"fault": finding.fault, "image": finding.image, "detail": finding.detail})
+    examined = pd.DataFrame([{"source": source.name, "images": len(source.ids)} for source in sources])
+    return examined, pd.DataFrame(faults, columns=["fault", "image", "detail"])
+
+
+def fetch_photographs(config: DatasetConfig, root: Path, progress: Progress | None = None) -> list[Failure]:
+    """Download the photographs of COCO that a dataset chooses, and their labels, into a folder.
+
+    Returns:
+        Photographs that could not be had.
+
+    Raises:
+        UserError: The dataset is not made of COCO, or the labels cannot be had.
+    """
+    if config.source != "coco":
+        raise UserError(f"--fetch knows COCO only; the photographs of {config.source!r} have to be got by hand")
+    watch = progress or Silent()
+    watch.begin("fetch", config.count or 0, 0)
+    _, failures = fetch_coco(
+        root, recipe_of("fetch", config, root).policy, after_image=partial(_tell, watch, Row("coco"))
+    )
+    return list(failures)
+
+
+def _tell(progress: Progress, row: Row, id: str) -> None:
+    progress.advance(Outcome(row, id, 0.0))

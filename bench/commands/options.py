@@ -1,0 +1,124 @@
+"""Options that several commands share, and how their texts are read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.contract import Options
+
+
+_COMMAND = re.compile(r"(?:(?<=,)|^)\s*(?:[\w.+-]+=)?command:.*", re.DOTALL)
+
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...", rich_help_panel="Models")]
+
+
+WeightsDirs = Annotated[
+    list[Path],
+    typer.Option(
+        "--weights-dir",
+        help="Folder searched for weights by their digest; repeatable. Also DERAINBENCH_WEIGHTS.",
+        rich_help_panel="Models",
+    ),
+]
+
+
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", envvar="DERAINBENCH_OFFLINE", help="Never download anything.", rich_help_panel="Models"),
+]
+
+
+AllowRandomWeights = Annotated[
+    bool,
+    typer.Option(
+        "--allow-random-weights",
+        help="Run derainers whose weights nobody can download untrained; tables leave them out.",
+        rich_help_panel="Models",
+    ),
+]
+
+
+Precision = Annotated[
+    Literal["fp32", "bf16", "fp16"],
+    typer.Option(help="Of the derainers' networks; the card tells what it changes.", rich_help_panel="Models"),
+]
+
+
+Compile = Annotated[
+    bool,
+    typer.Option("--compile", help="Compile the derainers' networks; needs a C++ compiler.", rich_help_panel="Models"),
+]
+
+
+Workers = Annotated[int, typer.Option(min=1, help="Local processes.")]
+
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and failures.")]
+
+
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say every image.")]
+
+
+Json = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
+
+
+def complete_suite(typed: str) -> list[str]:
+    """What the shell may make of the beginning of a suite's name."""
+    from bench.suites.suite import suite_names
+
+    return [name for name in suite_names() if name.startswith(typed)]
+
+
+def complete_derainer(typed: str) -> list[str]:
+    """Likewise of a derainer's name, or of the last of several with commas between them."""
+    from bench.api.catalogue import derainer_names
+
+    before, comma, last = typed.rpartition(",")
+    return [before + comma + name for name in derainer_names() if name.startswith(last)]
+
+
+def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weights: bool = False) -> Options:
+    """Options of the models, checked.
+
+    Raises:
+        UserError: A folder is absent, or the device cannot be used.
+    """
+    from bench.contract import Options
+    from bench.devices import choose_device
+
+    if absent := next((folder for folder in weights_dirs if not folder.is_dir()), None):
+        raise UserError(f"--weights-dir {absent}: no such folder")
+    return Options(choose_device(device), tuple(weights_dirs), offline, allow_random_weights=random_weights)
+
+
+def listed(texts: list[str]) -> list[str]:
+    """Split at commas up to a command, which is the rest of its text, since it may hold commas of its own."""
+    parts: list[str] = []
+    for text in texts:
+        command = _COMMAND.search(text)
+        before = text[: command.start()] if command else text
+        parts += [*before.split(","), *([command[0]] if command else [])]
+    return [part.strip() for part in parts if part.strip()]
+
+
+def pairs_of(texts: list[str], option: str, form: str) -> dict[str, str]:
+    """Take ``NAME=VALUE`` texts apart.
+
+    Raises:
+        UserError: One has another form.
+    """
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise UserError(f"{option} {text}: expected {form}")
+        pairs[name] = value
+    return pairs

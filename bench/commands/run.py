@@ -1,0 +1,263 @@
+"""Run a benchmark and show its tables."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from bench.commands.console import (
+    FAILED,
+    FORMAT,
+    bars_of,
+    command_line,
+    error_console,
+    out_console,
+    plain_rows,
+    print_json,
+    report_failures,
+)
+from bench.commands.options import (
+    AllowRandomWeights,
+    Compile,
+    Device,
+    Json,
+    Offline,
+    Precision,
+    Quiet,
+    Verbose,
+    WeightsDirs,
+    complete_derainer,
+    complete_suite,
+    listed,
+    options_of,
+    pairs_of,
+)
+from bench.commands.report import write_page
+from bench.commands.terminal_tables import print_table
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.runner.runner import Outlook
+    from bench.runs.result import RunResult
+    from bench.suites.suite import Suite
+
+MACHINES = "Several machines"
+_WIDE = 120  # columns of a terminal that has room for intervals
+
+
+def run(
+    suite: Annotated[
+        str, typer.Argument(help="Name of a built-in suite, or a TOML file.", autocompletion=complete_suite)
+    ] = "streets",
+    derainers: Annotated[
+        list[str],
+        typer.Option(help="Rows, by comma or repeated; see the examples.", autocompletion=complete_derainer),
+    ] = [],  # noqa: B006
+    also: Annotated[list[str], typer.Option(help="Rows besides the suite's.", autocompletion=complete_derainer)] = [],  # noqa: B006
+    tasks: Annotated[list[str], typer.Option(help="Tasks, by comma or repeated.")] = [],  # noqa: B006
+    model: Annotated[list[str], typer.Option(help="TASK=MODEL, a model as BACKEND:CHECKPOINT; repeatable.")] = [],  # noqa: B006
+    coco: Annotated[Path | None, typer.Option(help="Folder of COCO.", rich_help_panel="Data")] = None,
+    bdd: Annotated[Path | None, typer.Option(help="Folder of BDD100K.", rich_help_panel="Data")] = None,
+    data: Annotated[list[str], typer.Option(help="NAME=DIR; repeatable.", rich_help_panel="Data")] = [],  # noqa: B006
+    count: Annotated[int | None, typer.Option(min=1, help="Images per dataset.", rich_help_panel="Data")] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT or any.", rich_help_panel="Data")] = None,
+    device: Device = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Local processes; default the suite's.", rich_help_panel="Models")
+    ] = None,
+    shard: Annotated[str, typer.Option(help="NUMBER/OF: only this share, such as 2/3.", rich_help_panel=MACHINES)] = "",
+    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where it runs.", rich_help_panel=MACHINES)] = "local",
+    address: Annotated[
+        str, typer.Option(help="Ray cluster: HOST:PORT, auto for this machine's.", rich_help_panel=MACHINES)
+    ] = "",
+    gpu_share: Annotated[
+        float | None, typer.Option(min=0, help="GPUs of a Ray worker; 0.5: two on each.", rich_help_panel=MACHINES)
+    ] = None,
+    weights_dir: WeightsDirs = [],  # noqa: B006
+    offline: Offline = False,
+    allow_random_weights: AllowRandomWeights = False,
+    precision: Precision = "fp32",
+    compile: Compile = False,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")] = None,
+    available: Annotated[
+        bool, typer.Option("--available", help="Leave out rows without weights and datasets without a folder.")
+    ] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Do everything again.")] = False,
+    only_missing: Annotated[
+        bool, typer.Option("--only-missing", help="Replace nothing; what is out of date is a failure.")
+    ] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
+    time_limit: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds that an image may take, with the loading of its model; 0: no limit."),
+    ] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html, the run's page.")] = True,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Run a whole benchmark: rain, restore, judge, compare. What is there is not done again.
+
+    Examples:
+
+        derainbench run
+
+        derainbench run coco350 --coco ~/coco --derainers rain,prenet,clean --out run1
+
+        derainbench run coco350 --coco ~/coco --model detection=ultralytics:yolov8n.onnx
+
+        derainbench run table6 --coco ~/coco --bdd ~/bdd --also restormer,umrl --available
+
+        derainbench run my_suite.toml --derainers rain,path/to/mine.py:build,clean
+
+        derainbench run coco350 --coco ~/coco --shard 2/3 --out shard2
+
+        derainbench run coco350 --coco /shared/coco --out /shared/run1 --device cuda --engine ray --address auto
+
+        derainbench run coco350 --coco ~/coco --derainers rain,prenet,clean,clean+prenet
+
+        derainbench run --derainers rain,finished=folder:out/,onnx:net.onnx --derainers 'command:tool {input} {output}'
+    """
+    from bench.api import run as api
+    from bench.runner.ray_cluster import ray_cluster
+    from bench.runs.shards import WHOLE, read_shard
+    from bench.suites.suite import load_suite, override
+
+    named = load_suite(suite)
+    chosen = override(
+        named,
+        derainers=[*(listed(derainers) or named.derainers), *listed(also)],
+        tasks=listed(tasks),
+        models=pairs_of(model, "--model", "TASK=BACKEND:CHECKPOINT"),
+        count=count,
+        size=size,
+    )
+    roots = {name: Path(place) for name, place in pairs_of(data, "--data", "NAME=DIR").items()}
+    roots |= {name: place for name, place in (("coco", coco), ("bdd", bdd)) if place is not None}
+    options = options_of(device, weights_dir, offline, allow_random_weights)
+    options = replace(options, precision=precision, compile=compile)
+    workers = workers or (chosen.workers if options.device == "cpu" else 1)
+    folder = out or Path("results/runs") / chosen.name
+    share = read_shard(shard) if shard else WHOLE
+    cluster = None
+    if engine == "ray":
+        cluster = ray_cluster(folder, address, gpu_share, options, workers, time_limit)
+    elif address or gpu_share is not None:
+        raise UserError("--address and --gpu-share are for --engine ray")
+    if available:
+        chosen, missing = api.available_part(chosen, roots, options)
+        for line in missing.lines:
+            error_console.print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
+        needless = {named.datasets[name].root for name in missing.datasets}
+        roots = {name: place for name, place in roots.items() if name not in needless}
+    if dry_run:
+        _foretell(api.foresee(chosen, folder, roots=roots, options=options, shard=share))
+        return
+    from bench.runner.logs import Logged, run_log
+
+    with bars_of(quiet, verbose) as bars, run_log(folder, command_line(), verbose) as log:
+        result = api.run_suite(
+            chosen,
+            folder,
+            roots=roots,
+            options=options,
+            workers=workers,
+            rebuild=rebuild,
+            only_missing=only_missing,
+            fail_fast=fail_fast,
+            time_limit_seconds=time_limit,
+            engine=cluster,
+            shard=share,
+            progress=Logged(bars, log),
+        )
+    if not quiet:
+        _show(chosen, result, folder)
+    if report:
+        write_page(folder, quiet)
+    report_failures(len(result.failures), folder / "failures.csv")
+
+
+def _foretell(outlook: Outlook) -> None:
+    for stage, plan in (("rain", outlook.render), ("derain", outlook.restore), ("judge", outlook.judge)):
+        out_console.print(f"{stage}: {plan.images} images to do, {plan.done} done")
+    if outlook.render.images:
+        out_console.print("images that are yet to be rained on are counted as rain only")
+
+
+def _show(suite: Suite, result: RunResult, folder: Path) -> None:
+    from bench.api import run as api
+    from bench.runs.records import untrained_in
+    from bench.scoring.intervals import read_intervals
+    from bench.tables import wide as tables
+    from bench.tables.wide import with_intervals
+
+    names, intervals = api.row_names(suite), read_intervals(folder)
+    for dataset in suite.datasets:
+        if any(record.dataset == dataset for record in result.records):
+            table = tables.wide(result.records, dataset, names)
+            if out_console.width >= _WIDE:
+                table = with_intervals(table, intervals, dataset)
+            print_table(table, f"{suite.title or suite.name} - {dataset}")
+    if untrained := untrained_in(result.records):
+        out_console.print(
+            f"Untrained, so not shown: {', '.join(untrained)} (derainbench table --untrained)", markup=False
+        )
+    if suite.note:
+        out_console.print(suite.note, style="dim", markup=False)
+    out_console.print(f"Tables, records and evidence: {folder}", markup=False, soft_wrap=True)
+
+
+def compare(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    first: Annotated[str, typer.Argument(help="A row of the run.")],
+    second: Annotated[str, typer.Argument(help="Another row.")],
+    all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
+    format: Annotated[Literal["csv", "md", "latex", "json", "terminal"], typer.Option(help=FORMAT)] = "terminal",
+) -> None:
+    """Compare two derainers on the same resampled images: difference, 95 % interval, p after Holm's correction.
+
+    Holm's correction is over all metrics that are shown.
+
+    Example:
+
+        derainbench compare run1 prenet rain
+    """
+    from bench.scoring.intervals import compare_rows
+    from bench.tables import wide as tables
+
+    frame = compare_rows(run, first, second, all_metrics)
+    if format == "json":
+        print_json(plain_rows(frame))
+        return
+    if format != "terminal":
+        sys.stdout.write(tables.render(frame, format))
+        return
+    for dataset, rows in frame.groupby("dataset", sort=False):
+        shown = rows[["metric", first, second, "difference", "low", "high", "p_holm"]].round(3).astype(str)
+        shown["images +/-"] = [f"{row.higher}/{row.lower}".strip("/") for row in rows.itertuples()]
+        print_table(shown, f"{first} - {second} on {dataset}")
+
+
+def verify(run: Annotated[Path, typer.Argument(help="A run folder.")], json: Json = False) -> None:
+    """Can a run be believed? Every file against its digest, every number against its evidence, without any model.
+
+    Example:
+
+        derainbench verify run1
+    """
+    from bench.api import run as api
+
+    faults = api.verify_run(run)
+    if json:
+        print_json({"faults": faults})
+        raise typer.Exit(FAILED if faults else 0)
+    for fault in faults:
+        out_console.print(fault, markup=False, highlight=False, soft_wrap=True)
+    if faults:
+        error_console.print(f"[red]{len(faults)} faults[/]")
+        raise typer.Exit(FAILED)
+    out_console.print("every file is as it was written, and every number follows from its evidence")

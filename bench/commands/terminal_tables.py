@@ -1,0 +1,110 @@
+"""How a table fits a terminal: which columns stand side by side, and where their texts are broken. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from rich.markup import escape
+
+from bench.commands.console import out_console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import zip_longest
+from textwrap import wrap
+
+_LONGEST_WORD = 40
+"""Longer ones, such as addresses, may be broken anywhere."""
+
+_LOOKED_AT = 64
+"""Rows by which the widths of a long table are chosen."""
+
+_IN_AN_INTERVAL = re.compile(r"(?<=,) (?=[-\d.]+\])")
+
+
+Part = list[tuple[int, int]]
+"""Place and width of columns that stand side by side."""
+
+
+def layout_of(columns: Sequence[Sequence[str]], room: int) -> tuple[list[Part], int]:
+    """Make a table narrow enough: its columns closer together, or in several parts.
+
+    Args:
+        columns: Texts of every column, the lines of its heading first.
+        room: Columns of the terminal.
+
+    Returns:
+        The parts, and the blanks between columns. The first column, which holds the names, is in every part.
+    """
+    usual = list(_parts(columns, room, 2))
+    closer = list(_parts(columns, room, 1)) if len(usual) > 1 else usual
+    return (usual, 2) if len(closer) > 1 or closer is usual else (closer, 1)
+
+
+def _parts(columns: Sequence[Sequence[str]], room: int, gap: int) -> Iterator[Part]:
+    room -= 2 - gap  # the ends of the rules stand out on both sides
+    least = [min(_longest_word(texts), _LONGEST_WORD) for texts in columns]
+    least[:1] = [max(len(word) for text in columns[0] for word in text.split() or [""])]
+    part = [0]
+    for place in range(1, len(columns)):
+        if len(part) > 1 and sum(least[index] + gap for index in (*part, place)) > room:
+            yield _sized(columns, least, part, room, gap)
+            part = [0]
+        part.append(place)
+    yield _sized(columns, least, part, room, gap)
+
+
+@cache
+def lines_of(text: str, width: int) -> tuple[str, ...]:
+    """A text broken between its words; longer words and intervals (``[1.2, 3.4]``) stay whole."""
+    whole = _IN_AN_INTERVAL.sub("\N{NO-BREAK SPACE}", text)
+    return tuple(line.replace("\N{NO-BREAK SPACE}", " ") for line in wrap(whole, max(1, width), break_long_words=False))
+
+
+def _sized(columns: Sequence[Sequence[str]], least: Sequence[int], part: Sequence[int], room: int, gap: int) -> Part:
+    """Each column as wide as its longest text, or less where that makes the table least longer."""
+    widths = {place: max(map(len, columns[place])) for place in part}
+    rows = list(zip_longest(*(columns[place] for place in part), fillvalue=""))
+    rows = rows[:: max(1, -(-len(rows) // _LOOKED_AT))]
+
+    def length(narrowed: int) -> int:
+        tried = [width - (place == narrowed) for place, width in widths.items()]
+        return sum(max(len(lines_of(text, width)) for text, width in zip(row, tried, strict=True)) for row in rows)
+
+    room -= gap * len(part)
+    while sum(widths.values()) > room and (wide := [place for place in part if widths[place] > least[place]]):
+        widths[min(wide, key=lambda place: (length(place), -widths[place]))] -= 1
+    return list(widths.items())
+
+
+def _longest_word(texts: Sequence[str]) -> int:
+    return max(len(word) for text in texts for word in lines_of(text, 1) or [""])
+
+
+def print_table(frame: pd.DataFrame, title: str) -> None:
+    """Print a table that fits the terminal: in parts, if its columns do not fit side by side."""
+    from rich import box
+    from rich.table import Table
+
+    def broken(text: str, width: int) -> str:
+        return escape("\n".join(line for given in text.splitlines() for line in lines_of(given, width)))
+
+    out_console.print(title, style="italic", markup=False, highlight=False)  # a table's own title is as narrow as it
+    # Broken before its protocol and its unit, a metric's name is as narrow as its numbers.
+    headings = [str(column).replace("@", "\n@").replace(" (", "\n(") for column in frame.columns]
+    columns = [frame.iloc[:, place].astype(str).tolist() for place in range(len(headings))]
+    texts = [[*heading.splitlines(), *cells] for heading, cells in zip(headings, columns, strict=True)]
+    parts, gap = layout_of(texts, out_console.width)
+    for part in parts:
+        shown = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False)
+        for place, width in part:
+            numbers = place > 0 and all(re.match(r"[-+.\d]|nan$", cell) for cell in columns[place] if cell)
+            side: Literal["left", "right"] = "right" if numbers else "left"
+            shown.add_column(broken(headings[place], width), width=width, justify=side, overflow="fold")
+        for row in zip(*columns, strict=True):
+            shown.add_row(*(broken(row[place], width) for place, width in part))
+        out_console.print(shown)

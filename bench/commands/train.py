@@ -1,0 +1,71 @@
+"""Train a derainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands.console import out_console
+from bench.commands.options import Device, Quiet, pairs_of
+from bench.commands.training_watch import Compile, Out, Precision, Rate, Start, Steps, watched_training
+from bench.errors import UserError
+
+
+def train(
+    name: Annotated[str, typer.Argument(help="mspfn-light, prenet-small, mspfn-without-ffm, ... or path/to/mine.toml")],
+    photographs: Annotated[
+        list[Path], typer.Option(help="Folder of clean photographs to rain on; repeatable, twice counts twice.")
+    ] = [],  # noqa: B006
+    pairs: Annotated[list[str], typer.Option(help="SET=DIR: published pairs instead; repeatable.")] = [],  # noqa: B006
+    held_out: Annotated[Path | None, typer.Option(help="Folder of clean photographs to measure on.")] = None,
+    test: Annotated[list[str], typer.Option(help="SET=DIR: published pairs to measure on.")] = [],  # noqa: B006
+    out: Out = None,
+    start: Start = None,
+    steps: Steps = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Crops a step; likewise.")] = None,
+    crop: Annotated[int | None, typer.Option(min=16, help="Side of a crop in pixels; likewise.")] = None,
+    rate: Rate = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and rain; likewise.")] = None,
+    precision: Precision = None,
+    compile: Compile = None,
+    device: Device = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a derainer on photographs that are rained on, or on published pairs.
+
+    Stopped and started again with the same command, it goes on from its last checkpoint.
+
+    Examples:
+
+        derainbench train mspfn-light --photographs bsds/train --photographs camvid/train --held-out bsds/val
+
+        derainbench train prenet --pairs rain1800=DIR --test rain100h=DIR
+
+        derainbench train mspfn-without-ffm --photographs bsds/train
+    """
+    from bench.devices import choose_device
+    from bench.training import derainers as library
+
+    given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "learning_rate": rate, "seed": seed}
+    given |= {"precision": precision, "compile": compile}
+    training = library.load_training(name, {key: value for key, value in given.items() if value is not None})
+    chosen = choose_device(device)
+    if ":" in chosen:
+        raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")
+    folder = out or Path(training.name)
+    material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
+    machine = library.Machine(chosen, devices, tensorboard)
+    with watched_training(folder, training.steps, quiet) as watch:
+        card = library.train_derainer(
+            training, material, folder, machine, start, lambda done, progress: watch(done, progress.log)
+        )
+    if not quiet:
+        out_console.print(f"{card['file']} in {folder}", markup=False, soft_wrap=True)
+
+
+def _folders(texts: list[str], option: str) -> dict[str, Path]:
+    return {name: Path(folder).expanduser() for name, folder in pairs_of(texts, option, "SET=DIR").items()}

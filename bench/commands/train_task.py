@@ -1,0 +1,51 @@
+"""Train a task model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands.console import out_console
+from bench.commands.options import Quiet
+from bench.commands.training_watch import Compile, Out, Precision, Rate, Start, Steps, watched_training
+
+
+def train_task(
+    name: Annotated[str, typer.Argument(help="streets-yolo, streets-maskrcnn, ... or path/to/mine.toml")],
+    out: Out = None,
+    start: Start = None,
+    steps: Steps = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Scenes a step; likewise.")] = None,
+    rate: Rate = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights and order; likewise.")] = None,
+    precision: Precision = None,
+    compile: Compile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train one of the small task models of suite streets on clean drawn scenes, on the CPU.
+
+    Stopped and started again with the same command, it goes on from its last checkpoint. The card beside the weights
+    says how well the model does on scenes that it was not trained on. Use it as `trained:FILE`.
+
+    Examples:
+
+        derainbench train-task streets-yolo --out my_yolo
+
+        derainbench run streets --model detection=trained:my_yolo/streets-yolo.safetensors
+    """
+    from bench.training import task_models as library
+
+    given: dict[str, object] = {"steps": steps, "batch": batch, "learning_rate": rate, "seed": seed}
+    given |= {"precision": precision, "compile": compile}
+    training = library.load_task_training(name, {key: value for key, value in given.items() if value is not None})
+    folder = out or Path(training.name)
+    with watched_training(folder, training.steps, quiet) as watch:
+        watch.say(f"drawing {training.scenes.parameters.get('count', '')} scenes")
+        scenes = library.draw_scenes(training)
+        card = library.train_task_model(
+            training, folder, scenes, lambda done, progress: watch(done, progress.log), start
+        )
+    if not quiet:
+        out_console.print(f"{card['file']} in {folder}", markup=False, soft_wrap=True)

@@ -1,0 +1,129 @@
+"""Checkpoints: reading one that may be hostile (tensors only, never code), and what a training leaves behind.
+
+A training leaves ``checkpoint.pt`` to go on from, ``log.csv``, and at the end its weights with their card.
+"""
+
+from __future__ import annotations
+
+import pickle
+import pickletools
+import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from bench.errors import MissingExtraError, UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_LONGEST_WORD = 4096
+"""Characters without a blank between them in a checkpoint's pickle; state dicts have some hundred at most."""
+_PICKLES = 5
+"""In a file of PyTorch that is no archive: magic number, version, system, the object, keys of its tensors."""
+
+
+def read_checkpoint(path: Path) -> dict[str, object]:
+    """Read the outermost dictionary of a ``.safetensors`` or torch file, on the CPU.
+
+    Raises:
+        UserError: The file is no checkpoint, is truncated, or carries anything but tensors and plain values.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("PyTorch", "torch", f"reading {path}") from error
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return dict(load_file(path))
+        _refuse_long_words(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{path}: refused: it is not a plain file of tensors, and loading it could run code "
+            f"({str(error).splitlines()[0]}). Ask its author for a state dict or a .safetensors file"
+        ) from error
+    except Exception as error:  # damaged zip, short read, bad header: every library has its own exceptions
+        raise UserError(f"{path}: not a readable checkpoint ({type(error).__name__}: {error})") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: expected a dictionary of tensors, found {type(content).__name__}")
+    return content
+
+
+def _refuse_long_words(path: Path) -> None:
+    """Refuse a pickle with a word that PyTorch would take minutes or hours to quote in its own refusal.
+
+    Raises:
+        UserError: There is such a word, or the file is of a kind that PyTorch wrote until 2017.
+        Exception: The file is damaged.
+    """
+    if tarfile.is_tarfile(path):
+        raise UserError(f"{path}: refused: a checkpoint of PyTorch before 0.1.10. Load and save it with a newer one")
+    for pickled in _pickles(path):
+        for _, value, _ in pickletools.genops(pickled):
+            words = value.split() if isinstance(value, str | bytes) else ()
+            if any(len(word) > _LONGEST_WORD for word in words):
+                raise UserError(
+                    f"{path}: refused: it has a word of more than {_LONGEST_WORD} characters. "
+                    "Ask its author for a state dict or a .safetensors file"
+                )
+
+
+def _pickles(path: Path) -> Iterator[IO[bytes]]:
+    """The pickles of a file of PyTorch, each to be read to its end."""
+    with path.open("rb") as file:
+        if file.read(4) == b"PK\x03\x04":  # how PyTorch tells an archive; others look at a file's end
+            with zipfile.ZipFile(file) as archive:
+                for entry in archive.infolist():  # by entry: two may have one name
+                    if entry.filename.endswith(".pkl"):
+                        with archive.open(entry) as pickled:
+                            yield pickled
+            return
+        file.seek(0)
+        for _ in range(_PICKLES):
+            if file.tell() < path.stat().st_size:
+                yield file
+
+
+def load_state(network: nn.Module, state: Mapping[Any, object], origin: str) -> None:
+    """Load a state dict strictly; every fault is named.
+
+    Args:
+        network: The module that receives the tensors.
+        state: Names to tensors; a leading ``module.`` (left by data parallelism) is dropped.
+        origin: Where the state came from, for messages.
+
+    Raises:
+        UserError: Missing or unknown keys, keys that are no names, another shape, something that is no tensor,
+            NaN or infinity.
+    """
+    import torch
+
+    tensors: dict[str, Tensor] = {}
+    for name, value in state.items():
+        if not isinstance(name, str):
+            raise UserError(f"{origin}: has the key {name!r}, expected names of tensors; it is no state dict")
+        if not isinstance(value, torch.Tensor):
+            raise UserError(f"{origin}: {name!r} is a {type(value).__name__}, expected a tensor")
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise UserError(f"{origin}: {name!r} holds NaN or infinite values; the file is damaged")
+        tensors[name.removeprefix("module.")] = value
+    wanted = network.state_dict()
+    for fault, names in (("lacks", wanted.keys() - tensors.keys()), ("has unknown", tensors.keys() - wanted.keys())):
+        if names:
+            raise UserError(
+                f"{origin}: {fault} {len(names)} of the {len(wanted)} tensors of {type(network).__name__}, "
+                f"first {min(names)!r}; it belongs to another network"
+            )
+    for name, tensor in tensors.items():
+        if tensor.shape != wanted[name].shape:
+            raise UserError(
+                f"{origin}: {name!r} has shape {tuple(tensor.shape)}, expected {tuple(wanted[name].shape)}; "
+                "it belongs to another network"
+            )
+    network.load_state_dict(tensors)

@@ -1,0 +1,118 @@
+"""Files that are whole or not there: write to a temporary name, flush, rename."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bench.errors import UserError
+
+_DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+"""Full, over quota, read-only, forbidden, broken: the next file would fare no better."""
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; move it into place if the block ends well, else remove it.
+
+    Raises:
+        UserError: The disk is full or cannot be written.
+    """
+    with disk_faults_named(path), _atomic(path) as part:
+        yield part
+
+
+@contextmanager
+def disk_faults_named(path: Path) -> Iterator[None]:
+    """Turn what a full or read-only disk raises into a :class:`UserError` that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_FAULTS:
+            raise
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "make room" if full else "see to the folder's permissions and its disk, or choose another folder"
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror}). What is finished is kept: {advice}, "
+            "and give the same command again"
+        ) from error
+
+
+@contextmanager
+def _atomic(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        with part.open("rb") as written:
+            os.fsync(written.fileno())
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Turn what pandas says of a damaged CSV file into a :class:`UserError`."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # absent, empty, not UTF-8, rows of different lengths
+        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); run the benchmark again") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, with Unix line ends on every system."""
+    with atomic(path) as part:
+        part.write_bytes(text.encode("utf-8"))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON atomically, indented and with sorted keys, so that equal values give equal bytes."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def key_of(*parts: object) -> str:
+    """Short content key (32 hexadecimal digits) of JSON-serialisable parts, in order."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def safe_name(id: str) -> str:
+    """File name for an image id or a row name: no separators, no leading dot, reversible."""
+    name = quote(id, safe=" ()+,=@")
+    return "%2E" + name[1:] if name.startswith(".") else name
+
+
+def read_json(path: Path, object_hook: Callable[[dict[str, Any]], object] | None = None) -> object:
+    """Parse a JSON file.
+
+    Args:
+        path: The file.
+        object_hook: Given every object of the file as it is read, inner ones first; gives what takes its place.
+
+    Raises:
+        UserError: It is absent, or not JSON.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such label file")
+    try:
+        return json.loads(path.read_bytes(), object_hook=object_hook)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not valid JSON ({error}); is the download complete?") from error

@@ -1,0 +1,184 @@
+"""Published weights: found by their SHA-256, wherever they lie, or downloaded and verified.
+
+A table of weights is a CSV file beside the code that uses it, one row a file:
+
+``name,file,url,page,bytes,sha256,licence,paper,trained_on``
+
+``name`` groups the files of one model. ``url`` is a direct HTTPS address; where there is only a web page
+(a cloud drive), ``url`` is empty and ``page`` says where a person gets the file. Files that come with the package
+lie in the folder ``weights_shipped`` beside the table, each with a card of the same name.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from bench.contract import Options
+from bench.errors import UserError
+from bench.io.files import atomic, sha256_of
+
+_COLUMNS = ("name", "file", "url", "page", "bytes", "sha256", "licence", "paper", "trained_on")
+
+WEIGHTS_VARIABLE = "DERAINBENCH_WEIGHTS"
+"""Environment variable with further folders of weights, separated as in ``PATH``."""
+
+SHIPPED = "weights_shipped"
+"""Folder beside a table with those of its files that come with the package."""
+
+State = Literal["present", "download", "by hand"]
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """One row of a table of weights.
+
+    Attributes:
+        shipped: Where the file is if it came with the package; None for a row of no table.
+    """
+
+    name: str
+    file: str
+    url: str
+    page: str
+    bytes: int
+    sha256: str
+    licence: str
+    paper: str
+    trained_on: str
+    shipped: Path | None = None
+
+
+def read_weights_table(path: Path) -> dict[str, tuple[WeightsFile, ...]]:
+    """Read a table of weights: model name to its files.
+
+    Raises:
+        UserError: A row without a digest, or with an address that is not HTTPS.
+    """
+    table: dict[str, tuple[WeightsFile, ...]] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            text = {name: row[name].strip() for name in _COLUMNS}
+            if len(text["sha256"]) != 64 or (text["url"] and not text["url"].startswith("https://")):
+                raise UserError(f"{path}: row {text['name']!r} needs a sha256 of 64 digits and an https:// address")
+            entry = WeightsFile(
+                name=text["name"],
+                file=text["file"],
+                url=text["url"],
+                page=text["page"],
+                bytes=int(text["bytes"]),
+                sha256=text["sha256"],
+                licence=text["licence"],
+                paper=text["paper"],
+                trained_on=text["trained_on"],
+                shipped=path.parent / SHIPPED / text["file"],
+            )
+            table[entry.name] = (*table.get(entry.name, ()), entry)
+    return table
+
+
+def cache_dir() -> Path:
+    """Where downloaded weights are kept."""
+    import pooch
+
+    return Path(pooch.os_cache("derainbench")) / "weights"
+
+
+def find_weights(entry: WeightsFile, weights_dirs: Iterable[Path] = ()) -> Path | None:
+    """Look for a file of the right digest: shipped, in the given folders, ``DERAINBENCH_WEIGHTS`` and the cache."""
+    if entry.shipped is not None and entry.shipped.is_file() and sha256_of(entry.shipped) == entry.sha256:
+        return entry.shipped
+    for folder in _search_path(weights_dirs):
+        for path in _files_below(folder):
+            if path.stat().st_size == entry.bytes and sha256_of(path) == entry.sha256:
+                return path
+    return None
+
+
+def weights_state(entry: WeightsFile, weights_dirs: Iterable[Path] = ()) -> State:
+    """Say whether a file is present, could be downloaded, or must be fetched by a person."""
+    if find_weights(entry, weights_dirs):
+        return "present"
+    return "download" if entry.url else "by hand"
+
+
+def locate_weights(entry: WeightsFile, options: Options) -> Path:
+    """Path of a verified weights file, downloading it if need be and allowed.
+
+    Raises:
+        UserError: It cannot be had; the message says what was found instead and what to do.
+    """
+    if path := find_weights(entry, options.weights_dirs):
+        return path
+    lookalikes = [
+        diagnose(path, entry)
+        for folder in _search_path(options.weights_dirs)
+        for path in _files_below(folder)
+        if path.name == entry.file
+    ]
+    found = f" Found instead: {'; '.join(lookalikes)}." if lookalikes else ""
+    wanted = f"weights {entry.name!r} ({entry.file}, {entry.bytes} bytes, sha256 {entry.sha256[:12]}...)"
+    if not entry.url:
+        where = entry.page or "its authors"
+        raise UserError(
+            f"{wanted} are not here and cannot be downloaded by a program.{found} "
+            f"Get the file from {where} and pass --weights-dir FOLDER"
+        )
+    if options.offline:
+        raise UserError(
+            f"{wanted} are not here and --offline is set.{found} Get {entry.url} and pass --weights-dir FOLDER"
+        )
+    return _download(entry, wanted, found)
+
+
+def diagnose(path: Path, entry: WeightsFile) -> str:
+    """Say in a few words why a file is not the wanted one."""
+    with path.open("rb") as file:
+        head = file.read(256)
+    start = head.lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html")):
+        return f"{path} is a web page saved under the name of the weights; download the file itself"
+    if head.startswith(b"version https://git-lfs"):
+        return f"{path} is a Git LFS pointer; run 'git lfs pull' where it came from"
+    size = path.stat().st_size
+    if size < entry.bytes:
+        return f"{path} is truncated ({size} of {entry.bytes} bytes); download it again"
+    return f"{path} has another digest (sha256 {sha256_of(path)[:12]}...); it is another file or was changed"
+
+
+def weights_digest(files: Iterable[WeightsFile]) -> str:
+    """One digest for a model of several files, known without having them."""
+    return "+".join(entry.sha256 for entry in files)
+
+
+def _search_path(weights_dirs: Iterable[Path]) -> Iterator[Path]:
+    yield from weights_dirs
+    for text in os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep):
+        if text:
+            yield Path(text)
+    yield cache_dir()
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+
+
+def _download(entry: WeightsFile, wanted: str, found: str) -> Path:
+    import pooch
+
+    target = cache_dir() / f"{entry.sha256[:12]}-{entry.file}"
+    with atomic(target) as part:
+        try:
+            pooch.HTTPDownloader(progressbar=False, timeout=60)(entry.url, str(part), None)
+        except Exception as error:  # whatever the network library raises, the user needs the same advice
+            raise UserError(
+                f"{wanted} could not be downloaded from {entry.url} ({type(error).__name__}).{found} "
+                "Download it by hand and pass --weights-dir FOLDER"
+            ) from error
+        if sha256_of(part) != entry.sha256:
+            raise UserError(f"{wanted}: the download from {entry.url} is wrong: {diagnose(part, entry)}")
+    return target

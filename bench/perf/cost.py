@@ -1,0 +1,228 @@
+"""What a derainer costs: latency, throughput, memory, parameters, operations. Knows the derainers.
+
+Every figure is of one derainer on images of one size, in a process of its own. An image goes in and comes out as
+uint8 in the computer's memory, so latency has conversions and copies to and from a GPU in it, but neither files
+nor their coding; the result is in the computer's memory when the clock stops, so a GPU has finished.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+
+from bench.contract import Image, Options, Sample, Traits, Truth
+from bench.errors import UserError, reason_of
+from bench.perf.memory import open_memory
+from bench.protocols import BatchDerainer, Derainer, Judge, Task
+from bench.registry import Entry
+from bench.runner.engines import limit_threads
+from bench.runner.loaders import DerainerLoader
+from bench.runs.provenance import hardware
+from derainers.facts import count, facts_table
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long it is measured.
+
+    Attributes:
+        warm_up: Calls that are not measured.
+        repeats: Calls that are.
+        batch: Images a call when throughput is measured, where the derainer can bear more than one.
+    """
+
+    warm_up: int = 2
+    repeats: int = 10
+    batch: int = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """One derainer on one image, alone or with a task's model after it.
+
+    The image comes from outside, since drawing it would need more memory than some derainers.
+    """
+
+    entry: Entry
+    options: Options
+    image: Image
+    effort: Effort
+    task: Task | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One row of ``cost.csv``; what is not known is None, and an empty cell.
+
+    Attributes:
+        derainer: The row's name.
+        task: Task whose model looks at the restored image within the time; empty for the derainer alone.
+        model: That model.
+        height: Pixels.
+        width: Pixels.
+        latency_ms: Median time of one image.
+        latency_p95_ms: The 95th percentile.
+        repeats: Images that were timed.
+        images_per_second: In batches of ``batch``.
+        batch: Images a call.
+        peak_memory_mb: 10^6 bytes: of a GPU's allocator, weights included; on a CPU the resident memory of the
+            whole process, with Python and libraries.
+        added_memory_mb: The same above what it was before the derainer was built, its libraries being loaded.
+        parameters: Of the network; of MSPFN with those that multiply zeros.
+        gflop: 10^9 operations an image, two a multiply-add, of convolutions and matrix products.
+        precision: Of the network.
+        compiled: Whether it was compiled; that takes place in the warm-up.
+        device: ``cpu``, ``cuda``, ...
+        hardware: Its name.
+        threads: Of the process.
+        failure: Why there are no figures.
+    """
+
+    derainer: str
+    task: str
+    model: str
+    height: int
+    width: int
+    latency_ms: float | None = None
+    latency_p95_ms: float | None = None
+    repeats: int = 0
+    images_per_second: float | None = None
+    batch: int = 1
+    peak_memory_mb: float | None = None
+    added_memory_mb: float | None = None
+    parameters: int | None = None
+    gflop: float | None = None
+    precision: str = "fp32"
+    compiled: bool = False
+    device: str = "cpu"
+    hardware: str = ""
+    threads: int = 0
+    failure: str = ""
+
+
+def measure_costs(jobs: Iterable[Job]) -> Iterator[Cost]:
+    """Measure one after the other, each in a fresh process: memory is its own, and a crash ends it alone."""
+    context = multiprocessing.get_context("spawn")
+    for job in jobs:
+        # Numerical libraries read these when they are imported, which a child does after its parent has set them.
+        if job.options.threads:
+            limit_threads(job.options.threads)
+        with ProcessPoolExecutor(1, context) as pool:
+            try:
+                yield pool.submit(measure, job).result()
+            except BrokenProcessPool:
+                yield replace(_blank(job), failure="its process was ended, as by the system when memory is full")
+
+
+def measure(job: Job) -> Cost:
+    """Measure here; what the derainer raises is the row's failure.
+
+    Raises:
+        UserError: Something the user has to mend.
+    """
+    try:
+        return _measure(job)
+    except UserError:
+        raise
+    except Exception as error:  # a derainer may be anybody's
+        return replace(_blank(job), failure=" ".join(reason_of(error).split()))
+
+
+def _measure(job: Job) -> Cost:
+    job.entry.load()  # with its libraries, which are not the derainer's memory
+    memory = open_memory(job.options.device)
+    before = memory.now()
+    derainer = DerainerLoader(job.entry, job.options)()
+    judge = job.task.judge(job.options) if job.task else None
+    image = job.image
+    seconds = _latencies(derainer, judge, image, job.effort)
+    batch, rate = (1, 1 / float(np.mean(seconds))) if judge else _throughput(derainer, image, job.effort, seconds)
+    peak = memory.peak()
+    parameters, operations = _size(job, derainer, image)
+    return replace(
+        _blank(job),
+        latency_ms=1e3 * float(np.median(seconds)),
+        latency_p95_ms=1e3 * float(np.percentile(seconds, 95)),
+        repeats=len(seconds),
+        images_per_second=rate,
+        batch=batch,
+        peak_memory_mb=peak / 1e6,
+        added_memory_mb=(peak - before) / 1e6,
+        parameters=parameters,
+        gflop=operations / 1e9 if operations else None,
+        threads=_threads(job.options),
+    )
+
+
+def _latencies(derainer: Derainer, judge: Judge | None, image: Image, effort: Effort) -> list[float]:
+    sample = Sample("cost", image, None, Truth(image.shape[:2]))
+    seconds = []
+    for _ in range(effort.warm_up + effort.repeats):
+        given = image.copy()  # a derainer may spoil it
+        started = perf_counter()
+        restored = derainer(given)
+        if judge:
+            judge([restored], [sample])
+        seconds.append(perf_counter() - started)
+    return seconds[effort.warm_up :]
+
+
+def _throughput(derainer: Derainer, image: Image, effort: Effort, seconds: Sequence[float]) -> tuple[int, float]:
+    """Images a call, and images a second."""
+    able = isinstance(derainer, BatchDerainer) and getattr(derainer, "traits", Traits()).batchable
+    if effort.batch == 1 or not able:
+        return 1, len(seconds) / sum(seconds)
+    assert isinstance(derainer, BatchDerainer)  # noqa: S101  (tells the type checker)
+    calls = -(-effort.repeats // effort.batch)
+    derainer.restore_batch([image] * effort.batch)
+    started = perf_counter()
+    for _ in range(calls):
+        derainer.restore_batch([image] * effort.batch)
+    return effort.batch, calls * effort.batch / (perf_counter() - started)
+
+
+def _size(job: Job, derainer: Derainer, image: Image) -> tuple[int | None, int | None]:
+    """Parameters and operations: counted without computing where the network is ours, else while it computes."""
+    name = job.entry.name
+    if job.entry.origin == "built-in":
+        return count(name, *image.shape[:2]) if name in facts_table() else (None, None)
+    network = getattr(derainer, "network", None)
+    if "torch" not in sys.modules or network is None:
+        return None, None
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        derainer(image.copy())
+    return sum(parameter.numel() for parameter in network.parameters()), int(counter.get_total_flops())
+
+
+def _blank(job: Job) -> Cost:
+    options = job.options
+    return Cost(
+        derainer=job.entry.name,
+        task=job.task.name if job.task else "",
+        model=job.task.model if job.task else "",
+        height=job.image.shape[0],
+        width=job.image.shape[1],
+        precision=options.precision,
+        compiled=options.compile,
+        device=options.device,
+        hardware=hardware(options.device),
+        threads=options.threads,
+    )
+
+
+def _threads(options: Options) -> int:
+    if "torch" in sys.modules:
+        import torch
+
+        return torch.get_num_threads()
+    return options.threads or os.cpu_count() or 1

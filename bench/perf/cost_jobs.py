@@ -1,0 +1,95 @@
+"""Which costs are measured: of given derainers, or of a run's, alone and before its models. Knows the rooms."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from bench.contract import Options
+from bench.errors import UserError
+from bench.perf.cost import Cost, Effort, Job, measure_costs
+from bench.perf.derainers import picture
+from bench.protocols import Task
+from bench.registry import Entry
+from bench.runs.folder import RunStore
+from bench.runs.rows import CLEAN
+from bench.suites.suite import Suite
+from derainers.external.plugins import find_derainer
+from synth.datasets.dataset import open_dataset
+from tasks import TASKS
+
+SIZES = ((480, 640), (720, 1280))
+"""Height and width of the two kinds of images in the MSPFN paper's Table 6."""
+_CODE = ("file", "command", "torchscript")
+
+
+def costs_of(
+    entries: Sequence[Entry],
+    tasks: Sequence[Task],
+    options: Options,
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    effort: Effort | None = None,
+) -> Iterator[Cost]:
+    """Every derainer alone and before every task, on images of every size (height, width).
+
+    Raises:
+        UserError: A model cannot be had, or the user has to mend something else.
+    """
+    images = [picture(height, width, seed=0) for height, width in sizes]
+    jobs = (
+        Job(entry, options, image, effort or Effort(), task)
+        for task in (None, *tasks)
+        for image in images
+        for entry in entries
+    )
+    return measure_costs(jobs)
+
+
+def derainers_of_run(run: Path) -> list[Entry]:
+    """Derainers of a finished run; what is no computation is left out.
+
+    Raises:
+        UserError: There is no run, its card is of another version, or it names programs: it might be somebody else's.
+    """
+    specs = [
+        spec for spec in _suite_of(run).derainers if not spec.startswith((CLEAN, "folder:")) and "=folder:" not in spec
+    ]
+    entries = [find_derainer(spec) for spec in specs]
+    if code := [spec for spec, entry in zip(specs, entries, strict=True) if entry.origin in _CODE]:
+        raise UserError(
+            f"{run}: its card names code that would be run: {', '.join(code)}. If it is yours, name the rows: "
+            f"--derainers {shlex.quote(','.join(specs))}"
+        )
+    return entries
+
+
+def tasks_of_run(run: Path) -> list[Task]:
+    """Tasks of a finished run that have a model, each model once.
+
+    Raises:
+        UserError: There is no run, its card is of another version, or it trusts a checkpoint that can run code.
+    """
+    suite, store = _suite_of(run), RunStore(run)
+    if trusting := [name for name, parameters in suite.tasks.items() if parameters.get("trust_checkpoint")]:
+        raise UserError(
+            f"{run}: its card trusts the checkpoint of task {trusting[0]}, which can run code; measure --alone, or the "
+            "derainers of a run whose model needs no trust, such as an exported one"
+        )
+    tasks: dict[tuple[str, str], Task] = {}
+    for name, config in suite.datasets.items():
+        classes = open_dataset(store.data_folder(name)).classes
+        for asked in config.tasks if config.tasks is not None else suite.tasks:
+            task = TASKS.load(TASKS.named(asked))(suite.tasks[asked], classes)
+            if task.model:
+                tasks.setdefault((task.name, task.model), task)
+    return list(tasks.values())
+
+
+def _suite_of(run: Path) -> Suite:
+    try:
+        return Suite.model_validate(RunStore(run).read_card().get("suite"))
+    except ValidationError as error:
+        raise UserError(f"{run / 'card.json'}: its suite is of another version; run the benchmark again") from error

@@ -1,0 +1,71 @@
+"""Costs beside scores: columns of ``cost.csv`` in a table of derainers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pandas as pd
+
+from bench.errors import UserError
+from bench.perf.cost import Cost
+
+_NEEDED = {"derainer", "task", "height", "width", "latency_ms", "parameters", "gflop"}
+
+
+def with_costs(frame: pd.DataFrame, run: Path) -> pd.DataFrame:
+    """A table with one row a derainer and, behind its other columns, what each derainer costs alone.
+
+    Of every size that was measured there are milliseconds an image and 10^9 operations; cells are text, empty where
+    nothing is known.
+
+    Args:
+        frame: The table; its column ``derainer`` names the rows.
+        run: The run folder with ``cost.csv``.
+
+    Raises:
+        UserError: There is no such file, or it is damaged.
+    """
+    costs = read_costs(run)
+    alone = costs[(costs["task"] == "") & costs["derainer"].isin(frame["derainer"])]
+    joined = frame.copy()
+    by_name = alone.drop_duplicates("derainer").set_index("derainer")
+    joined["params (M)"] = [_text(by_name, name, "parameters", 1e-6, 2) for name in frame["derainer"]]
+    for (height, width), rows in alone.groupby(["height", "width"], sort=False):
+        of_size = rows.set_index("derainer")
+        for heading, column, digits in (("ms", "latency_ms", 1), ("GFLOP", "gflop", 0)):
+            cells = [_text(of_size, name, column, 1.0, digits) for name in frame["derainer"]]
+            joined[f"{heading} {width}x{height}"] = cells
+    return joined
+
+
+def cost_frame(costs: Sequence[Cost]) -> pd.DataFrame:
+    """``cost.csv``."""
+    frame = pd.DataFrame([asdict(cost) for cost in costs], columns=[field.name for field in fields(Cost)])
+    return frame.astype({"parameters": "Int64"})
+
+
+def read_costs(run: Path) -> pd.DataFrame:
+    """Read ``cost.csv`` of a run.
+
+    Raises:
+        UserError: There is no such file, or it is damaged.
+    """
+    path = run / "cost.csv"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; measure first: derainbench cost {run}")
+    try:
+        frame = pd.read_csv(path, dtype={"derainer": str, "task": str}).fillna({"task": ""})
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); measure again") from error
+    if lacking := sorted(_NEEDED - set(frame.columns)):
+        raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; measure again")
+    return frame
+
+
+def _text(rows: pd.DataFrame, name: str, column: str, scale: float, digits: int) -> str:
+    known = rows[column].astype(float).to_dict()
+    value = known.get(name, math.nan)
+    return f"{value * scale:.{digits}f}" if math.isfinite(value) else ""

@@ -1,0 +1,191 @@
+"""What a run found, in words: what the rain took, what came back, and which derainer does harm. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from bench.contract import Record
+from bench.report.tables import headline_metrics, percent, shown
+from bench.runs.records import untrained_in
+from bench.runs.rows import CLEAN, ON_CLEAN, RAIN, kind_of
+from bench.scoring.intervals import Comparisons, Differences, Estimate, Estimates
+from bench.scoring.metrics import LOWER_IS_BETTER, base_of
+
+MAIN = ("AP", "mask_AP", "mIoU")
+"""The one metric of each vision task by which rows are summed up in words and plots."""
+
+_POINTS = {"%": " points", "dB": " dB"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence; ``harm`` is set apart on the page."""
+
+    text: str
+    tone: Literal["plain", "harm"] = "plain"
+
+
+def findings(
+    records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str], comparisons: Comparisons
+) -> list[Finding]:
+    """Everything worth saying of one dataset.
+
+    Args:
+        records: All records of the run.
+        estimates: The same with intervals.
+        dataset: Which one.
+        rows: Names of the rows in order.
+        comparisons: Every derainer against ``rain`` and every ``clean+NAME`` against ``clean``, where the run has
+            resamples of both.
+    """
+    untrained = untrained_in(records)
+    derainers = [row for row in rows if kind_of(row, untrained) == "derainer"]
+    found: list[Finding] = []
+    for metric in main_metrics(records, dataset):
+        model = next(record.model for record in records if (record.dataset, record.metric) == (dataset, metric))
+        found += _told(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN), {}))
+    harms = _harms(records, dataset, rows, comparisons)
+    found += harms
+    if not harms and any((row, RAIN) in comparisons for row in derainers):
+        found.append(Finding("No derainer's scores fall below the rain itself beyond chance."))
+    found += _untested(rows, derainers, comparisons)
+    if shown_untrained := [row for row in rows if row in untrained]:
+        found.append(Finding(f"Untrained weights, so neither ranked nor plotted: {', '.join(shown_untrained)}."))
+    return found
+
+
+def main_metrics(records: Sequence[Record], dataset: str) -> list[str]:
+    """The vision tasks' main metrics that a dataset has; without vision tasks, those of image quality."""
+    found = headline_metrics(records, dataset)
+    return [metric for metric in found if metric in MAIN] or [m for m in found if m in ("psnr_y", "ssim_y")]
+
+
+def _told(
+    estimates: Estimates,
+    dataset: str,
+    metric: str,
+    model: str,
+    derainers: Sequence[str],
+    losses: Differences,
+) -> list[Finding]:
+    """What the rain took, and what each derainer brought back of it."""
+    name = f"{metric} of {model}" if model else metric
+    loss = losses.get((dataset, metric))
+    rain, clean = (estimates.get((dataset, end, metric)) for end in (RAIN, CLEAN))
+    if rain is None or clean is None:
+        return []
+    ends = f"from {_amount(clean.value, clean.unit)} to {_amount(rain.value, rain.unit)}"
+    found = [Finding(f"The rain takes {name} {ends}.")]
+    if loss is not None and loss.low <= 0 <= loss.high:
+        found = [Finding(f"The rain moves {name} {ends}, which may be chance.")]
+    back = [(row, e) for row in derainers if (e := estimates.get((dataset, row, metric))) and math.isfinite(e.recovery)]
+    back.sort(key=lambda pair: -pair[1].recovery)
+    if not back:
+        return found
+    best, others = back[0], back[1:]
+    text = f"Of that loss {best[0]} brings back {_share(best[1])}"
+    if others:
+        text += "; " + ", ".join(f"{row} {_share(estimate)}" for row, estimate in others)
+    return [*found, Finding(text + ".")]
+
+
+def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], comparisons: Comparisons) -> list[Finding]:
+    found: list[Finding] = []
+    for row, reference in questions(rows):
+        if row in untrained_in(records):
+            continue
+        losses = _losses(records, dataset, comparisons.get((row, reference), {}))
+        if losses and reference == RAIN:
+            found.append(Finding(f"{row} does harm: it is worse than the rain itself in {losses}.", "harm"))
+        elif losses:
+            name = row.removeprefix(ON_CLEAN)
+            text = f"{name} harms images without rain: the clean images are worse after it in {losses}."
+            found.append(Finding(text, "harm"))
+    return found
+
+
+def _losses(records: Sequence[Record], dataset: str, differences: Differences) -> str:
+    """Headline metrics whose interval of the difference lies on the wrong side of 0; empty if there are none.
+
+    The main ones are told with their numbers, the others by name.
+    """
+    lost: dict[str, str] = {}
+    for metric in headline_metrics(records, dataset):
+        one, sign, unit = differences.get((dataset, metric)), _sign(metric), _unit(records, metric)
+        if one is None or max(sign * one.low, sign * one.high) >= 0:
+            continue
+        size, *ends = (shown(n, unit, -1) for n in (abs(one.value), *sorted((abs(one.low), abs(one.high)))))
+        lost[metric] = f"{metric} by {size}{_POINTS.get(unit, '')} ({ends[0]} to {ends[1]})"
+    told = [metric for metric in main_metrics(records, dataset) if metric in lost]
+    others = [metric for metric in lost if metric not in told]
+    if not told:
+        told, others = others[:2], others[2:]
+    text = _joined([lost[metric] for metric in told]) if told else ""
+    return text + (f", also in {_joined(others)}" if others else "")
+
+
+def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[str]) -> list[Finding]:
+    """Whether PSNR ranks the derainers as the tasks do.
+
+    Args:
+        correlations: ``correlations.csv``, or an empty table.
+        dataset: Which dataset.
+        metrics: The tasks' main metrics.
+    """
+    if correlations.empty:
+        return []
+    chosen = correlations[(correlations["dataset"] == dataset) & (correlations["over"] == "derainers")]
+    return [
+        Finding(
+            f"Over {int(one['n'])} rows, rain among them, the order by psnr_y and the order by {one['score']} have "
+            f"Spearman's rho {one['spearman']:.2f} (1: the same order, 0: none)."
+        )
+        for one in chosen.to_dict("records")
+        if one["quality"] == "psnr_y" and one["score"] in metrics and one["n"] > 3 and math.isfinite(one["spearman"])
+    ]
+
+
+def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons) -> list[Finding]:
+    if not derainers:
+        return []
+    found: list[Finding] = []
+    if not any((row, RAIN) in comparisons for row in derainers):
+        found.append(Finding("Whether a derainer does worse than the rain was not tested: no resamples of both rows."))
+    if missing := [row for row in derainers if ON_CLEAN + row not in rows]:
+        wanted = _joined([ON_CLEAN + row for row in missing])
+        text = f"Not tested: harm to images without rain, by {_joined(missing)}. It takes the rows {wanted}."
+        found.append(Finding(text))
+    return found
+
+
+def questions(rows: Sequence[str]) -> list[tuple[str, str]]:
+    """Which rows have to be compared with which, to know of harm."""
+    pairs = [(row, CLEAN if row.startswith(ON_CLEAN) else RAIN) for row in rows if row not in (RAIN, CLEAN)]
+    return [(row, reference) for row, reference in pairs if reference in rows]
+
+
+def _sign(metric: str) -> float:
+    return -1.0 if base_of(metric) in LOWER_IS_BETTER else 1.0
+
+
+def _unit(records: Sequence[Record], metric: str) -> str:
+    return next((record.unit for record in records if record.metric == metric), "")
+
+
+def _amount(value: float, unit: str) -> str:
+    return shown(value, unit) + (f" {unit}" if unit else "")
+
+
+def _share(estimate: Estimate) -> str:
+    ends = (estimate.recovery_low, estimate.recovery_high)
+    interval = " ({} to {} %)".format(*map(percent, ends)) if all(map(math.isfinite, ends)) else ""
+    return f"{percent(estimate.recovery)} %{interval}"
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

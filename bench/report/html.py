@@ -1,0 +1,107 @@
+"""The page as text: templates in, one HTML file out that asks no network for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bench import __version__
+from bench.report.findings import Finding
+from bench.report.gallery import Gallery
+from bench.report.plots import Plot
+from bench.report.tables import Table
+
+
+@dataclass(frozen=True)
+class DatasetPart:
+    """What the page says of one dataset."""
+
+    name: str
+    facts: str
+    findings: Sequence[Finding]
+    tables: Sequence[Table]
+    plots: Sequence[Plot]
+    details: Sequence[Table]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything on the page.
+
+    Attributes:
+        title: Heading.
+        notes: Paragraphs that a reader must know before any number.
+        parts: One for each dataset.
+        plots: Plots over several datasets.
+        tables: Tables of the whole run.
+        galleries: Pictures, dataset by dataset; empty ones only say why.
+        gallery_note: Why there are no pictures at all; empty if there are some.
+        card: Facts about the run: heading to value.
+        card_json: The whole card as text.
+        explain: True explains the words rain, clean and recovery.
+    """
+
+    title: str
+    notes: Sequence[str]
+    parts: Sequence[DatasetPart] = ()
+    plots: Sequence[Plot] = ()
+    tables: Sequence[Table] = ()
+    galleries: Sequence[Gallery] = ()
+    gallery_note: str = ""
+    card: Sequence[tuple[str, Mapping[str, str]]] = ()
+    card_json: str = ""
+    explain: bool = True
+
+
+def render_page(page: Page) -> str:
+    """The page as HTML. Everything that comes from a run is escaped; only our own style and script may run."""
+    environment = Environment(
+        loader=PackageLoader("bench.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = _text("report.css"), _text("report.js")
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            "img-src data:",
+            f"style-src '{_hash(style)}'",
+            f"script-src '{_hash(script)}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+    return environment.get_template("report.html").render(
+        page=page,
+        policy=policy,
+        style=style,
+        script=script,
+        data=[_script_data(gallery) for gallery in page.galleries if gallery.images],
+        version=__version__,
+    )
+
+
+def _script_data(gallery: Gallery) -> dict[str, object]:
+    return {
+        "dataset": gallery.dataset,
+        "rows": list(gallery.rows.items()),
+        "measures": list(gallery.measures),
+        "classes": {task: list(pairs) for task, pairs in gallery.classes.items()},
+        "images": gallery.images,
+    }
+
+
+def _text(name: str) -> str:
+    return files("bench.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """The source expression by which a content security policy allows exactly this inline text."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

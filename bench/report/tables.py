@@ -1,0 +1,203 @@
+"""Records and other tables as the page shows them: cells with a text, a number to sort by and an interval. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from bench.contract import Record
+from bench.runs.records import untrained_in
+from bench.runs.rows import Kind, kind_of
+from bench.scoring.intervals import Estimate, Estimates
+from bench.scoring.metrics import LOWER_IS_BETTER, base_of, shortened
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Attributes:
+        text: What is shown.
+        value: What is sorted by; None sorts by the text, and an empty text goes last.
+        interval: ``low – high``, or empty.
+        best: True for the best derainer of its column.
+    """
+
+    text: str
+    value: float | None = None
+    interval: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row: a name, what kind of row it is, and its cells."""
+
+    name: str
+    kind: Kind
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading; ``numeric`` columns are set flush right and sorted from high to low at first."""
+
+    heading: str
+    unit: str = ""
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a heading for its first column, which holds the names of the lines, and a note below."""
+
+    title: str
+    first: str
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+    note: str = ""
+
+
+def headline_metrics(records: Sequence[Record], dataset: str) -> list[str]:
+    """All headline metrics of one dataset and those of somebody's own task, in the order of the short table."""
+    of_whole = [record for record in records if record.dataset == dataset and "[" not in record.metric]
+    return list(dict.fromkeys(record.metric for record in shortened(of_whole, every_headline=True)))
+
+
+def score_table(records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str]) -> Table:
+    """The main numbers of one dataset with their intervals; the best derainer of each column is marked."""
+    metrics, untrained = headline_metrics(records, dataset), untrained_in(records)
+    units = {record.metric: record.unit for record in records}
+    counts = _coverage(records, dataset, metrics)
+    lines = [
+        Line(
+            name,
+            kind_of(name, untrained),
+            (
+                *(_score_cell(estimates.get((dataset, name, metric))) for metric in metrics),
+                counts.get(name, Cell("")),
+            ),
+        )
+        for name in rows
+    ]
+    columns = [Column(metric, units[metric]) for metric in metrics]
+    signs = [-1.0 if base_of(metric) in LOWER_IS_BETTER else 1.0 for metric in metrics]
+    return Table(f"Scores on {dataset}", "row", (*columns, Column("images")), _with_best(lines, signs))
+
+
+def recovery_table(records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str]) -> Table | None:
+    """What every derainer brings back of what the rain took, in per cent; None where nothing is known of it."""
+    untrained = untrained_in(records)
+    metrics = [
+        metric
+        for metric in headline_metrics(records, dataset)
+        if any(math.isfinite(estimate.recovery) for estimate in _of(estimates, dataset, rows, metric))
+    ]
+    lines = [
+        Line(name, kind_of(name, untrained), tuple(_recovery_cell(estimates.get((dataset, name, m))) for m in metrics))
+        for name in rows
+        if kind_of(name, untrained) in ("derainer", "untrained")
+    ]
+    if not metrics or not lines:
+        return None
+    columns = tuple(Column(metric, "%") for metric in metrics)
+    note = "Only of losses that are certain: where the interval of clean − rain holds 0, there is nothing to recover."
+    return Table(f"Recovery on {dataset}", "derainer", columns, _with_best(lines, [1.0] * len(metrics)), note)
+
+
+def plain_table(title: str, frame: pd.DataFrame) -> Table:
+    """Any table: the first column names the lines; a column whose cells are all numbers or empty is numeric."""
+    texts = frame.astype(object).where(frame.notna(), "").map(_text)
+    columns = [str(column) for column in frame.columns]
+    numeric = [all(cell == "" or _number(cell) is not None for cell in texts[column]) for column in frame.columns]
+    lines = tuple(
+        Line(
+            row[0],
+            "derainer",
+            tuple(Cell(text, _number(text) if n else None) for text, n in zip(row[1:], numeric[1:], strict=True)),
+        )
+        for row in texts.itertuples(index=False, name=None)
+    )
+    return Table(title, columns[0], tuple(map(_column, columns[1:], numeric[1:])), lines)
+
+
+def shown(value: float, unit: str, more: int = 0) -> str:
+    """A number with the digits that its unit bears, two for dB and per cent, else four, and ``more``."""
+    return f"{value:.{more + (2 if unit in ('dB', '%') else 4)}f}"
+
+
+def _column(heading: str, numeric: bool) -> Column:
+    return Column(heading, "", numeric)
+
+
+def _score_cell(estimate: Estimate | None) -> Cell:
+    if estimate is None:
+        return Cell("")
+    interval = ""
+    if math.isfinite(estimate.low):
+        interval = " – ".join(shown(end, estimate.unit, -1) for end in (estimate.low, estimate.high))
+    return Cell(shown(estimate.value, estimate.unit), estimate.value, interval)
+
+
+def _recovery_cell(estimate: Estimate | None) -> Cell:
+    if estimate is None or not math.isfinite(estimate.recovery):
+        return Cell("")
+    low, high = (percent(value) for value in (estimate.recovery_low, estimate.recovery_high))
+    return Cell(percent(estimate.recovery), estimate.recovery, f"{low} – {high}")
+
+
+def percent(ratio: float) -> str:
+    """A ratio in whole per cent, with a true minus and without a negative zero."""
+    return f"{round(100 * ratio)}".replace("-", "−")
+
+
+def _coverage(records: Sequence[Record], dataset: str, metrics: Sequence[str]) -> dict[str, Cell]:
+    """The fewest images that a shown number of each row rests on, of those expected."""
+    shown_ones = [record for record in records if record.dataset == dataset and record.metric in metrics]
+    fewest: dict[str, Record] = {}
+    for record in shown_ones:
+        fewest[record.derainer] = min(fewest.get(record.derainer, record), record, key=lambda one: one.images)
+    return {name: Cell(f"{one.images}/{one.expected}", float(one.images)) for name, one in fewest.items()}
+
+
+def _with_best(lines: Sequence[Line], signs: Sequence[float]) -> tuple[Line, ...]:
+    """Mark the best derainer of each column, where at least two are compared; ties are all best."""
+    ranked = [line for line in lines if line.kind == "derainer"]
+    best: dict[int, float] = {}
+    for index, sign in enumerate(signs):
+        values = [sign * value for line in ranked if (value := line.cells[index].value) is not None]
+        if len(values) > 1:
+            best[index] = max(values)
+    return tuple(
+        replace(
+            line,
+            cells=tuple(
+                replace(cell, best=line.kind == "derainer" and _is(cell, best.get(i), signs[i : i + 1]))
+                for i, cell in enumerate(line.cells)
+            ),
+        )
+        for line in lines
+    )
+
+
+def _is(cell: Cell, best: float | None, sign: Sequence[float]) -> bool:
+    return best is not None and cell.value is not None and sign[0] * cell.value == best
+
+
+def _of(estimates: Estimates, dataset: str, rows: Sequence[str], metric: str) -> list[Estimate]:
+    return [found for row in rows if (found := estimates.get((dataset, row, metric)))]
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

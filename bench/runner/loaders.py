@@ -1,0 +1,89 @@
+"""The three things done to an image: render it, restore it, judge it. Each step runs in some process.
+
+A step yields one :class:`Outcome` an image. One bad image, or a model that fails on it, is a failure in
+the outcome; only what the user has to mend (:class:`bench.errors.UserError`) ends the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol, TypeVar, cast
+
+from bench.contract import Options
+from bench.errors import UserError
+from bench.protocols import Dataset, Derainer, Judge, Task
+from bench.registry import Entry
+
+Loaded_co = TypeVar("Loaded_co", covariant=True)
+
+
+class Loader(Hashable, Protocol[Loaded_co]):
+    """Makes an object in the process that needs it. Equal loaders make equal objects, so one is kept."""
+
+    def __call__(self) -> Loaded_co:
+        """Make it."""
+        ...
+
+
+@dataclass(frozen=True)
+class DatasetLoader:
+    """Opens a finished dataset folder with ``open``, a module-level function."""
+
+    open: Callable[[Path], Dataset]
+    folder: Path
+
+    def __call__(self) -> Dataset:
+        """Open the folder."""
+        return self.open(self.folder)
+
+
+@dataclass(frozen=True)
+class DerainerLoader:
+    """Builds a derainer from its registered factory."""
+
+    entry: Entry
+    options: Options
+
+    def __call__(self) -> Derainer:
+        """Import the factory and call it."""
+        factory = cast(Callable[[Options], Derainer], self.entry.load())
+        derainer = factory(self.options)
+        if not callable(derainer):
+            raise UserError(
+                f"{self.entry.name}: its factory returned {type(derainer).__name__}, expected a callable "
+                "that takes an image (H, W, 3) uint8 and returns one like it"
+            )
+        return derainer
+
+
+@dataclass(frozen=True)
+class JudgeLoader:
+    """Loads a task's model."""
+
+    task: Task
+    options: Options
+
+    def __call__(self) -> Judge:
+        """Load it."""
+        return self.task.judge(self.options)
+
+
+def forget() -> None:
+    """Drop models, builders and datasets: the files behind them may change before this process runs again."""
+    _kept_model.cache_clear()
+    kept_data.cache_clear()
+
+
+@lru_cache(maxsize=1)
+def _kept_model(loader: Loader[Loaded_co]) -> Loaded_co:
+    """One model at a time: a derainer and a task model are never in memory together."""
+    return loader()
+
+
+@lru_cache(maxsize=16)
+def kept_data(loader: Loader[Loaded_co]) -> Loaded_co:
+    """Builders and datasets, each opened once in a process."""
+    return loader()

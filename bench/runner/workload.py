@@ -1,0 +1,94 @@
+"""What a run consists of: datasets, derainers, tasks, the order of its rows and the keys of what they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.contract import Failure, Options
+from bench.protocols import Dataset, DatasetBuilder, Task
+from bench.runner.loaders import DatasetLoader, DerainerLoader, Loader
+from bench.runs.keys import judged_key, restored_key
+from bench.runs.rows import Row
+
+
+@dataclass(frozen=True)
+class DatasetWork:
+    """A dataset to be built and used: its builder, how it is opened, and its tasks with their code versions."""
+
+    name: str
+    builder: Loader[DatasetBuilder]
+    dataset: DatasetLoader
+    tasks: Mapping[str, tuple[Task, str]]
+
+
+@dataclass(frozen=True)
+class DerainerWork:
+    """A row of the table: its loader, and the text that changes whenever its images could.
+
+    ``on_clean`` rows restore the clean images instead of the rainy ones.
+    """
+
+    name: str
+    loader: DerainerLoader
+    fingerprint: str
+    on_clean: bool = False
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Everything a run consists of, already found and checked."""
+
+    datasets: tuple[DatasetWork, ...]
+    derainers: tuple[DerainerWork, ...]
+    options: Options
+    resamples: int = 0
+
+    def task_rows(self, datasets: Mapping[str, Dataset]) -> list[Row]:
+        """Task after task, so that each task model is loaded once."""
+        tasks = dict.fromkeys(task for work in self.datasets for task in work.tasks)
+        return [
+            Row(work.name, derainer.name, task)
+            for task in tasks
+            for work in self.datasets
+            if task in work.tasks and work.name in datasets
+            for derainer in self.derainers
+        ]
+
+    def restored_key(self, row: Row, dataset: Dataset, id: str) -> str:
+        """Key of the restored image of a row, whatever its task."""
+        fingerprint = next(work.fingerprint for work in self.derainers if work.name == row.derainer)
+        return restored_key(fingerprint, dataset.digest(id))
+
+    def judged_key(self, row: Row, dataset: Dataset, id: str) -> str:
+        """Key of the evidence of a row."""
+        tasks = next(work.tasks for work in self.datasets if work.name == row.dataset)
+        task, code_version = tasks[row.task]
+        return judged_key(self.restored_key(row, dataset, id), task.fingerprint, code_version)
+
+
+def failure_order(
+    expected: Mapping[str, Sequence[str]], derainers: Sequence[str], tasks: Mapping[str, Sequence[str]]
+) -> Callable[[Failure], tuple[int, ...]]:
+    """A key that sorts failures as the suite names its parts.
+
+    Args:
+        expected: Images of every dataset, in order.
+        derainers: Rows, in order.
+        tasks: Tasks of every dataset, in order.
+    """
+    datasets = list(expected)
+    images = {name: {id: index for index, id in enumerate(ids)} for name, ids in expected.items()}
+    names, stages = ["", *derainers], ["render", "restore", "judge", "summarise"]
+    questions = list(dict.fromkeys(["", *(task for names in tasks.values() for task in names)]))
+
+    def order(failure: Failure) -> tuple[int, ...]:
+        return (
+            datasets.index(failure.dataset),
+            stages.index(failure.stage),
+            questions.index(failure.task),
+            names.index(failure.derainer),
+            images[failure.dataset].get(failure.image, -1),
+        )
+
+    return order

@@ -1,0 +1,100 @@
+"""Write and check ``digests.csv``: the SHA-256 of every file of a finished run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from pathlib import Path
+
+from bench.errors import UserError
+from bench.io.files import sha256_of, write_text
+from bench.io.lock import LOCK
+from bench.runs.folder import LOG
+
+DIGESTS = "digests.csv"
+
+
+_NOT_DIGESTED = {DIGESTS, "timings.csv", "cost.csv", "report.html", LOG, LOCK}
+
+
+def write_digests(root: Path) -> None:
+    """Write ``digests.csv``: the SHA-256 of every file of a run but timings, costs and log, which differ each time."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "sha256"])
+    writer.writerows((name, sha256_of(root / name)) for name in files_of(root))
+    write_text(root / DIGESTS, text.getvalue())
+
+
+def read_digests(path: Path) -> dict[str, str]:
+    """Read ``digests.csv``: file to its SHA-256.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return {str(row["file"]): str(row["sha256"]) for row in csv.DictReader(file)}
+    except (KeyError, ValueError, csv.Error) as error:
+        raise UserError(
+            f"{path}: damaged ({type(error).__name__}: {error}); it cannot tell what was changed. Remove it to go on"
+        ) from error
+
+
+def check_digests(root: Path) -> list[str]:
+    """Compare every file with ``digests.csv``.
+
+    Returns:
+        One line a file that was changed, is absent or came later; empty if all is as it was.
+
+    Raises:
+        UserError: There are no digests, or they are damaged.
+    """
+    path = root / DIGESTS
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; verify a folder in which 'derainbench run' has ended")
+    noted = read_digests(path)
+    found = set(files_of(root))
+    faults = [f"{name}: absent" for name in sorted(noted.keys() - found)]
+    faults += [f"{name}: not part of the run" for name in sorted(found - noted.keys())]
+    faults += [f"{name}: changed" for name in sorted(found & noted.keys()) if sha256_of(root / name) != noted[name]]
+    return faults
+
+
+def files_of(root: Path) -> list[str]:
+    """What ``digests.csv`` names: a run's files but those that differ each time, none beyond a link to a folder."""
+    names = (path.relative_to(root) for path in root.rglob("*") if path.is_file() and not path.name.endswith(".part"))
+    return sorted(name.as_posix() for name in names if name.as_posix() not in _NOT_DIGESTED)
+
+
+_WORK = ("data/", "restored/", "evidence/")
+
+
+def discard_changed(root: Path) -> list[str]:
+    """Remove every image, label and evidence of a finished run that no longer has the digest it was left with.
+
+    The digests are removed, too: they are those of a finished run, and are written anew when this one ends.
+
+    Returns:
+        Names of the removed files, relative to the run folder.
+
+    Raises:
+        UserError: The digests are damaged.
+    """
+    path = root / DIGESTS
+    if not path.is_file():
+        return []
+    noted = {name: digest for name, digest in read_digests(path).items() if name.startswith(_WORK)}
+    # Only what the folder itself holds: the digests may come from somebody else and name anything.
+    present = [name for name in files_of(root) if name in noted]
+    changed = [name for name in present if sha256_of(root / name) != noted[name]]
+    for name in changed:
+        (root / name).unlink()
+    path.unlink()
+    if changed:
+        warnings.warn(
+            f"{root}: {len(changed)} files were changed after the last run and are made again, first {changed[0]}",
+            stacklevel=2,
+        )
+    return changed

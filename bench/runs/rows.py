@@ -1,0 +1,48 @@
+"""The rows of a run: one derainer on one dataset, judged by one task; and the control rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+RAIN, CLEAN = "rain", "clean"
+"""Rows between which a derainer's worth lies: the input itself, and the picture before the rain."""
+
+
+ON_CLEAN = "clean+"
+"""Before the name of a derainer: restore the clean pictures, to see whether it harms what needs no help."""
+
+
+def is_control(name: str) -> bool:
+    """Whether a row is the clean pictures, or what was made of them."""
+    return name == CLEAN or name.startswith(ON_CLEAN)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's work on one dataset: restoring by ``derainer``, or judging its images by ``task``.
+
+    ``derainer`` and ``task`` are empty while the dataset itself is rendered; ``task`` is empty while restoring.
+    """
+
+    dataset: str
+    derainer: str = ""
+    task: str = ""
+
+
+def is_bound(derainer: str) -> bool:
+    """Whether a row only says between what the derainers lie: the rain, the clean images and what was made of them."""
+    return derainer == RAIN or is_control(derainer)
+
+
+Kind = Literal["derainer", "rain", "clean", "harm test", "untrained"]
+
+
+def kind_of(name: str, untrained: Collection[str]) -> Kind:
+    """What a row of a run is."""
+    if name in untrained:
+        return "untrained"
+    if name in (RAIN, CLEAN):
+        return "rain" if name == RAIN else "clean"
+    return "harm test" if name.startswith(ON_CLEAN) else "derainer"

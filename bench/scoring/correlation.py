@@ -1,0 +1,213 @@
+"""Does image quality predict what a model sees? Rank correlations, and the images where the two disagree most."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bench.contract import FloatArray, Record
+from bench.runs.rows import RAIN, Row, is_control
+from bench.scoring.statistics import (
+    draw_weights,
+    interval,
+    rank_correlation,
+    resample_rank_correlation,
+    row_rank_correlations,
+)
+
+QUALITY = "quality"
+CORRELATION_RESAMPLES = 200
+"""Resamples of a correlation over images at most: there are many correlations."""
+MOST_DISAGREEMENTS = 10
+FEWEST_PAIRS = 3
+
+CORRELATION_COLUMNS = [
+    "dataset", "over", "derainer", "task", "model", "quality", "score", "spearman", "spearman_low", "spearman_high",
+    "kendall", "kendall_low", "kendall_high", "n",
+]  # fmt: skip
+DISAGREEMENT_COLUMNS = [
+    "dataset", "derainer", "task", "model", "image", "quality", "score", "quality_gain", "score_gain", "rank",
+]  # fmt: skip
+
+
+def correlation_frame(
+    images: pd.DataFrame,
+    records: Sequence[Record],
+    resamples: Mapping[Row, Mapping[str, FloatArray]],
+    count: int,
+) -> pd.DataFrame:
+    """``correlations.csv``: of every image quality with every task score.
+
+    Over ``images`` of one derainer, over the ``gains`` of its images on the rain, and over ``derainers``, by their
+    values in the table. The clean images and what is restored from them are left out: they are no derainers' work.
+
+    Args:
+        images: ``per_image.csv``.
+        records: The run's records.
+        resamples: Bootstrap values of every row, paired.
+        count: Resamples of the run; 0 for no intervals.
+    """
+    wide = _by_image(images)
+    rows = [
+        row
+        for dataset, task, quality, score in _questions(wide, records)
+        for row in (
+            *_over_images(wide, dataset, task, quality, score, count),
+            *_over_derainers(records, resamples, dataset, task, quality, score),
+        )
+    ]
+    models = {(record.dataset, record.task): record.model for record in records}
+    found = [{**row, "model": models[str(row["dataset"]), str(row["task"])]} for row in rows]
+    return pd.DataFrame(found, columns=CORRELATION_COLUMNS)
+
+
+def disagreement_frame(images: pd.DataFrame, records: Sequence[Record]) -> pd.DataFrame:
+    """``disagreements.csv``: images that came nearest to the clean one, while the model saw less than in the rain.
+
+    They are in the order of the difference of two ranks among all images: that of the gain in quality, and that of
+    the gain in score. The quality is the first of the run, PSNR of Y as a rule.
+    """
+    wide = _by_image(images)
+    models = {(record.dataset, record.task): record.model for record in records}
+    found: list[dict[str, object]] = []
+    for dataset, task, quality, score in _questions(wide, records, first_quality=True):
+        for derainer in _derainers(wide, dataset):
+            gains = _gains(wide, dataset, derainer, (QUALITY, quality), (task, score))
+            if gains is None:
+                continue
+            gap = gains["quality"].rank() - gains["score"].rank()
+            worst = gap[(gains["quality"] > 0) & (gains["score"] < 0)].sort_values(ascending=False, kind="stable")
+            for rank, image in enumerate(worst.index[:MOST_DISAGREEMENTS], start=1):
+                found.append({
+                    "dataset": dataset, "derainer": derainer, "task": task, "model": models[dataset, task],
+                    "image": image, "quality": quality, "score": score,
+                    "quality_gain": gains["quality"][image], "score_gain": gains["score"][image], "rank": rank,
+                })  # fmt: skip
+    return pd.DataFrame(found, columns=DISAGREEMENT_COLUMNS)
+
+
+_Wide = Mapping[tuple[str, str], pd.DataFrame]
+
+
+def _by_image(images: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
+    """(dataset, derainer) to a table with one row an image and a column for every (task, metric)."""
+    texts = dict.fromkeys(["image", "task", "metric"], str)  # in the order of their letters, not of their categories
+    return {
+        (str(dataset), str(derainer)): rows.astype(texts).pivot_table(
+            index="image", columns=["task", "metric"], values="value"
+        )
+        for (dataset, derainer), rows in images.groupby(["dataset", "derainer"], sort=False, observed=True)
+    }
+
+
+def _questions(
+    wide: _Wide, records: Sequence[Record], first_quality: bool = False
+) -> Iterator[tuple[str, str, str, str]]:
+    """Dataset, task, quality, score: all that single images have, and scores that are shares."""
+    shares = {(record.dataset, record.task, record.metric) for record in records if record.unit == "%"}
+    for dataset in dict.fromkeys(dataset for dataset, _ in wide):
+        known = [wide[dataset, name] for name in _derainers(wide, dataset)]
+        there: set[object] = {pair for frame in known for pair in frame.columns}
+        # The clean row has no PSNR: were it the first of the records, another quality would come first.
+        ordered = dict.fromkeys(
+            (record.task, record.metric)
+            for record in records
+            if record.dataset == dataset and not is_control(record.derainer)
+        )
+        pairs = [pair for pair in ordered if pair in there]
+        qualities = [metric for task, metric in pairs if task == QUALITY and not _is_flag(known, metric)]
+        for task, metric in pairs:
+            if task != QUALITY and (dataset, task, metric) in shares:
+                for quality in qualities[:1] if first_quality else qualities:
+                    yield dataset, task, quality, metric
+
+
+def _is_flag(frames: Sequence[pd.DataFrame], metric: str) -> bool:
+    """Whether a quality only says yes or no of an image, such as being equal to the clean one."""
+    found = [frame[QUALITY, metric] for frame in frames if (QUALITY, metric) in frame]
+    return all(bool(values.dropna().isin([0, 1]).all()) for values in found)
+
+
+def _derainers(wide: _Wide, dataset: str) -> list[str]:
+    return [derainer for place, derainer in wide if place == dataset and not is_control(derainer)]
+
+
+def _over_images(
+    wide: _Wide, dataset: str, task: str, quality: str, score: str, count: int
+) -> Iterator[dict[str, object]]:
+    for derainer in _derainers(wide, dataset):
+        place = {"dataset": dataset, "derainer": derainer, "task": task, "quality": quality, "score": score}
+        frame = wide[dataset, derainer]
+        if {(QUALITY, quality), (task, score)} <= set(frame.columns):
+            pairs = frame[[(QUALITY, quality), (task, score)]].dropna().to_numpy()
+            yield {**place, "over": "images", **_of_pairs(pairs, dataset, count)}
+        gains = _gains(wide, dataset, derainer, (QUALITY, quality), (task, score))
+        if gains is not None:
+            yield {**place, "over": "gains", **_of_pairs(gains.to_numpy(), dataset, count)}
+
+
+def _gains(
+    wide: _Wide, dataset: str, derainer: str, quality: tuple[str, str], score: tuple[str, str]
+) -> pd.DataFrame | None:
+    """Quality and score of every image less those of its rain; None for the rain itself or without it."""
+    if derainer == RAIN or (dataset, RAIN) not in wide:
+        return None
+    ours, rain = wide[dataset, derainer], wide[dataset, RAIN]
+    if not all(pair in frame for pair in (quality, score) for frame in (ours, rain)):
+        return None
+    gains = {"quality": ours[quality] - rain[quality], "score": ours[score] - rain[score]}
+    return pd.DataFrame(gains).dropna()
+
+
+def _of_pairs(pairs: FloatArray, dataset: str, count: int) -> dict[str, object]:
+    x, y = pairs[:, 0], pairs[:, 1]
+    rho, tau = rank_correlation(x, y)
+    found: dict[str, object] = {"spearman": rho, "kendall": tau, "n": len(x)}
+    if count and np.isfinite(rho):
+        weights = draw_weights(len(x), min(count, CORRELATION_RESAMPLES), zlib.crc32(dataset.encode()))
+        found |= _ends(*resample_rank_correlation(x, y, weights))
+    return found
+
+
+def _over_derainers(
+    records: Sequence[Record],
+    resamples: Mapping[Row, Mapping[str, FloatArray]],
+    dataset: str,
+    task: str,
+    quality: str,
+    score: str,
+) -> Iterator[dict[str, object]]:
+    values = {(r.derainer, r.task, r.metric): r.value for r in records if r.dataset == dataset}
+    both = [
+        name
+        for name in dict.fromkeys(name for name, _, _ in values)
+        if not is_control(name) and {(name, QUALITY, quality), (name, task, score)} <= values.keys()
+    ]
+    if len(both) < FEWEST_PAIRS:
+        return
+    x = np.array([values[name, QUALITY, quality] for name in both])
+    y = np.array([values[name, task, score] for name in both])
+    rho, tau = rank_correlation(x, y)
+    found: dict[str, object] = {"spearman": rho, "kendall": tau, "n": len(both)}
+    drawn = [
+        [resamples.get(Row(dataset, name, kind), {}).get(metric) for name in both]
+        for kind, metric in ((QUALITY, quality), (task, score))
+    ]
+    if all(part is not None for parts in drawn for part in parts):
+        sides = [np.stack([part for part in parts if part is not None], axis=1) for parts in drawn]
+        found |= _ends(*row_rank_correlations(*sides))
+    yield {
+        "dataset": dataset, "over": "derainers", "derainer": "", "task": task, "quality": quality, "score": score,
+        **found,
+    }  # fmt: skip
+
+
+def _ends(rho: FloatArray, tau: FloatArray) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, values in (("spearman", rho), ("kendall", tau)):
+        if ends := interval(values):
+            found |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
+    return found

@@ -1,0 +1,207 @@
+"""Where is a number good, and where bad? Main metrics by attribute of the images, size of the objects, severity."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from bench.contract import FloatArray, Record
+from bench.errors import UserError
+from bench.protocols import Dataset, Resampling, Task
+from bench.runs.folder import LazyMapping, RunStore
+from bench.runs.rows import Row
+from bench.scoring.metrics import base_of
+from bench.scoring.statistics import draw_weights, interval
+
+FEWEST, MOST = 2, 12
+"""An attribute with fewer values tells nothing, one with more tells the images apart."""
+SLICE_RESAMPLES = 200
+"""Resamples of a slice at most: every slice is resampled by itself, so that all of a run's would take long."""
+OBJECT_SIZE, SEVERITY, CLASS = "object_size", "severity", "class"
+_OF_SIZE = re.compile(r"(.*AP)_(small|medium|large)")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Images that share an attribute's value."""
+
+    by: str
+    value: str
+    ids: frozenset[str]
+
+
+@dataclass(frozen=True)
+class SliceMeasure:
+    """One row of ``slices.csv``; ``images`` is how many of the slice have evidence."""
+
+    dataset: str
+    derainer: str
+    task: str
+    model: str
+    by: str
+    slice: str
+    metric: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    images: int
+
+
+COLUMNS = list(SliceMeasure.__annotations__)
+
+
+def find_slices(attributes: Mapping[str, Mapping[str, str]]) -> list[Slice]:
+    """Slices by every attribute that has 2 to 12 values.
+
+    Args:
+        attributes: Image to its attributes.
+    """
+    found: dict[str, dict[str, set[str]]] = {}
+    for id, facts in attributes.items():
+        for name, value in facts.items():
+            if value:
+                found.setdefault(name, {}).setdefault(value, set()).add(id)
+    return [
+        Slice(name, value, frozenset(ids))
+        for name, values in sorted(found.items())
+        if FEWEST <= len(values) <= MOST
+        for value, ids in sorted(values.items())
+    ]
+
+
+def slice_row(
+    store: RunStore,
+    row: Row,
+    task: Task,
+    dataset: Dataset,
+    ids: Sequence[str],
+    slices: Sequence[Slice],
+    records: Sequence[Record],
+    resamples: int,
+) -> list[SliceMeasure]:
+    """Main metrics of one row on every slice, with intervals; empty if the task cannot tell.
+
+    Args:
+        store: The run folder.
+        row: Which dataset, derainer and task.
+        task: Knows how to score.
+        dataset: Gives the labels.
+        ids: Images with evidence, in the dataset's order.
+        slices: Groups of images.
+        records: The row's records, for model and units.
+        resamples: How many the run has; a slice has at most ``SLICE_RESAMPLES``.
+    """
+    there = [part for part in slices if not part.ids.isdisjoint(ids)]
+    if not there or not isinstance(task, Resampling):
+        return []
+    drawn = draw_weights(len(ids), min(resamples, SLICE_RESAMPLES), zlib.crc32(row.dataset.encode()))
+    inside = [np.array([id in part.ids for id in ids], dtype=drawn.dtype) for part in there]
+    # The first row of each slice's weights takes every image once: the slice's own value.
+    weights = np.empty((len(there), len(drawn) + 1, len(ids)), dtype=drawn.dtype)
+    for part, members in zip(weights, inside, strict=True):
+        part[0] = members
+        np.multiply(drawn, members, out=part[1:])
+    evidence = LazyMapping(ids, partial(store.read_evidence, row))
+    values = task.resample(evidence, LazyMapping(ids, dataset.truth), weights.reshape(-1, len(ids)))
+    return [
+        _measure(row, records, part, metric, found, int(members.sum()))
+        for part, members, start in zip(
+            there, inside, range(0, len(there) * (len(drawn) + 1), len(drawn) + 1), strict=True
+        )
+        for metric in values
+        if np.isfinite((found := values[metric][start : start + len(drawn) + 1])[0])
+    ]
+
+
+def slices_of_records(
+    records: Sequence[Record], resamples: Mapping[Row, Mapping[str, FloatArray]], severities: Mapping[str, float]
+) -> list[SliceMeasure]:
+    """What the records tell by themselves: object sizes, and severities where a run's datasets differ in it."""
+    found: list[SliceMeasure] = []
+    graded = severities if len(set(severities.values())) > 1 else {}
+    for record in records:
+        place = (record.dataset, record.derainer, record.task, record.model)
+        drawn = resamples.get(Row(*place[:3]), {})
+        if match := _OF_SIZE.fullmatch(record.metric):
+            group, metric, ends = (OBJECT_SIZE, match[2]), match[1], _ends(np.zeros(0))
+        elif record.metric in drawn and record.dataset in graded:
+            group, metric = (SEVERITY, f"{graded[record.dataset]:g}"), record.metric
+            ends = _ends(drawn[record.metric])
+        else:
+            continue
+        found.append(SliceMeasure(*place, *group, metric, record.value, *ends, record.unit, record.images))
+    return found
+
+
+def slice_frame(slices: Sequence[SliceMeasure]) -> pd.DataFrame:
+    """``slices.csv``."""
+    return pd.DataFrame([asdict(row) for row in slices], columns=COLUMNS)
+
+
+def sliced_table(rows: pd.DataFrame, by: str, metrics: Sequence[str] = ()) -> pd.DataFrame:
+    """One row a derainer and metric, one column a slice; every cell is text.
+
+    Args:
+        rows: Rows of ``slices.csv`` of one dataset, or of several where the slices are severities.
+        by: Which slices.
+        metrics: Beginnings of the names that are shown (before ``@``); empty for all.
+
+    Raises:
+        UserError: There are no such slices.
+    """
+    chosen = rows[rows["by"] == by]
+    if chosen.empty:
+        known = ", ".join(dict.fromkeys(rows["by"])) or "none"
+        raise UserError(f"the run has no slices by {by!r}; it has {known}")
+    shown = chosen[chosen["metric"].map(base_of).isin(list(metrics))] if metrics else chosen
+    shown = shown if len(shown) else chosen
+    units = dict(zip(shown["metric"], shown["unit"], strict=True))
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for row in shown.itertuples():
+        unit = str(units[row.metric])
+        heading = f"{row.metric} ({unit})" if unit else str(row.metric)
+        place = cells.setdefault((str(row.derainer), heading), {"derainer": str(row.derainer), "metric": heading})
+        place[str(row.slice)] = f"{row.value:.{2 if unit else 4}f}"
+    columns = ["derainer", "metric", *dict.fromkeys(str(value) for value in shown["slice"])]
+    return pd.DataFrame(list(cells.values()), columns=columns, dtype=str).fillna("")
+
+
+def class_table(rows: pd.DataFrame, every_metric: bool = False) -> pd.DataFrame:
+    """One row a class, one column a derainer; every cell is text.
+
+    Args:
+        rows: Rows of ``per_class.csv`` of one dataset.
+        every_metric: False keeps the first metric of every task: average precision or IoU.
+    """
+    first = rows.groupby("task", sort=False)["metric"].first()
+    chosen = rows if every_metric else rows[rows["metric"].isin(first)]
+    cells: dict[tuple[str, str], dict[str, str]] = {}
+    for row in chosen.to_dict("records"):
+        heading = f"{row['metric']} ({row['unit']})" if row["unit"] else str(row["metric"])
+        start = {"class": str(row["class"]), "metric": heading, "support": str(row["support"])}
+        cells.setdefault((heading, start["class"]), start)[str(row["derainer"])] = f"{float(row['value']):.2f}"
+    columns = ["class", "metric", "support", *dict.fromkeys(str(name) for name in chosen["derainer"])]
+    return pd.DataFrame(list(cells.values()), columns=columns, dtype=str).fillna("")
+
+
+def _measure(
+    row: Row, records: Sequence[Record], part: Slice, metric: str, values: FloatArray, images: int
+) -> SliceMeasure:
+    known = {record.metric: record for record in records}
+    model = next((record.model for record in records), "")
+    unit = known[metric].unit if metric in known else ""
+    place = (row.dataset, row.derainer, row.task, model, part.by, part.value)
+    ends = _ends(values[1:] if images > 1 else np.zeros(0))
+    return SliceMeasure(*place, metric, float(values[0]), *ends, unit, images)
+
+
+def _ends(drawn: FloatArray) -> tuple[float, float]:
+    found = interval(drawn) if len(drawn) else None
+    return (found.low, found.high) if found else (float("nan"), float("nan"))

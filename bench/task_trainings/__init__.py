@@ -1,1 +1,0 @@
-"""Trainings of task models by name."""

@@ -1,1 +1,0 @@
-"""Template, style and script of a run's page; see :mod:`bench.report_page`."""

@@ -1,0 +1,1 @@
+"""Built-in trainings, one TOML file each; see :mod:`bench.training.derainers`."""

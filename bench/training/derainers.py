@@ -1,0 +1,264 @@
+"""Training derainers: photographs from folders, rain rendered while training, or published pairs.
+
+With :mod:`bench.api.run`, :mod:`bench.api.datasets` and :mod:`bench.api.catalogue` it wires the rooms together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from bench.api.images import quality_judge
+from bench.contract import Options, Photograph
+from bench.errors import ImageError, UserError
+from bench.io.training_state import Progress
+from bench.protocols import Derainer, Source
+from bench.training.card import begun_with, card_of, command_of, measured, place_of
+from bench.training.derainer_config import RainMixture, Training, changes_of, load_training, training_names
+from derainers.trained import trained
+from derainers.training.checkpoints import read_weights, save_weights
+from derainers.training.crops import Pair
+from derainers.training.loop import Job, Machine, Report, train
+from derainers.training.networks import network_of
+from synth import SOURCES
+from synth.datasets.build import open_renderer
+from synth.rain.presets import preset
+from synth.rain.renderer import Renderer
+
+__all__ = [
+    "Machine",
+    "Material",
+    "Progress",
+    "RainMixture",
+    "Report",
+    "Training",
+    "load_training",
+    "train_derainer",
+    "training_names",
+]
+
+HELD_OUT = 6
+"""Photographs on which PSNR is measured while training."""
+HELD_OUT_RAIN = "coco350_y"
+"""Rain of the held-out photographs."""
+_KEPT_PHOTOGRAPHS = 1024  # decoded photographs kept in memory: about 0.5 MB each at 480x320
+
+
+@dataclass(frozen=True)
+class Material:
+    """Where the images of a training are.
+
+    Attributes:
+        photographs: Folders of clean photographs to rain on; one named twice counts twice.
+        pairs: Folders of published pairs by the set's name, instead of photographs.
+        held_out: Folder of clean photographs that are not trained on, or None.
+        tests: Folders of published pairs to measure the trained network on, by the set's name.
+    """
+
+    photographs: Sequence[Path] = ()
+    pairs: Mapping[str, Path] = field(default_factory=dict)
+    held_out: Path | None = None
+    tests: Mapping[str, Path] = field(default_factory=dict)
+
+    def options(self) -> list[tuple[str, str, Path]]:
+        """Option, set and folder of all of them, as on the command line."""
+        return [
+            *(("--photographs", "", folder) for folder in self.photographs),
+            *(("--pairs", name, folder) for name, folder in self.pairs.items()),
+            *([("--held-out", "", self.held_out)] if self.held_out else []),
+            *(("--test", name, folder) for name, folder in self.tests.items()),
+        ]
+
+    def described(self) -> list[dict[str, str]]:
+        """Sets and folders as the card states them."""
+        folders = [("photographs", folder) for folder in self.photographs] + list(self.pairs.items())
+        return [{"set": name, "folder": place_of(folder)} for name, folder in folders]
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Every photograph of some sources, by number."""
+
+    sources: tuple[Source, ...]
+    ids: tuple[tuple[int, str], ...]
+
+    def load(self, number: int) -> Photograph:
+        """Decode the photograph of this number.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        source, id = self.ids[number]
+        try:
+            return self.sources[source].load(id)
+        except ImageError as error:
+            raise UserError(f"{error}. Mend it, or leave it out of the folder") from error
+
+
+@dataclass(frozen=True)
+class PairStream:
+    """Every photograph once an epoch, in an order and under a rain that follow from the pair's number.
+
+    Attributes:
+        load: Photograph of a number.
+        count: How many photographs there are.
+        renderers: Rains to choose from; none for published pairs.
+        severities: Severities to choose from.
+        seed: Of order and rain.
+    """
+
+    load: Callable[[int], Photograph]
+    count: int
+    renderers: Sequence[Renderer]
+    severities: Sequence[float]
+    seed: int
+
+    def __call__(self, number: int, /) -> Pair:
+        """The pair of this number; see :class:`derainers.training.crops.Stream`."""
+        epoch, place = divmod(number, self.count)
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
+        photograph = self.load(int(order[place]))
+        if not self.renderers:
+            return _given_pair(photograph)
+        random = np.random.default_rng([self.seed, epoch, place])
+        renderer = self.renderers[int(random.integers(len(self.renderers)))]
+        severity = self.severities[int(random.integers(len(self.severities)))]
+        return _rained_on(photograph, renderer, f"train/{self.seed}/{number}", severity)
+
+
+def train_derainer(
+    training: Training,
+    material: Material,
+    out: Path,
+    machine: Machine | None = None,
+    start: Path | None = None,
+    report: Report | None = None,
+) -> dict[str, object]:
+    """Train a network, measure it and write its weights; go on where the same training was stopped.
+
+    Args:
+        training: What and how.
+        material: On which images.
+        out: Folder for checkpoint, log, weights and card.
+        machine: Where to train; one CPU if not given.
+        start: Weights to start from of the same network; their card becomes part of the new one.
+        report: Told every step.
+
+    Returns:
+        The card, as written beside the weights.
+
+    Raises:
+        UserError: Something the user has to mend.
+    """
+    import torch
+
+    machine = machine or Machine()
+    stream = open_stream(training, material)
+    watched = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
+    torch.manual_seed(training.seed)
+    trainee = network_of(training.network)
+    begun: dict[str, object] = {"start": ""}
+    if start is not None:
+        read_weights(start, trainee)
+        begun = begun_with(start)
+    data = {"data": material.described(), "pairs": stream.count, "start": begun["start"]}
+    presets = training.rain.presets if material.photographs else ()
+    rains = {name: open_renderer(name, {}).fingerprint for name in presets}
+    identity = {"training": training.model_dump(mode="json"), "rains": rains, **data}
+    job = Job(training.settings, trainee, stream, watched, out, identity)
+    progress = train(job, machine, report)
+    card = card_of(training.name, progress.step, progress.seconds, machine.accelerator, machine.devices)
+    card |= identity | begun
+    card["command"] = command_of(
+        training.name, material.options(), changes_of(training) | ({"start": start.name} if start else {})
+    )
+    card["parameters"] = sum(parameter.numel() for parameter in trainee.network.parameters())
+    card["log"] = [{key: value for key, value in row.items() if math.isfinite(value)} for row in progress.log]
+    card["quality"] = _quality(trained(trainee, Options(machine.accelerator)), material)
+    return save_weights(out, training.name, trainee, card)
+
+
+def open_stream(training: Training, material: Material) -> PairStream:
+    """The pairs of a training.
+
+    Raises:
+        UserError: Photographs or sets are missing or too many, a preset is unknown, a severity is out of range.
+    """
+    _check(training, material)
+    photographs = _open_photographs(material.photographs, material.pairs)
+    rain = training.rain
+    rains = [_zoomed(name, zoom) for name in rain.presets for zoom in rain.zooms] if material.photographs else []
+    load = lru_cache(maxsize=_KEPT_PHOTOGRAPHS)(photographs.load)
+    return PairStream(load, len(photographs.ids), rains, rain.severities, training.seed)
+
+
+def held_out_pairs(folder: Path, count: int | None = None) -> list[Pair]:
+    """Photographs of a folder, evenly taken in order of name, under the benchmark's rain.
+
+    Raises:
+        UserError: There are none.
+    """
+    photographs = _open_photographs([folder])
+    total = len(photographs.ids)
+    wanted = min(count or total, total)
+    renderer = open_renderer(HELD_OUT_RAIN, {})
+    chosen = [photographs.load(place * total // wanted) for place in range(wanted)]
+    return [_rained_on(photograph, renderer, f"held out/0/{photograph.id}", 1.0) for photograph in chosen]
+
+
+def _quality(derainer: Derainer, material: Material) -> list[dict[str, object]]:
+    images = {name: _published_pairs(name, folder) for name, folder in material.tests.items()}
+    if material.held_out:
+        images[f"{place_of(material.held_out)} under {HELD_OUT_RAIN}"] = held_out_pairs(material.held_out)
+    judge = quality_judge()
+    return [measured(name, derainer, judge, pairs) for name, pairs in images.items()]
+
+
+def _check(training: Training, material: Material) -> None:
+    if bool(material.photographs) == bool(material.pairs):
+        needs = f" (made for {', '.join(training.pairs)})" if training.pairs else ""
+        raise UserError(f"training {training.name}{needs}: give either --photographs DIR or --pairs SET=DIR")
+    if material.pairs and (lacking := [name for name in training.pairs if name not in material.pairs]):
+        raise UserError(f"training {training.name} is on {', '.join(training.pairs)}; give --pairs {lacking[0]}=DIR")
+    rain = training.rain
+    for what, values, most in (("severities", rain.severities, 10.0), ("zooms", rain.zooms, 4.0)):
+        if wrong := [value for value in values if not 0.1 <= value <= most]:
+            raise UserError(f"training {training.name}: rain.{what}: expected 0.1 to {most:g}, got {wrong[0]!r}")
+
+
+def _open_photographs(folders: Sequence[Path], pairs: Mapping[str, Path] | None = None) -> Photographs:
+    sources = [SOURCES.load(SOURCES.find("folder"))(folder, {}) for folder in folders]
+    sources += [SOURCES.load(SOURCES.find("pairs"))(folder, {"set": name}) for name, folder in (pairs or {}).items()]
+    ids = tuple((place, id) for place, source in enumerate(sources) for id in source.ids)
+    if not ids:
+        raise UserError(f"no photographs in {', '.join(map(str, [*folders, *(pairs or {}).values()]))}")
+    return Photographs(tuple(sources), ids)
+
+
+def _published_pairs(name: str, folder: Path) -> list[Pair]:
+    photographs = _open_photographs([], {name: folder})
+    return [_given_pair(photographs.load(number)) for number in range(len(photographs.ids))]
+
+
+def _given_pair(photograph: Photograph) -> Pair:
+    if photograph.rainy is None or photograph.clean is None:
+        raise UserError(f"image {photograph.id!r}: a pair to train or measure on needs a rainy and a clean image")
+    return photograph.rainy, photograph.clean
+
+
+def _rained_on(photograph: Photograph, renderer: Renderer, key: str, severity: float) -> Pair:
+    if photograph.clean is None:
+        raise UserError(f"image {photograph.id!r}: there is no clean image to rain on")
+    rain = renderer(photograph.clean, key=key, severity=severity, depth=photograph.depth)
+    return rain.rainy, photograph.clean
+
+
+def _zoomed(name: str, zoom: float) -> Renderer:
+    p = preset(name)
+    changes = {"length": p.length * zoom, "width": p.width * zoom, "density": p.density / zoom**2}
+    return open_renderer(name, changes if zoom != 1 else {})

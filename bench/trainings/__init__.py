@@ -1,1 +1,0 @@
-"""Built-in trainings, one TOML file each; see :mod:`bench.training`."""

@@ -1,0 +1,131 @@
+"""Derainers that a user brings without touching the project, beside ``file.py:factory``.
+
+* ``folder:DIR``: finished images, paired with the rainy ones by stem.
+* ``command:TOOL {input} {output}``: any program that reads one PNG and writes one.
+* ``onnx:FILE`` and ``torchscript:FILE``: exported networks, RGB in [0, 1], (N, 3, H, W) to the same.
+* ``trained:FILE``: weights written by ``derainbench train``.
+
+Each may be preceded by the row's name: ``mine=folder:DIR``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+from bench.contract import Options
+from bench.errors import ImageError, UserError
+from bench.io.files import key_of, sha256_of
+from bench.io.images import list_images
+from bench.protocols import Derainer
+from bench.registry import Entry
+from derainers import DERAINERS
+
+_SPEC = re.compile(
+    r"(?:(?P<name>[\w.+-]+)=)?(?P<kind>folder|command|onnx|torchscript|trained):(?P<value>.+)", re.DOTALL
+)
+_TARGETS = {
+    "folder": "derainers.external.folder:FolderDerainer",
+    "command": "derainers.external.command:CommandDerainer",
+    "onnx": "derainers.external.exported:onnx_derainer",
+    "torchscript": "derainers.external.exported:torchscript_derainer",
+    "trained": "derainers.trained:trained_file",
+}
+
+
+@dataclass(frozen=True)
+class PluginEntry(Entry):
+    """A derainer made of something on the user's disk.
+
+    Attributes:
+        kind: ``folder``, ``command``, ``onnx``, ``torchscript`` or ``trained``.
+        value: What follows the colon; paths are absolute.
+    """
+
+    kind: str = "folder"
+    value: str = ""
+
+    def load(self) -> object:
+        """A factory that takes the options."""
+        module, _, attribute = _TARGETS[self.kind].rpartition(":")
+        build = cast(Callable[[str, Options], Derainer], getattr(importlib.import_module(module), attribute))
+        return partial(build, self.value)
+
+    def code_version(self) -> str:
+        """Digest of all that decides the result: the images, the model, or the command and its files."""
+        if self.kind == "folder":
+            return key_of([(path.name, sha256_of(path)) for path in finished_images(Path(self.value)).values()])
+        if self.kind == "command":
+            words = command_words(self.value)
+            files = [Path(shutil.which(words[0]) or words[0]), *map(Path, words[1:])]
+            return key_of(words, [sha256_of(path) for path in files if path.is_file()])
+        return sha256_of(Path(self.value))
+
+
+def find_derainer(spec: str) -> Entry:
+    """The entry of a registered name, of ``file.py:factory``, or of one of the routes above.
+
+    Raises:
+        UserError: Nothing of that name, no such file or folder, or the name is taken.
+    """
+    match = _SPEC.fullmatch(spec)
+    if match is None or spec in DERAINERS.entries():
+        return DERAINERS.find(spec)
+    kind, value = match["kind"], match["value"]
+    name = match["name"] or _default_name(kind, value)
+    if name in DERAINERS.entries():
+        raise UserError(f"derainer {name!r} exists already; give yours a name of its own: my-{name}={kind}:{value}")
+    if kind == "command":
+        command_words(value)
+    else:
+        path = Path(value)
+        if not (path.is_dir() if kind == "folder" else path.is_file()):
+            raise UserError(f"{kind}:{value}: no such {'folder' if kind == 'folder' else 'file'}")
+        value = str(path.resolve())
+    return PluginEntry(name, f"{_TARGETS[kind]}", kind, kind, value)
+
+
+def finished_images(folder: Path) -> dict[str, Path]:
+    """The images of a folder by stem.
+
+    Raises:
+        UserError: The folder is absent, empty, or has two files of one stem.
+    """
+    try:
+        images = list_images(folder)
+    except ImageError as error:
+        raise UserError(str(error)) from error
+    if not images:
+        raise UserError(f"{folder}: no images here; expected restored images named like the rainy ones")
+    return images
+
+
+def command_words(template: str) -> list[str]:
+    """Split a command template into its words.
+
+    Raises:
+        UserError: It cannot be split, or lacks ``{input}`` or ``{output}``.
+    """
+    try:
+        words = shlex.split(template)
+        if len(words) == 1:  # the whole was quoted, as in command:"tool {input} {output}"
+            words = shlex.split(words[0])
+    except ValueError as error:
+        raise UserError(f"command {template!r}: {error}") from error
+    for place in ("{input}", "{output}"):
+        if not any(place in word for word in words):
+            raise UserError(f"command {template!r} lacks {place}; expected something like: tool {{input}} {{output}}")
+    return words
+
+
+def _default_name(kind: str, value: str) -> str:
+    if kind == "command":
+        return Path(command_words(value)[0]).stem
+    return Path(value).resolve().name if kind == "folder" else Path(value).stem

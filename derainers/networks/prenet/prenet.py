@@ -1,0 +1,150 @@
+"""PReNet: a shallow recurrent residual network, unrolled over six stages.
+
+Ren, Zuo, Hu, Zhu and Meng, "Progressive image deraining networks: a better and simpler baseline", CVPR 2019.
+The network here has the layout of the official checkpoints; what runs is
+:class:`derainers.networks.prenet.lean.LeanPReNet`, the same arithmetic with less work.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from bench.contract import Options, Traits
+from bench.devices import torch_device_ready
+from derainers.networks.prenet.lean import LeanPReNet
+from derainers.torch_derainer import TorchDerainer
+from derainers.weights import load_official
+
+CHANNELS = 32
+STAGES = 6
+REACH = STAGES * (1 + 1 + 10 + 1)
+"""3x3 convolutions between a pixel and the farthest that it depends on: entry, gates, residuals, exit."""
+
+
+class PReNet(nn.Module):
+    """Estimates the clean image anew in every stage, from the rainy image and the last estimate.
+
+    Input and output: (N, 3, H, W) float32 RGB in [0, 1], any size; the output is not clipped.
+
+    Args:
+        stages: How often the same weights are applied.
+        memory: False is PRN: no ConvLSTM, nothing is remembered between the stages but the estimate.
+        shared: True is the recursive variant "_r": one residual branch, applied five times.
+    """
+
+    def __init__(self, stages: int = STAGES, memory: bool = True, shared: bool = False) -> None:
+        super().__init__()
+        self.memory, self.shared, self.stages = memory, shared, stages
+        self.conv0 = nn.Sequential(conv3x3(6, CHANNELS), nn.ReLU())
+        if memory:
+            self.conv_i = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
+            self.conv_f = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
+            self.conv_g = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Tanh())
+            self.conv_o = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
+        self.res_conv1 = residual_branch()
+        if not shared:
+            self.res_conv2 = residual_branch()
+            self.res_conv3 = residual_branch()
+            self.res_conv4 = residual_branch()
+            self.res_conv5 = residual_branch()
+        self.conv = nn.Sequential(conv3x3(CHANNELS, 3))
+
+    def residual_branches(self) -> tuple[nn.Sequential, ...]:
+        """The five residual branches in the order in which they are applied."""
+        if self.shared:
+            return (self.res_conv1,) * 5
+        return (self.res_conv1, self.res_conv2, self.res_conv3, self.res_conv4, self.res_conv5)
+
+    def forward(self, rainy: Tensor) -> Tensor:
+        """Return the last stage's estimate."""
+        return self.estimates(rainy)[-1]
+
+    def estimates(self, rainy: Tensor) -> list[Tensor]:
+        """Return every stage's estimate of the clean image."""
+        hidden = cell = rainy.new_zeros(rainy.shape[0], CHANNELS, *rainy.shape[2:])
+        estimate, found = rainy, []
+        for _ in range(self.stages):
+            x = self.conv0(torch.cat([rainy, estimate], dim=1))
+            if self.memory:
+                both = torch.cat([x, hidden], dim=1)
+                cell = self.conv_f(both) * cell + self.conv_i(both) * self.conv_g(both)
+                x = hidden = self.conv_o(both) * torch.tanh(cell)
+            for branch in self.residual_branches():
+                x = torch.relu(branch(x) + x)
+            estimate = self.conv(x) + rainy
+            found.append(estimate)
+        return found
+
+
+def conv3x3(channels_in: int, channels_out: int) -> nn.Conv2d:
+    """3x3 convolution with bias that keeps the size."""
+    return nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1)
+
+
+def residual_branch() -> nn.Sequential:
+    """Two convolutions, each with its ReLU: the second ReLU comes before the addition, too."""
+    return nn.Sequential(conv3x3(CHANNELS, CHANNELS), nn.ReLU(), conv3x3(CHANNELS, CHANNELS), nn.ReLU())
+
+
+def restorer(
+    name: str,
+    options: Options,
+    quantisation: Literal["trunc", "round"] = "trunc",
+    memory: bool = True,
+    shared: bool = False,
+) -> TorchDerainer:
+    """A PReNet with published weights.
+
+    Args:
+        name: Which weights: a row of ``weights.csv``.
+        options: Device, threads, and where weights are.
+        quantisation: ``trunc`` as in the official test code, or ``round`` (about 0.04 dB better on Rain100H).
+        memory: As in :class:`PReNet`; has to fit the weights.
+        shared: As in :class:`PReNet`; has to fit the weights.
+
+    Raises:
+        UserError: The weights cannot be had.
+    """
+    torch_device_ready(options)
+    network = PReNet(memory=memory, shared=shared)
+    load_official(network, name, options)
+    traits = Traits(tileable=True, quantisation=quantisation)
+    return TorchDerainer(LeanPReNet(network), traits, options, reach=REACH)
+
+
+def prenet(options: Options) -> TorchDerainer:
+    """PReNet trained on Rain1400, the most varied of its three training sets: the one for foreign rain."""
+    return restorer("prenet", options)
+
+
+def prenet_rain100h(options: Options) -> TorchDerainer:
+    """PReNet trained on Rain100H: heavy streaks of five directions."""
+    return restorer("prenet-rain100h", options)
+
+
+def prenet_rain100l(options: Options) -> TorchDerainer:
+    """PReNet trained on Rain100L: light streaks of one direction."""
+    return restorer("prenet-rain100l", options)
+
+
+def prenet_r(options: Options) -> TorchDerainer:
+    """PReNet with one residual branch applied five times, trained on Rain1400."""
+    return restorer("prenet-r", options, shared=True)
+
+
+def prenet_r_rain100h(options: Options) -> TorchDerainer:
+    """PReNet with one residual branch applied five times, trained on Rain100H."""
+    return restorer("prenet-r-rain100h", options, shared=True)
+
+
+def prn_rain100h(options: Options) -> TorchDerainer:
+    """PRN, which is PReNet without memory, trained on Rain100H."""
+    return restorer("prn-rain100h", options, memory=False)
+
+
+def prn_r_rain100h(options: Options) -> TorchDerainer:
+    """PRN with one residual branch applied five times, trained on Rain100H: 21,123 parameters."""
+    return restorer("prn-r-rain100h", options, memory=False, shared=True)

@@ -1,0 +1,210 @@
+"""Which published files each derainer needs, known without importing PyTorch."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.contract import Options
+from bench.errors import UserError
+from bench.io.files import sha256_of
+from bench.io.weights import (
+    WEIGHTS_VARIABLE,
+    WeightsFile,
+    cache_dir,
+    locate_weights,
+    read_weights_table,
+    weights_digest,
+)
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class Unpinned:
+    """A derainer without a row in ``weights.csv``.
+
+    Attributes:
+        name: The derainer.
+        files: Stems of the files that it loads, of which no digest is known; empty if it needs none.
+        how: How a person gets them; empty if nobody publishes them.
+        paper: Authors and venue.
+        licence: Of the weights, or of our code where there are none.
+        trained_on: Data set.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    how: str
+    paper: str
+    licence: str
+    trained_on: str
+
+
+@cache
+def unpinned_table() -> dict[str, Unpinned]:
+    """Derainer name to what is known of it beside ``weights.csv``, from ``unpinned.csv``."""
+    with Path(__file__).with_name("unpinned.csv").open(newline="", encoding="utf-8") as file:
+        rows = [
+            Unpinned(
+                name=row["name"],
+                files=tuple(row["files"].split()),
+                how=row["how"],
+                paper=row["paper"],
+                licence=row["licence"],
+                trained_on=row["trained_on"],
+            )
+            for row in csv.DictReader(file)
+        ]
+    return {row.name: row for row in rows}
+
+
+@cache
+def weights_table() -> dict[str, tuple[WeightsFile, ...]]:
+    """Derainer name to its files, from ``weights.csv``; a name without files is not in it."""
+    return read_weights_table(Path(__file__).with_name("weights.csv"))
+
+
+def weights_of(name: str) -> tuple[WeightsFile, ...]:
+    """The files of one derainer; empty if it needs none."""
+    return weights_table().get(name, ())
+
+
+def weights_paths(name: str, options: Options) -> tuple[Path, ...]:
+    """Where the verified files of one derainer lie, in the table's order, downloaded if need be.
+
+    Raises:
+        UserError: One of them cannot be had; the message says what to do.
+    """
+    return tuple(locate_weights(entry, options) for entry in weights_of(name))
+
+
+def load_official(network: nn.Module, name: str, options: Options, part: str = "") -> None:
+    """Load the one published checkpoint of a derainer into a network of the official layout.
+
+    Args:
+        network: Receives the tensors; put into evaluation mode.
+        name: A name in ``weights.csv`` with exactly one file.
+        options: Where to look for the file.
+        part: Key of the checkpoint under which the tensors are, where they are not outermost.
+
+    Raises:
+        UserError: The file cannot be had, is hostile, or belongs to another network.
+    """
+    (path,) = weights_paths(name, options)
+    _load(network, path, part)
+
+
+def imported_file(name: str) -> str:
+    """Name of the file into which a checkpoint of another format is imported."""
+    return f"{name}.safetensors"
+
+
+def find_imported(name: str, options: Options) -> Path | None:
+    """A checkpoint without a pinned digest: ``<name>.safetensors`` or ``<name>.pth`` among the user's weights."""
+    folders = [*options.weights_dirs, *map(Path, filter(None, os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep)))]
+    for folder in (*folders, cache_dir()):
+        for path in (folder / imported_file(name), folder / f"{name}.pth"):
+            if path.is_file():
+                return path
+    return None
+
+
+def load_imported(
+    network: nn.Module, name: str, options: Options, file: str = "", part: str = "", unknown_allowed: bool = False
+) -> None:
+    """Load a checkpoint of which no digest is known, because its authors offer it by a web page only.
+
+    Args:
+        network: Receives the tensors; put into evaluation mode.
+        name: The derainer, a row of ``unpinned.csv``.
+        options: Where to look for the file, and whether random weights will do.
+        file: Its stem: ``<file>.pth`` or ``<file>.safetensors``; the derainer's name if empty.
+        part: Key of the checkpoint under which the tensors are, where they are not outermost.
+        unknown_allowed: True leaves out tensors that the network has no place for.
+
+    Raises:
+        UserError: There is no such file, it is hostile, or belongs to another network.
+    """
+    path = find_imported(file or name, options)
+    if path is not None:
+        _load(network, path, part, unknown_allowed)
+    elif options.allow_random_weights:
+        randomise(network)
+    else:
+        raise absent(name)
+
+
+def randomise(network: nn.Module) -> None:
+    """Give a network the same random weights each time, and put it into evaluation mode."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for module in network.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
+    network.eval()
+
+
+def absent(name: str) -> UserError:
+    """The error that says how to get the weights of a derainer of ``unpinned.csv``."""
+    how = unpinned_table()[name].how
+    if how:
+        return UserError(f"the weights of {name} are not here. {how}")
+    return UserError(
+        f"nobody publishes weights of {name}. Train it (derainbench train {name} --photographs DIR) and pass "
+        f"--weights-dir {name}, the folder with {imported_file(name)}; to run it as it is, untrained, pass "
+        "--allow-random-weights"
+    )
+
+
+def require_weights(name: str, options: Options) -> None:
+    """Have all weights of a built-in derainer here before any work begins, downloading what can be.
+
+    Raises:
+        UserError: They cannot be had; the message says what to do.
+    """
+    weights_paths(name, options)
+    if not has_weights(name, options) and not options.allow_random_weights:
+        raise absent(name)
+
+
+def has_weights(name: str, options: Options) -> bool:
+    """Whether all files of a derainer that only a person can get are here; True if it needs none."""
+    return all(find_imported(file, options) for file in _unpinned_files(name))
+
+
+def weights_page_only(name: str) -> bool:
+    """Whether a person has to fetch this derainer's weights, which ``weights_of`` therefore does not list."""
+    return bool(_unpinned_files(name))
+
+
+def weights_key(name: str, options: Options) -> str:
+    """What identifies the weights that a derainer would load: digests of its published or imported files."""
+    paths = [find_imported(file, options) for file in _unpinned_files(name)]
+    return weights_digest(weights_of(name)) + "+".join(sha256_of(path) if path else "absent" for path in paths)
+
+
+def _unpinned_files(name: str) -> tuple[str, ...]:
+    row = unpinned_table().get(name)
+    return row.files if row else ()
+
+
+def _load(network: nn.Module, path: Path, part: str, unknown_allowed: bool = False) -> None:
+    from bench.io.checkpoints import load_state, read_checkpoint
+
+    state = read_checkpoint(path)
+    inner = state.get(part)
+    state = inner if isinstance(inner, dict) else state
+    if unknown_allowed:
+        known = network.state_dict()
+        state = {key: value for key, value in state.items() if key.removeprefix("module.") in known}
+    load_state(network, state, str(path))
+    network.eval()

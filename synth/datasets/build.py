@@ -1,0 +1,305 @@
+"""Builds a benchmark dataset: chosen photographs of a source, rained on, in a folder of their own.
+
+::
+
+    rainy/<id>.png  clean/<id>.png      the images
+    labels/instances.json               objects in COCO's format
+    labels/semantic/<id>.png            label maps, 255 where there is no label
+    rows/<id>.json                      what is known of one image; written last, so the image is done when it is there
+    manifest.csv  card.json             the whole, for reading
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from bench.contract import Classes, Failure, Image, Parameter, Parameters, Photograph
+from bench.errors import ImageError, UserError, reason_of
+from bench.io.files import key_of, safe_name, write_json, write_text
+from bench.io.images import write_png
+from bench.protocols import Source
+from bench.registry import Entry
+from synth import RAINS, SOURCES
+from synth.datasets.dataset import FORMAT, FolderDataset, open_dataset
+from synth.datasets.manifest import Row, manifest_text, pixels_sha256, read_row, row_text, write_instances
+from synth.datasets.selection import Policy, choose
+from synth.rain.presets import preset_names
+from synth.rain.renderer import Renderer
+from synth.sources.annotations import write_annotations
+from synth.sources.reading import NO_NUMBER, Identified, Numbered
+
+_PACKAGES = ("derainbench", "numpy", "pillow", "pycocotools")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a dataset is made.
+
+    Attributes:
+        name: The dataset's name; part of every image's randomness.
+        source: Name of the source of photographs.
+        root: The photographs' folder; None for sources that draw them.
+        parameters: The source's parameters.
+        rain: A preset (``coco350_y``) or a renderer (``imgaug``, ``path/to/mine.py:build``); empty for sources
+            that bring rainy images.
+        rain_parameters: The renderer's parameters, or changes to the preset.
+        severity: 1 is the preset as calibrated; less is lighter, more is heavier.
+        seed: Of the choice of photographs and of the rain.
+        count: How many photographs; None for all.
+        size: ``WIDTHxHEIGHT`` or ``any``; see :class:`synth.datasets.selection.Policy`, also for what follows.
+        objects: Least number of labelled objects.
+        only: Attributes that a photograph must have.
+        without: Attributes that it must not have.
+        share: How much of the choice must have an attribute.
+    """
+
+    name: str
+    source: str
+    root: Path | None = None
+    parameters: Parameters = field(default_factory=dict)
+    rain: str = ""
+    rain_parameters: Parameters = field(default_factory=dict)
+    severity: float = 1.0
+    seed: int = 0
+    count: int | None = None
+    size: str = "any"
+    objects: int = 0
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    share: str = ""
+
+    @property
+    def policy(self) -> Policy:
+        """How photographs are chosen."""
+        return Policy(self.count, self.size, self.seed, self.objects, self.only, self.without, self.share)
+
+
+@dataclass(frozen=True)
+class FolderBuilder:
+    """Renders a recipe into a folder; see :class:`bench.protocols.DatasetBuilder`.
+
+    Several processes may each open one on the same folder and render images of their own.
+
+    Attributes:
+        recipe: How the dataset is made.
+        folder: Where.
+        source: The opened source of photographs.
+        renderer: What rains; None for sources that bring rainy images.
+        code: Digest of the code of both.
+    """
+
+    recipe: Recipe
+    folder: Path
+    source: Source
+    renderer: Renderer | None
+    code: str
+
+    @property
+    def classes(self) -> Classes:
+        """The source's class spaces."""
+        return self.source.classes
+
+    @cached_property
+    def ids(self) -> Sequence[str]:
+        """Every chosen image, in the source's order."""
+        return choose(self.source, self.recipe.policy)
+
+    def missing(self) -> Sequence[str]:
+        """Chosen images that are not in the folder, or were made from something else."""
+        return [id for id in self.ids if self._finished(id) is None]
+
+    def render(self, ids: Sequence[str], /) -> Sequence[Failure]:
+        """Render these images; a bad one is a failure in the answer."""
+        failures: list[Failure] = []
+        (self.folder / "rows").mkdir(parents=True, exist_ok=True)
+        for id in ids:
+            try:
+                self._render(id)
+            except UserError:
+                raise
+            except Exception as error:  # a user's source or renderer may fail in any way
+                reason = reason_of(error)
+                failures.append(Failure(self.recipe.name, "", "", id, "render", reason))
+        return failures
+
+    def finish(self) -> FolderDataset:
+        """Write labels, manifest and card of all that is rendered, and drop what no longer belongs here.
+
+        Raises:
+            UserError: No image is rendered.
+        """
+        self._write_whole()
+        return open_dataset(self.folder)
+
+    def _write_whole(self) -> None:
+        rows: list[Row] = []
+        labels: dict[str, str] = {}
+        for number, id in enumerate(self.ids, start=1):
+            if (found := self._finished(id)) is not None:
+                row, annotations = found
+                rows.append(replace(row, image_id=number) if row.image_id == NO_NUMBER else row)
+                if annotations is not None:
+                    labels[id] = json.dumps(annotations)
+        if not rows:
+            raise UserError(f"{self.recipe.name}: none of the {len(self.ids)} chosen images could be rendered")
+        self._drop_stale({safe_name(row.id) for row in rows})
+        objects = 0
+        if self.source.classes.instances is not None:
+            objects = write_instances(self.folder / "labels/instances.json", rows, labels, self.source.classes)
+        write_text(self.folder / "manifest.csv", manifest_text(rows))
+        write_json(self.folder / "card.json", self._card(rows, objects))
+
+    def _render(self, id: str) -> None:
+        photograph = self.source.load(id)
+        rainy, record = self._rain(photograph)
+        clean, truth = photograph.clean, photograph.truth
+        for image, what in ((rainy, "rainy"), (clean, "clean")):
+            if image is not None and image.shape != (*truth.size, 3):
+                raise ImageError(f"image {id!r}: the {what} image is {image.shape}, its labels are for {truth.size}")
+        identity = self._identity(id)
+        numbered = self.source if isinstance(self.source, Numbered) else None
+        annotations = None
+        if truth.instances is not None:
+            annotations = write_annotations(truth.instances, numbered.annotation_ids(id) if numbered else ())
+        name = safe_name(id)
+        write_png(self.folder / "rainy" / f"{name}.png", rainy)
+        if clean is not None:
+            write_png(self.folder / "clean" / f"{name}.png", clean)
+        if truth.label_map is not None:
+            write_png(self.folder / "labels/semantic" / f"{name}.png", truth.label_map)
+        row = Row(
+            id=id,
+            image_id=numbered.image_id(id) if numbered else NO_NUMBER,
+            height=truth.size[0],
+            width=truth.size[1],
+            key=self._key(id, identity),
+            source=identity,
+            rain=record,
+            attributes=dict(photograph.attributes),
+            rainy_sha256=pixels_sha256(rainy),
+            clean_sha256="" if clean is None else pixels_sha256(clean),
+            label_map_sha256="" if truth.label_map is None else pixels_sha256(truth.label_map),
+            instances_sha256="" if annotations is None else key_of(annotations),
+        )
+        write_text(self.folder / "rows" / f"{name}.json", row_text(row, annotations))
+
+    def _rain(self, photograph: Photograph) -> tuple[Image, Mapping[str, Parameter]]:
+        if self.renderer is None:
+            if photograph.rainy is None:
+                raise ImageError(f"image {photograph.id!r}: the source has no rainy image, and no rain is to be drawn")
+            return photograph.rainy, {}
+        if photograph.clean is None:
+            raise ImageError(f"image {photograph.id!r}: there is no clean image to rain on")
+        key = f"{self.recipe.seed}/{self.recipe.name}/{photograph.id}"
+        rain = self.renderer(photograph.clean, key=key, severity=self.recipe.severity, depth=photograph.depth)
+        return rain.rainy, rain.record
+
+    def _finished(self, id: str) -> tuple[Row, list[dict[str, object]] | None] | None:
+        """The row of a finished image, if its files are there and it was made from what is there now."""
+        name = safe_name(id)
+        found = read_row(self.folder / "rows" / f"{name}.json")
+        if found is None or found[0].key != self._key(id, self._identity(id)):
+            return None
+        row = found[0]
+        files = {"rainy": row.rainy_sha256, "clean": row.clean_sha256, "labels/semantic": row.label_map_sha256}
+        there = all((self.folder / place / f"{name}.png").is_file() for place, digest in files.items() if digest)
+        return found if there else None
+
+    def _identity(self, id: str) -> str:
+        return self.source.identity(id) if isinstance(self.source, Identified) else ""
+
+    def _key(self, id: str, identity: str) -> str:
+        recipe = self.recipe
+        rain = self.renderer.fingerprint if self.renderer else ""
+        strength = recipe.severity if self.renderer else 0
+        source = (_short(recipe.source), portable(recipe.parameters), self.code, identity)
+        return key_of(FORMAT, recipe.name, recipe.seed, rain, strength, *source, id)
+
+    def _drop_stale(self, names: set[str]) -> None:
+        for place in ("rainy", "clean", "labels/semantic", "rows"):
+            for path in (self.folder / place).glob("*"):
+                ours = path.suffix in (".png", ".json", ".part")
+                if path.is_file() and ours and (path.stem not in names or path.suffix == ".part"):
+                    path.unlink()
+
+    def _card(self, rows: Sequence[Row], objects: int) -> dict[str, object]:
+        recipe = {key: value for key, value in asdict(self.recipe).items() if key != "root"}
+        recipe |= {key: portable(recipe[key]) for key in ("parameters", "rain_parameters")}
+        recipe |= {key: _short(recipe[key]) for key in ("source", "rain")}
+        classes = self.source.classes
+        return {
+            "format": FORMAT,
+            "name": self.recipe.name,
+            "recipe": recipe,
+            "renderer": self.renderer.fingerprint if self.renderer else "",
+            "classes": {"instances": _plain(classes, "instances"), "labels": _plain(classes, "labels")},
+            "counts": {
+                "chosen": len(self.ids),
+                "rendered": len(rows),
+                "objects": objects,
+                "label_maps": sum(bool(row.label_map_sha256) for row in rows),
+            },
+            "packages": {package: _version(package) for package in _PACKAGES},
+        }
+
+
+def open_builder(recipe: Recipe, folder: Path) -> FolderBuilder:
+    """Open the source and the renderer of a recipe.
+
+    Raises:
+        UserError: One of them cannot be had, or the folder holds something else than a dataset.
+    """
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "rows").is_dir():
+        raise UserError(f"{folder}: is not empty and no dataset; choose another folder, or an empty one")
+    entry = SOURCES.find(recipe.source)
+    source = SOURCES.load(entry)(recipe.root, recipe.parameters)
+    renderer = open_renderer(recipe.rain, recipe.rain_parameters) if recipe.rain else None
+    code = key_of(entry.code_version(), _rain_entry(recipe.rain).code_version() if recipe.rain else "")
+    return FolderBuilder(recipe, folder, source, renderer, code)
+
+
+def open_renderer(rain: str, parameters: Parameters) -> Renderer:
+    """The renderer behind a preset's or a renderer's name.
+
+    Raises:
+        UserError: There is none of that name, or it does not take these parameters.
+    """
+    changes = {**parameters, "preset": rain} if rain in preset_names() else parameters
+    return RAINS.load(_rain_entry(rain))(changes)
+
+
+def _rain_entry(rain: str) -> Entry:
+    try:
+        return RAINS.find("streaks" if rain in preset_names() else rain)
+    except UserError as error:
+        raise UserError(f"{error}. Presets: {', '.join(preset_names())}") from error
+
+
+def portable(parameters: Parameters) -> dict[str, Parameter]:
+    """Parameters without the folders of this machine: an absolute path is reduced to its last part."""
+    return {
+        name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+        for name, value in sorted(parameters.items())
+    }
+
+
+def _short(name: str) -> str:
+    """A registered name as it is; of ``path/to/mine.py:build``, the part that is the same on every machine."""
+    return name.rpartition("/")[2]
+
+
+def _plain(classes: Classes, kind: str) -> dict[str, object] | None:
+    space = classes.instances if kind == "instances" else classes.labels
+    return None if space is None else {"name": space.name, "ids": list(space.ids), "names": list(space.names)}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

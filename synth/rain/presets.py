@@ -1,0 +1,40 @@
+"""Named rains, read from ``presets.toml``, and the severity ladder."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+from bench.contract import Parameters
+from bench.errors import UserError
+from synth.rain.parameters import RainParameters
+
+LEVELS: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5, 2.0)
+"""Severity of the levels 1 to 5; level 3 is the preset as calibrated."""
+
+
+def preset_names() -> tuple[str, ...]:
+    """Every preset's name, in the order of the file."""
+    return tuple(_presets())
+
+
+def preset(name: str) -> RainParameters:
+    """The parameters of a preset.
+
+    Raises:
+        UserError: There is no such preset; the nearest names are given.
+    """
+    presets = _presets()
+    if name not in presets:
+        near = difflib.get_close_matches(name, presets, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(presets)}"
+        raise UserError(f"unknown rain preset {name!r}. {hint}")
+    return presets[name]
+
+
+@cache
+def _presets() -> dict[str, RainParameters]:
+    tables: dict[str, Parameters] = tomllib.loads((files("synth.rain") / "presets.toml").read_text("utf-8"))
+    return {name: RainParameters().with_changes(table) for name, table in tables.items()}

@@ -1,0 +1,269 @@
+"""Any ultralytics detector: PyTorch, TorchScript, ONNX or TFLite file, or a published name.
+
+ultralytics is licensed under the AGPL-3.0 and comes with the extra ``yolo``.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from bench.contract import ClassSpace, Detections, Image, Options
+from bench.devices import torch_for
+from bench.errors import MissingExtraError, UserError
+from bench.io.masks import encode
+from tasks.classes import known_spaces, space_of_outputs
+from tasks.detection.detector import LEAST_SCORE, MOST_BOXES
+from tasks.detection.settings import DetectionSettings
+from tasks.models.checkpoints import Checkpoint, find_checkpoint
+
+SUFFIXES = (".pt", ".onnx", ".tflite", ".torchscript")
+NMS_OVERLAP = 0.7
+MOST_MASKS = 100
+_MOST_METADATA = 1_000_000
+_RUNTIMES = {".onnx": ("onnxruntime", "onnx"), ".tflite": ("ai_edge_litert", "tflite")}
+
+
+@dataclass(frozen=True)
+class UltralyticsDetector:
+    """A loaded ultralytics model.
+
+    Attributes:
+        model: ``ultralytics.YOLO``.
+        space: The model's classes, numbered from 0.
+        device: Where it runs.
+        image_size: Side to which images are letterboxed; exported files keep the one they were made with.
+        nms_overlap: Boxes of one class that overlap a better one by more are dropped.
+        batches: True if several images of one size may go through the network at once.
+        masks: True if the model segments instances.
+    """
+
+    model: Any
+    space: ClassSpace
+    device: str
+    image_size: int
+    nms_overlap: float
+    batches: bool
+    masks: bool = False
+
+    def __call__(self, images: Sequence[Image]) -> Sequence[Detections]:
+        """Detect objects; images of equal size share a batch where the model takes batches."""
+        one_size = len({image.shape for image in images}) == 1
+        groups = [list(images)] if self.batches and one_size else [[image] for image in images]
+        return [answer for group in groups for answer in self._detect(group)]
+
+    def _detect(self, images: list[Image]) -> list[Detections]:
+        results = self.model.predict(
+            # ultralytics reads arrays as OpenCV does: blue first.
+            [np.ascontiguousarray(image[..., ::-1]) for image in images],
+            conf=LEAST_SCORE,
+            iou=self.nms_overlap,
+            max_det=MOST_MASKS if self.masks else MOST_BOXES,
+            retina_masks=self.masks,
+            imgsz=self.image_size,
+            device=self.device,
+            verbose=False,
+            save=False,
+        )
+        return [_detections(result, self.masks) for result in results]
+
+
+@dataclass(frozen=True)
+class UltralyticsSource:
+    """An ultralytics model before it is loaded.
+
+    Attributes:
+        checkpoint: Its weights.
+        image_size: Side to which images are letterboxed.
+        nms_overlap: Boxes of one class that overlap a better one by more are dropped.
+        trust: Load a pickled file that is not published.
+        task: ``detect`` for boxes, ``segment`` for boxes with masks.
+    """
+
+    checkpoint: Checkpoint
+    image_size: int
+    nms_overlap: float
+    trust: bool
+    task: Literal["detect", "segment"] = "detect"
+
+    @property
+    def label(self) -> str:
+        """Short name for tables."""
+        return self.checkpoint.label
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """Weights and the settings of inference."""
+        return {
+            "backend": "ultralytics",
+            "task": self.task,
+            "weights": self.checkpoint.digest,
+            "image_size": self.image_size,
+            "nms_overlap": self.nms_overlap,
+        }
+
+    @property
+    def space(self) -> ClassSpace | None:
+        """The model's classes, if its file or the table of weights tells them."""
+        published, file = self.checkpoint.published, self.checkpoint.file
+        if published is not None:
+            return known_spaces()["coco80"] if published.trained_on == "coco" else None
+        names = None if file is None else peek_names(file)
+        return None if names is None else space_of_outputs(self.label, list(names.values()))
+
+    def load(self, options: Options, dataset: ClassSpace) -> UltralyticsDetector:
+        """Load the model.
+
+        Raises:
+            MissingExtraError: ultralytics or the file format's runtime is not installed.
+            UserError: The file cannot be had, is not trusted, or is made for another task.
+        """
+        path = self.checkpoint.locate(options)
+        check_trust(path, self.checkpoint, self.trust)
+        torch_for(options, "a model of ultralytics")
+        yolo = import_yolo()
+        _check_runtime(path)
+        pickled = path.suffix == ".pt"
+        try:
+            model = yolo(str(path), task=None if pickled else self.task, verbose=False)
+            names = _as_names(model.names) if pickled else peek_names(path)
+        except Exception as error:  # a damaged file fails in as many ways as there are formats
+            raise UserError(f"{path}: not a model that ultralytics reads ({type(error).__name__}: {error})") from error
+        if model.task != self.task:
+            raise UserError(f"{path}: is made for {model.task!r}, expected {self.task!r}")
+        if names is None:
+            raise UserError(f"{path}: holds no class names; export it again with a current ultralytics")
+        space = space_of_outputs(self.label, list(names.values()))
+        batches = pickled and options.device.startswith("cuda")
+        return UltralyticsDetector(
+            model, space, options.device, self.image_size, self.nms_overlap, batches, masks=self.task == "segment"
+        )
+
+
+def find_detector(text: str, settings: DetectionSettings) -> UltralyticsSource:
+    """Resolve a file or a published name.
+
+    Raises:
+        UserError: Neither of them.
+    """
+    checkpoint = find_checkpoint(text, SUFFIXES, "detection")
+    return UltralyticsSource(
+        checkpoint, settings.image_size, settings.nms_overlap or NMS_OVERLAP, settings.trust_checkpoint
+    )
+
+
+def check_trust(path: Path, checkpoint: Checkpoint, trust: bool) -> None:
+    """Refuse a pickled model that nobody vouches for.
+
+    An ultralytics ``.pt`` file is a pickled program: loading it runs whatever its author put in.
+
+    Raises:
+        UserError: The file is neither published under its digest nor trusted by the user.
+    """
+    if path.suffix == ".pt" and not trust and checkpoint.published is None:
+        raise UserError(
+            f"{path}: refused: loading an ultralytics .pt file runs code that it contains, and its sha256 "
+            f"{checkpoint.digest[:12]}... is not in the table of published weights. If you trust its author, set the "
+            "parameter trust_checkpoint = true, or export it to .onnx"
+        )
+
+
+def peek_names(path: Path) -> dict[int, str] | None:
+    """Class names inside an exported model, read without running or importing anything.
+
+    Returns:
+        Output number to name, or None if the file says nothing.
+    """
+    try:
+        if path.suffix == ".onnx":
+            return _names_in_onnx(path.read_bytes())
+        if path.suffix in (".tflite", ".torchscript") and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                texts = [archive.read(item).decode() for item in archive.infolist() if _is_metadata(item)]
+            return _names_in_text(texts[0]) if texts else None
+    except Exception:  # a damaged archive, dictionary or number fails in many ways; then the file says nothing
+        return None
+    return None
+
+
+def _is_metadata(item: zipfile.ZipInfo) -> bool:
+    name = item.filename
+    known = name in ("metadata.json", "temp_meta.txt") or name.endswith("extra/config.txt")
+    return known and item.file_size <= _MOST_METADATA  # a few packed bytes may claim to be gigabytes
+
+
+def _names_in_text(text: str) -> dict[int, str]:
+    content = json.loads(text) if text.lstrip().startswith('{"') else ast.literal_eval(text)
+    return _as_names(content["names"])
+
+
+def _names_in_onnx(content: bytes) -> dict[int, str] | None:
+    # The metadata are plain strings at the end of the file: the key "names", then a Python dictionary.
+    found = re.search(rb"names\x12[\x00-\xff]{1,4}?(\{0: .*?\})", content[-200_000:], re.DOTALL)
+    return _as_names(found[1].decode()) if found else None
+
+
+def _as_names(names: object) -> dict[int, str]:
+    if isinstance(names, str):
+        names = ast.literal_eval(names)
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict):
+        raise ValueError("class names are neither a list nor a dictionary")
+    return {int(id): str(name) for id, name in sorted(names.items(), key=lambda item: int(item[0]))}
+
+
+def _detections(result: Any, masked: bool) -> Detections:  # noqa: ANN401  ultralytics has no types
+    boxes = result.boxes.cpu().numpy()
+    # Masks come as uint8 at the image's own size and are packed one by one.
+    masks = () if result.masks is None else tuple(encode(mask.cpu().numpy() > 0) for mask in result.masks.data)
+    return Detections(
+        boxes=boxes.xyxy.astype(np.float64).reshape(-1, 4),
+        scores=boxes.conf.astype(np.float64),
+        class_ids=boxes.cls.astype(np.int64),
+        masks=masks if masked else None,
+    )
+
+
+def import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
+    """Import ``ultralytics.YOLO``, kept from installing packages and from reporting its use.
+
+    Raises:
+        MissingExtraError: It is not installed.
+        UserError: A library of the system that it needs is not.
+    """
+    # It would otherwise install packages by itself, look for the internet and report each use to its makers.
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("YOLO_VERBOSE", "false")
+    try:
+        from ultralytics.models import YOLO
+        from ultralytics.utils.events import events
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("ultralytics", "yolo", "detection by ultralytics") from error
+    except ImportError as error:
+        raise UserError(
+            f"ultralytics is installed but cannot be imported: {error}. Its OpenCV needs libraries of the system: "
+            "apt install libgl1 libglib2.0-0, or pip install --force-reinstall opencv-python-headless"
+        ) from error
+    events.enabled = False
+    return YOLO
+
+
+def _check_runtime(path: Path) -> None:
+    if path.suffix not in _RUNTIMES:
+        return
+    from importlib.util import find_spec
+
+    module, extra = _RUNTIMES[path.suffix]
+    if find_spec(module) is None:
+        raise MissingExtraError(module.replace("_", "-"), extra, f"reading {path.suffix} files")

@@ -1,0 +1,35 @@
+"""Masks in COCO's run-length encoding: made, measured and compared without being unpacked together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.contract import BoolArray, FloatArray, Rle
+from bench.io.masks import _library
+
+
+def areas_of(masks: Sequence[Rle]) -> FloatArray:
+    """Areas in pixels, (N,)."""
+    return np.asarray(_library().area([dict(mask) for mask in masks]), dtype=np.float64).reshape(len(masks))
+
+
+def mask_overlaps(masks: Sequence[Rle], truths: Sequence[Rle], crowd: BoolArray) -> FloatArray:
+    """Overlap of every mask with every true one, as COCO defines it.
+
+    Args:
+        masks: N detected masks.
+        truths: M true masks of the same size.
+        crowd: (M,) True for crowd regions.
+
+    Returns:
+        (N, M) in [0, 1]: intersection over union, for crowd regions over the detected mask's area.
+
+    Raises:
+        ValueError: Masks of different sizes.
+    """
+    if len({tuple(mask["size"]) for mask in (*masks, *truths)}) > 1:
+        raise ValueError("masks of different sizes cannot be compared")
+    found = _library().iou([dict(mask) for mask in masks], [dict(mask) for mask in truths], crowd.astype(int).tolist())
+    return np.asarray(found, dtype=np.float64).reshape(len(masks), len(truths))

@@ -1,0 +1,74 @@
+"""A task model's checkpoint: a file of the user's, or a published one named in ``weights.csv``."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench.contract import Options
+from bench.errors import UserError
+from bench.io.files import sha256_of
+from bench.io.weights import WeightsFile, locate_weights, read_weights_table
+
+WEIGHTS_TABLE = Path(__file__).parents[1] / "weights.csv"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a model's weights come from.
+
+    Attributes:
+        label: Short name for tables.
+        digest: SHA-256 of the file, known without having it.
+        file: The user's file, or None for a published one.
+        published: The row of ``weights.csv`` with that digest, or None.
+    """
+
+    label: str
+    digest: str
+    file: Path | None = None
+    published: WeightsFile | None = None
+
+    def locate(self, options: Options) -> Path:
+        """Path of the file, downloading a published one if need be and allowed."""
+        if self.file is not None:
+            return self.file
+        if self.published is not None:
+            return locate_weights(self.published, options)
+        raise ValueError("a checkpoint is a file or a published name")
+
+
+def find_checkpoint(text: str, suffixes: tuple[str, ...], task: str) -> Checkpoint:
+    """Resolve what the user wrote behind ``BACKEND:``.
+
+    Args:
+        text: A file with one of the suffixes, or a name of ``weights.csv`` (with or without ``.pt``).
+        suffixes: File formats that the backend reads.
+        task: For messages.
+
+    Raises:
+        UserError: No such file or name, or a file of another format.
+    """
+    suitable = [entry for entries in published_weights().values() for entry in entries if entry.file.endswith(suffixes)]
+    published = {entry.file: entry for entry in suitable} | {entry.name: entry for entry in suitable}
+    path = Path(text)
+    if path.is_file():
+        if path.suffix.lower() not in suffixes:
+            raise UserError(f"task {task!r}: {path}: expected a file ending in {', '.join(suffixes)}")
+        digest = sha256_of(path)
+        known = [entry for entry in published.values() if entry.sha256 == digest]
+        return Checkpoint(path.stem, digest, file=path, published=known[0] if known else None)
+    if text in published:
+        return Checkpoint(published[text].name, published[text].sha256, published=published[text])
+    names = [entry.name for entry in suitable]
+    near = difflib.get_close_matches(text, names, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Published names: {', '.join(names)}"
+    raise UserError(f"task {task!r}: no such file or published model {text!r}. {hint}")
+
+
+@cache
+def published_weights() -> dict[str, tuple[WeightsFile, ...]]:
+    """The rows of ``weights.csv`` by model name."""
+    return read_weights_table(WEIGHTS_TABLE)

@@ -1,0 +1,51 @@
+"""Order and marks of a table, by hand."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from bench.errors import UserError
+from bench.tables.ranking import places, ranked
+
+TABLE = pd.DataFrame(
+    [
+        ["rain", "18.00", "0.9", "10.00", "3", "4/4"],
+        ["one", "25.00", "0.3", "12.00", "5", "4/4"],
+        ["two", "24.00 [23.10, 25.90]", "0.2", "14.00", "5", "4/4"],
+        ["three", "25.00", "", "11.00", "6", "3/4"],
+        ["clean", "", "0.0", "30.00", "9", "4/4"],
+        ["clean+one", "40.00", "0.1", "29.00", "9", "4/4"],
+    ],
+    columns=["derainer", "psnr_y (dB)", "lpips", "AP (%)", "tp@0.25/0.60", "images"],
+)
+
+
+def test_rain_and_clean_compete_with_nobody_and_equal_numbers_share_a_place() -> None:
+    assert places(TABLE) == {
+        "psnr_y (dB)": [0, 1, 2, 1, 0, 0],
+        "lpips": [0, 2, 1, 0, 0, 0],
+        "AP (%)": [0, 2, 1, 3, 0, 0],
+    }, "less is better for distances; counts rank nothing"
+
+
+def test_one_derainer_alone_is_not_marked() -> None:
+    assert places(TABLE.iloc[[0, 1, 4]]) == {}
+
+
+@pytest.mark.parametrize(
+    ("by", "names"),
+    [
+        ("", ["two", "one", "three"]),
+        ("AP", ["two", "one", "three"]),
+        ("psnr_y (dB)", ["one", "three", "two"]),
+        ("lpips", ["two", "one", "three"]),
+    ],
+)
+def test_rows_are_ordered_between_rain_and_clean(by: str, names: list[str]) -> None:
+    assert ranked(TABLE, by)["derainer"].tolist() == ["rain", *names, "clean", "clean+one"]
+
+
+def test_an_unknown_column_is_refused() -> None:
+    with pytest.raises(UserError, match="--sort fsim: no such column; those that rank: psnr_y, lpips, AP"):
+        ranked(TABLE, "fsim")
