@@ -54,11 +54,17 @@ class NamedDerainer(Protocol):
     def restore_named(self, rainy: Image, id: str, /) -> Image: ...
 
 
+def traits_of(derainer: Derainer) -> Traits:
+    """Return what a derainer can bear; the default where it does not say."""
+    traits = getattr(derainer, "traits", None)
+    return traits if isinstance(traits, Traits) else Traits()
+
+
 class Judge(Protocol):
     """A loaded task model: looks at restored images and says what it saw, one evidence per image.
 
-    With an attribute ``looks_alone = True`` it does without rainy and clean images. They are not decoded for it: its
-    samples have the restored image in place of the rainy one, and no clean one.
+    If the task does not need ``clean``, no other image is decoded for it: its samples have the restored image in place
+    of the rainy one, and no clean one.
     """
 
     def __call__(self, images: Sequence[Image], samples: Sequence[Sample], /) -> Sequence[Evidence]: ...
@@ -187,6 +193,10 @@ class Dataset(Protocol):
         ...
 
     def truth(self, id: str, /) -> Truth: ...
+
+    def attributes(self, id: str, /) -> Mapping[str, str]:
+        """Facts about the image to slice results by, such as its time of day."""
+        ...
 
     def image(self, id: str, place: Literal["rainy", "clean"], /) -> Image | None:
         """One of the two images, decoded anew; None where there is no clean one."""

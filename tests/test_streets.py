@@ -17,7 +17,8 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("segmentation_models_pytorch")
 
-from bench.api.run import run_suite, verify_run
+from bench.api.run import run_suite
+from bench.api.verify import verify_run
 from bench.runs.records import read_records
 from bench.scoring.intervals import compare_rows
 from bench.suites.suite import load_suite, override

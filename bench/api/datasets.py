@@ -91,12 +91,17 @@ def build_dataset(
     work = DatasetWork(
         name, BuilderLoader(recipe_of(name, config, root), folder), DatasetLoader(open_dataset, folder), {}
     )
-    workload = Workload((work,), (), Options())
-    runner = Runner(workload, RunStore(folder), local_engine(workers), progress or Silent(), rebuild=rebuild)
+    runner = Runner(
+        Workload((work,), (), Options()),
+        RunStore(folder),
+        local_engine(workers),
+        progress or Silent(),
+        existing="rebuild" if rebuild else "reuse",
+    )
     with locked(folder.parent, f".{folder.name}.lock"):  # beside it: in the folder is nothing but the dataset
         refuse_links(folder)
-        datasets, failures = runner.build()
-    return datasets[name], failures
+        done = runner.build()
+    return done.datasets[name], done.failures
 
 
 def verify_dataset(folder: Path) -> Sequence[Failure]:

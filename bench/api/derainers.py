@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contract import Options
@@ -9,9 +11,36 @@ from bench.errors import UserError
 from bench.protocols import Derainer
 from bench.registry import Entry
 from bench.runner.loaders import DerainerLoader
+from bench.runs.rows import ON_CLEAN
 from derainers.check import Finding, check_derainer
 from derainers.external import plugins
 from derainers.weights import has_weights
+
+
+@dataclass(frozen=True)
+class NamedRow:
+    """A row of a run's tables: its name, its derainer, and whether it restores the clean images (``clean+NAME``)."""
+
+    name: str
+    entry: Entry
+    on_clean: bool
+
+
+def named_rows(specs: Sequence[str]) -> list[NamedRow]:
+    """Find the derainers of a suite's rows.
+
+    Raises:
+        UserError: A derainer is unknown, or two rows have one name.
+    """
+    rows: list[NamedRow] = []
+    for spec in specs:
+        on_clean = spec.startswith(ON_CLEAN)
+        entry = plugins.find_derainer(spec.removeprefix(ON_CLEAN))
+        rows.append(NamedRow(ON_CLEAN + entry.name if on_clean else entry.name, entry, on_clean))
+    names = [row.name for row in rows]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise UserError(f"two rows are called {twice!r}; give one a name of its own: NAME=path/to/file.py:factory")
+    return rows
 
 
 def find_derainer(spec: str) -> Entry:

@@ -1,51 +1,106 @@
-"""DerainBench as a library: what the commands do, in a few lines of Python.
-
->>> from pathlib import Path
->>> from bench.api.run import run_suite
->>> from bench.suites.suite import load_suite, override
->>> suite = override(load_suite("streets"), count=2)
->>> result = run_suite(suite, Path("run1"))  # doctest: +SKIP
->>> result.records[0]  # doctest: +SKIP
-
-"""
+"""Run a benchmark: open a suite, plan it, run it into a folder. Read this file first in this room."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.api import verify as rescoring
+from bench.api.conclude import conclude
 from bench.api.datasets import BuilderLoader, recipe_of
-from bench.api.derainers import is_untrained
-from bench.api.requirements import Missing, available, missing_of, refuse
+from bench.api.derainers import NamedRow, is_untrained, named_rows
+from bench.api.requirements import Requirements, missing_requirements, refuse
 from bench.api.run_card import run_card
 from bench.contract import Classes, Options
 from bench.errors import UserError
 from bench.io.files import key_of
 from bench.io.lock import locked, refuse_links
 from bench.protocols import Task
-from bench.registry import Entry
 from bench.runner.engines import Engine
 from bench.runner.loaders import DatasetLoader, DerainerLoader, forget, kept_data
-from bench.runner.precision import note_differences, numerics_of
+from bench.runner.precision import record_precision_effect, reduced_precision
 from bench.runner.processes import local_engine
 from bench.runner.progress import Progress, Silent
-from bench.runner.runner import Outlook, Runner
+from bench.runner.runner import Existing, Runner, RunPlan
 from bench.runner.workload import DatasetWork, DerainerWork, Workload
+from bench.runs.card import write_card
 from bench.runs.digests import discard_changed
 from bench.runs.folder import RunStore
-from bench.runs.result import RunResult
-from bench.runs.rows import ON_CLEAN
+from bench.runs.rows import CLEAN, RAIN
 from bench.runs.shards import WHOLE, Shard, refuse_other_shard
+from bench.scoring.scores import RunResult
 from bench.suites.suite import Suite, resolve_roots
-from derainers.external import plugins
-from derainers.weights import require_weights, weights_key
+from derainers.weights import weights_key
 from synth.datasets.dataset import open_dataset
 from tasks import TASKS
 
 GPU_BATCH = 8
 """Images that a derainer is given at once on a GPU."""
+
+
+@dataclass(frozen=True)
+class OpenedSuite:
+    """A suite whose rows were found.
+
+    Attributes:
+        suite: What is to be run.
+        rows: Its rows, in order.
+        roots: Folders of photographs by name.
+        options: Device, folders of weights.
+    """
+
+    suite: Suite
+    rows: tuple[NamedRow, ...]
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    options: Options = field(default_factory=Options)
+
+    @property
+    def untrained(self) -> list[str]:
+        """Names of the rows that would run with random weights."""
+        return [row.name for row in self.rows if is_untrained(row.entry, self.options)]
+
+    def missing(self) -> Requirements:
+        """Find out what is not here, downloading the weights that can be downloaded."""
+        return missing_requirements(self.suite, self.rows, self.roots, self.options)
+
+    def without(self, missing: Requirements) -> OpenedSuite:
+        """Leave out the rows and datasets that something is missing of, and the folders that nobody reads then.
+
+        Raises:
+            UserError: No dataset is left, or no row but the controls.
+        """
+        kept = [index for index, row in enumerate(self.rows) if row.name not in missing.derainers]
+        specs, rows = [self.suite.derainers[index] for index in kept], tuple(self.rows[index] for index in kept)
+        datasets = {name: one for name, one in self.suite.datasets.items() if name not in missing.datasets}
+        if not datasets or all(row.name in (RAIN, CLEAN) for row in rows):
+            refuse(missing)
+        needless = {self.suite.datasets[name].root for name in missing.datasets}
+        roots = {name: place for name, place in self.roots.items() if name not in needless}
+        suite = self.suite.model_copy(update={"derainers": tuple(specs), "datasets": datasets})
+        return replace(self, suite=suite, rows=rows, roots=roots)
+
+
+def open_suite(suite: Suite, roots: Mapping[str, Path] | None = None, options: Options | None = None) -> OpenedSuite:
+    """Find the derainers of a suite's rows.
+
+    Args:
+        suite: What to run (:func:`bench.suites.suite.load_suite`).
+        roots: Folders of photographs by name, such as ``{"coco": Path("coco")}``.
+        options: Device, folders of weights.
+
+    Raises:
+        UserError: A derainer is unknown, or two rows have one name.
+    """
+    return OpenedSuite(suite, tuple(named_rows(suite.derainers)), roots or {}, options or Options())
+
+
+def plan_run(opened: OpenedSuite, out: Path, shard: Shard = WHOLE) -> RunPlan:
+    """Plan what :func:`run_opened` would do with a folder, without doing it.
+
+    Raises:
+        UserError: A dataset or a task cannot be opened.
+    """
+    return replace(_runner(opened, out), shard=shard).plan()
 
 
 def run_suite(
@@ -55,8 +110,7 @@ def run_suite(
     roots: Mapping[str, Path] | None = None,
     options: Options | None = None,
     workers: int = 1,
-    rebuild: bool = False,
-    only_missing: bool = False,
+    existing: Existing = "reuse",
     fail_fast: bool = False,
     time_limit_seconds: float = 0.0,
     engine: Engine | None = None,
@@ -65,14 +119,22 @@ def run_suite(
 ) -> RunResult:
     """Run a whole benchmark into a folder, doing only what is missing there.
 
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.api import load_suite, override, run_suite
+        >>> suite = override(load_suite("streets"), count=2, derainers=["rain", "clean"], tasks=["quality"])
+        >>> result = run_suite(suite, Path("run1"))  # doctest: +SKIP
+        >>> result.records[0].metric  # doctest: +SKIP
+        'psnr_y'
+
     Args:
         suite: What to run (:func:`bench.suites.suite.load_suite`).
         out: The run folder.
         roots: Folders of photographs by name, such as ``{"coco": Path("coco")}``.
         options: Device, folders of weights.
         workers: Local processes.
-        rebuild: True does everything again.
-        only_missing: True replaces nothing; what was made with other models, images or code is a failure.
+        existing: ``reuse`` what is there under the right key; ``rebuild`` everything; or ``keep`` everything, where
+            what was made with other models, images or code is a failure.
         fail_fast: True ends the work at the first failure.
         time_limit_seconds: Longest that an image may take, the first of a model with its loading; 0 for no limit.
             Models then run in processes of their own, which are ended when they hang.
@@ -86,124 +148,75 @@ def run_suite(
     Raises:
         UserError: Something the user has to mend; nothing was lost.
     """
-    if rebuild and only_missing:
-        raise UserError("--rebuild replaces everything and --only-missing nothing; give one of them")
-    options = options or Options()
-    refuse(missing_of(suite, _named(suite), roots or {}, options))
+    return run_opened(
+        open_suite(suite, roots, options),
+        out,
+        engine or local_engine(workers, time_limit_seconds),
+        existing=existing,
+        fail_fast=fail_fast,
+        shard=shard,
+        progress=progress,
+    )
+
+
+def run_opened(
+    opened: OpenedSuite,
+    out: Path,
+    engine: Engine,
+    *,
+    existing: Existing = "reuse",
+    fail_fast: bool = False,
+    shard: Shard = WHOLE,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run a suite whose rows were found; arguments as in :func:`run_suite`.
+
+    Raises:
+        UserError: Something is missing, or the user has to mend something else; nothing was lost.
+    """
+    refuse(opened.missing())
     runner = replace(
-        _runner(suite, out, roots or {}, options, fetch=True),
-        engine=engine or local_engine(workers, time_limit_seconds),
+        _runner(opened, out),
+        engine=engine,
         shard=shard,
         progress=progress or Silent(),
-        rebuild=rebuild,
-        only_missing=only_missing,
+        existing=existing,
         fail_fast=fail_fast,
     )
-    untrained = untrained_rows(suite, options)
+    entries = [row.entry for row in opened.rows]
     with locked(out):
         refuse_links(out)
         refuse_other_shard(out, shard)
         discard_changed(out)
-        runner.store.write_card(run_card(suite, runner.work, _named(suite), options, shard, untrained))
-        result = runner.run()
-        note_differences(runner)
-        rescoring.conclude(runner.store, result, [work.name for work in runner.work.derainers])
-    return result
+        card = run_card(opened.suite, runner.work, entries, opened.options, shard, opened.untrained)
+        write_card(out, card)
+        done = runner.run()
+        card = card.model_copy(update={"numerics": record_precision_effect(runner, done.datasets)})
+        tasks = {work.name: {name: task for name, (task, _) in work.tasks.items()} for work in runner.work.datasets}
+        return conclude(runner.store, card, done, tasks)
 
 
-def foresee(
-    suite: Suite,
-    out: Path,
-    *,
-    roots: Mapping[str, Path] | None = None,
-    options: Options | None = None,
-    shard: Shard = WHOLE,
-) -> Outlook:
-    """What :func:`run_suite` would do with the same arguments, without doing it."""
-    return replace(_runner(suite, out, roots or {}, options or Options(), fetch=False), shard=shard).outlook()
-
-
-def verify_run(out: Path) -> list[str]:
-    """Compare every file of a run with its digest, and every number with its evidence; needs no model.
-
-    Returns:
-        One line a fault; empty if the run can be believed.
-
-    Raises:
-        UserError: The folder holds no finished run.
-    """
-    return rescoring.verify_run(out)
-
-
-def available_part(suite: Suite, roots: Mapping[str, Path], options: Options) -> tuple[Suite, Missing]:
-    """A suite without the rows whose weights and the datasets whose folders are not here, and what these are.
-
-    Raises:
-        UserError: Nothing worth a run is left, or a derainer is unknown.
-    """
-    missing = missing_of(suite, _named(suite), roots, options)
-    return available(suite, _named(suite), missing), missing
-
-
-def row_names(suite: Suite) -> list[str]:
-    """Names of the rows of a suite's tables, in order.
-
-    Raises:
-        UserError: A derainer is unknown, or two rows have one name.
-    """
-    return [name for name, _, _ in _rows(suite.derainers)]
-
-
-def untrained_rows(suite: Suite, options: Options) -> list[str]:
-    """Names of the rows that :func:`run_suite` would run with random weights.
-
-    Raises:
-        UserError: A derainer is unknown.
-    """
-    return [name for name, entry, _ in _rows(suite.derainers) if is_untrained(entry, options)]
-
-
-def _runner(suite: Suite, out: Path, roots: Mapping[str, Path], options: Options, fetch: bool) -> Runner:
+def _runner(opened: OpenedSuite, out: Path) -> Runner:
     forget()  # what an earlier call in this process opened may have changed on disk
-    found = resolve_roots(suite, roots)
-    store = RunStore(out)
-    derainers = tuple(_derainer_work(*row, options, fetch) for row in _rows(suite.derainers))
+    suite, options, store = opened.suite, opened.options, RunStore(out)
+    found = resolve_roots(suite, opened.roots)
+    derainers = tuple(_derainer_work(row, options) for row in opened.rows)
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
     batch = GPU_BATCH if options.device.startswith("cuda") else 1
-    return Runner(Workload(datasets, derainers, options, suite.resamples), store, local_engine(1), batch=batch)
+    return Runner(Workload(datasets, derainers, options), store, local_engine(1), batch=batch)
 
 
-def _named(suite: Suite) -> list[tuple[str, Entry]]:
-    return [(name, entry) for name, entry, _ in _rows(suite.derainers)]
-
-
-def _rows(specs: Sequence[str]) -> list[tuple[str, Entry, bool]]:
-    """Name, entry, and whether the clean image is restored, of every row."""
-    rows: list[tuple[str, Entry, bool]] = []
-    for spec in specs:
-        on_clean = spec.startswith(ON_CLEAN)
-        entry = plugins.find_derainer(spec.removeprefix(ON_CLEAN))
-        rows.append((ON_CLEAN + entry.name if on_clean else entry.name, entry, on_clean))
-    names = [name for name, _, _ in rows]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise UserError(f"two rows are called {twice!r}; give one a name of its own: NAME=path/to/file.py:factory")
-    return rows
-
-
-def _derainer_work(name: str, entry: Entry, on_clean: bool, options: Options, fetch: bool) -> DerainerWork:
+def _derainer_work(row: NamedRow, options: Options) -> DerainerWork:
+    entry = row.entry
     if entry.origin == "file":
         entry.load()  # a wrong name is said now, not after an hour of rain
-    weights = ""
-    if entry.origin == "built-in":
-        if fetch:
-            require_weights(entry.name, options)
-        weights = weights_key(entry.name, options)
+    weights = weights_key(entry.name, options) if entry.origin == "built-in" else ""
     attribute = entry.target.rpartition(":")[2]
     # Where the code lies does not matter; what it is, which weights it loads and on what it computes do.
     device = options.device.split(":")[0]
-    numerics = numerics_of(options) or ()
-    fingerprint = key_of(attribute, entry.code_version(), weights, device, on_clean, *numerics)
-    return DerainerWork(name, DerainerLoader(entry, options), fingerprint, on_clean)
+    numerics = reduced_precision(options) or ()
+    fingerprint = key_of(attribute, entry.code_version(), weights, device, row.on_clean, *numerics)
+    return DerainerWork(row.name, DerainerLoader(entry, options), fingerprint, row.on_clean)
 
 
 def _dataset_work(suite: Suite, name: str, root: Path | None, folder: Path) -> DatasetWork:

@@ -41,8 +41,11 @@ from bench.commands.terminal_tables import print_table
 from bench.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.runner.runner import Outlook
-    from bench.runs.result import RunResult
+    from bench.api.run import OpenedSuite
+    from bench.contract import Options
+    from bench.runner.engines import Engine
+    from bench.runner.runner import Existing, RunPlan
+    from bench.scoring.scores import RunResult
     from bench.suites.suite import Suite
 
 MACHINES = "Several machines"
@@ -122,13 +125,56 @@ def run(
 
         derainbench run --derainers rain,finished=folder:out/,onnx:net.onnx --derainers 'command:tool {input} {output}'
     """
-    from bench.api import run as api
-    from bench.runner.ray_cluster import ray_cluster
+    from bench.api.run import open_suite, plan_run, run_opened
+    from bench.runner.logs import Logged, run_log
     from bench.runs.shards import WHOLE, read_shard
+
+    chosen = _chosen_suite(suite, derainers, also, tasks, model, count, size)
+    options = options_of(device, weights_dir, offline, allow_random_weights)
+    options = replace(options, precision=precision, compile=compile)
+    opened = open_suite(chosen, _roots(coco, bdd, data), options)
+    if available:
+        missing = opened.missing()
+        for line in missing.lines:
+            error_console.print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
+        opened = opened.without(missing)
+    folder = out or Path("results/runs") / chosen.name
+    share = read_shard(shard) if shard else WHOLE
+    processes = workers or (chosen.workers if options.device == "cpu" else 1)
+    chosen_engine = _engine(engine, folder, address, gpu_share, options, processes, time_limit)
+    if dry_run:
+        _print_plan(plan_run(opened, folder, share))
+        return
+    with bars_of(quiet, verbose) as bars, run_log(folder, command_line(), verbose) as log:
+        result = run_opened(
+            opened,
+            folder,
+            chosen_engine,
+            existing=_existing(rebuild, only_missing),
+            fail_fast=fail_fast,
+            shard=share,
+            progress=Logged(bars, log),
+        )
+    if not quiet:
+        _show(opened, result, folder)
+    if report:
+        write_page(folder, quiet)
+    report_failures(len(result.failures), folder / "failures.csv")
+
+
+def _chosen_suite(
+    name: str,
+    derainers: list[str],
+    also: list[str],
+    tasks: list[str],
+    model: list[str],
+    count: int | None,
+    size: str | None,
+) -> Suite:
     from bench.suites.suite import load_suite, override
 
-    named = load_suite(suite)
-    chosen = override(
+    named = load_suite(name)
+    return override(
         named,
         derainers=[*(listed(derainers) or named.derainers), *listed(also)],
         tasks=listed(tasks),
@@ -136,66 +182,53 @@ def run(
         count=count,
         size=size,
     )
+
+
+def _roots(coco: Path | None, bdd: Path | None, data: list[str]) -> dict[str, Path]:
     roots = {name: Path(place) for name, place in pairs_of(data, "--data", "NAME=DIR").items()}
-    roots |= {name: place for name, place in (("coco", coco), ("bdd", bdd)) if place is not None}
-    options = options_of(device, weights_dir, offline, allow_random_weights)
-    options = replace(options, precision=precision, compile=compile)
-    workers = workers or (chosen.workers if options.device == "cpu" else 1)
-    folder = out or Path("results/runs") / chosen.name
-    share = read_shard(shard) if shard else WHOLE
-    cluster = None
+    return roots | {name: place for name, place in (("coco", coco), ("bdd", bdd)) if place is not None}
+
+
+def _engine(
+    engine: Literal["local", "ray"],
+    folder: Path,
+    address: str,
+    gpu_share: float | None,
+    options: Options,
+    workers: int,
+    time_limit: float,
+) -> Engine:
+    from bench.runner.processes import local_engine
+    from bench.runner.ray_cluster import ray_cluster
+
     if engine == "ray":
-        cluster = ray_cluster(folder, address, gpu_share, options, workers, time_limit)
-    elif address or gpu_share is not None:
+        return ray_cluster(folder, address, gpu_share, options, workers, time_limit)
+    if address or gpu_share is not None:
         raise UserError("--address and --gpu-share are for --engine ray")
-    if available:
-        chosen, missing = api.available_part(chosen, roots, options)
-        for line in missing.lines:
-            error_console.print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
-        needless = {named.datasets[name].root for name in missing.datasets}
-        roots = {name: place for name, place in roots.items() if name not in needless}
-    if dry_run:
-        _foretell(api.foresee(chosen, folder, roots=roots, options=options, shard=share))
-        return
-    from bench.runner.logs import Logged, run_log
-
-    with bars_of(quiet, verbose) as bars, run_log(folder, command_line(), verbose) as log:
-        result = api.run_suite(
-            chosen,
-            folder,
-            roots=roots,
-            options=options,
-            workers=workers,
-            rebuild=rebuild,
-            only_missing=only_missing,
-            fail_fast=fail_fast,
-            time_limit_seconds=time_limit,
-            engine=cluster,
-            shard=share,
-            progress=Logged(bars, log),
-        )
-    if not quiet:
-        _show(chosen, result, folder)
-    if report:
-        write_page(folder, quiet)
-    report_failures(len(result.failures), folder / "failures.csv")
+    return local_engine(workers, time_limit)
 
 
-def _foretell(outlook: Outlook) -> None:
-    for stage, plan in (("rain", outlook.render), ("derain", outlook.restore), ("judge", outlook.judge)):
+def _existing(rebuild: bool, only_missing: bool) -> Existing:
+    if rebuild and only_missing:
+        raise UserError("--rebuild replaces everything and --only-missing nothing; give one of them")
+    return "rebuild" if rebuild else "keep" if only_missing else "reuse"
+
+
+def _print_plan(planned: RunPlan) -> None:
+    for stage, plan in (("rain", planned.render), ("derain", planned.restore), ("judge", planned.judge)):
         out_console.print(f"{stage}: {plan.images} images to do, {plan.done} done")
-    if outlook.render.images:
+    if planned.render.images:
         out_console.print("images that are yet to be rained on are counted as rain only")
 
 
-def _show(suite: Suite, result: RunResult, folder: Path) -> None:
-    from bench.api import run as api
+def _show(opened: OpenedSuite, result: RunResult, folder: Path) -> None:
     from bench.runs.records import untrained_in
     from bench.scoring.intervals import read_intervals
     from bench.tables import wide as tables
     from bench.tables.wide import with_intervals
 
-    names, intervals = api.row_names(suite), read_intervals(folder)
+    suite, intervals = opened.suite, read_intervals(folder)
+    names = [row.name for row in opened.rows]
     for dataset in suite.datasets:
         if any(record.dataset == dataset for record in result.records):
             table = tables.wide(result.records, dataset, names)
@@ -249,9 +282,9 @@ def verify(run: Annotated[Path, typer.Argument(help="A run folder.")], json: Jso
 
         derainbench verify run1
     """
-    from bench.api import run as api
+    from bench.api.verify import verify_run
 
-    faults = api.verify_run(run)
+    faults = verify_run(run)
     if json:
         print_json({"faults": faults})
         raise typer.Exit(FAILED if faults else 0)

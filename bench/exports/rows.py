@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contract import Record
 from bench.errors import UserError
-from bench.runs.folder import RunStore
+from bench.runs.card import read_card
 from bench.runs.records import read_records
 
 _TABLES = ("records.csv", "intervals.csv", "failures.csv", "card.json")
@@ -68,8 +68,7 @@ def rows_of(run: Path) -> list[ExportRow]:
 
 def suite_of(run: Path) -> str:
     """Name of the suite that was run."""
-    suite = RunStore(run).read_card().get("suite")
-    return str(suite.get("name", "derainbench")) if isinstance(suite, Mapping) else "derainbench"
+    return str(read_card(run).suite.get("name", "derainbench"))
 
 
 def files_of(run: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from bench.api.run import run_suite
 from bench.errors import UserError
 from bench.runner.outcome import Outcome
 from bench.runs.provenance import hardware
-from bench.runs.result import RunResult
+from bench.scoring.scores import RunResult
 from bench.suites.suite import Suite
 
 WHOLE = "the whole"
@@ -83,7 +83,7 @@ def budget(suite: Suite, roots: Mapping[str, Path], out: Path) -> tuple[dict[str
         raise UserError(f"{failures[0].derainer} {failures[0].image}: {failures[0].reason}")
     walls, inside = watch.walls(), _seconds_inside(result)
     judged = {f"judge: {task}": seconds for task, seconds in inside.items() if task not in ("", "rain")}
-    scored = result.spent["metrics"] + result.spent["statistics"]
+    scored = sum(result.scores.spent.values())
     parts = {
         "opening": watch.begun["render"] - started,
         "rain": walls["render"],
@@ -91,18 +91,19 @@ def budget(suite: Suite, roots: Mapping[str, Path], out: Path) -> tuple[dict[str
         "waiting around derain": max(0.0, walls["restore"] - inside[""]),
         **judged,
         "waiting around judges": max(0.0, walls["judge"] - sum(judged.values())),
-        "metrics": result.spent["metrics"],
-        "statistics": result.spent["statistics"],
+        "metrics": result.scores.spent["metrics"],
+        "statistics": result.scores.spent["statistics"],
         "slices, correlations, tables, digests": max(0.0, ended - watch.last - scored),
         "report": reported,
     }
     beside = {
-        "decode before derain": result.spent["restore reading"],
-        "encode after derain": result.spent["restore writing"],
-        "decode before judges": result.spent["judge reading"],
-        "encode after judges": result.spent["judge writing"],
+        "decode before derain": result.work.spent["restore reading"],
+        "encode after derain": result.work.spent["restore writing"],
+        "decode before judges": result.work.spent["judge reading"],
+        "encode after judges": result.work.spent["judge writing"],
     }
-    return parts, beside, len({(row.dataset, id) for row, frame in result.per_image.items() for id in frame["image"]})
+    images = {(row.dataset, id) for row, ids in result.scores.judged.items() for id in ids}
+    return parts, beside, len(images)
 
 
 class _Stopwatch:
@@ -127,7 +128,7 @@ class _Stopwatch:
 def _seconds_inside(result: RunResult) -> dict[str, float]:
     """Task to seconds inside it; those inside derainers under the empty name, of rendering under ``rain``."""
     inside: dict[str, float] = {}
-    for row, seconds in result.seconds.items():
+    for row, seconds in result.work.seconds.items():
         name = row.task if row.derainer else "rain"
         inside[name] = inside.get(name, 0.0) + sum(seconds)
     return inside

@@ -6,17 +6,16 @@ import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from bench.contract import Options
 from bench.errors import UserError
 from bench.perf.cost import Cost, Effort, Job, measure_costs
 from bench.perf.derainers import picture
 from bench.protocols import Task
 from bench.registry import Entry
+from bench.runs.card import CARD, read_card
 from bench.runs.folder import RunStore
 from bench.runs.rows import CLEAN
-from bench.suites.suite import Suite
+from bench.suites.suite import Suite, suite_of_card
 from derainers.external.plugins import find_derainer
 from synth.datasets.dataset import open_dataset
 from tasks import TASKS
@@ -89,7 +88,4 @@ def tasks_of_run(run: Path) -> list[Task]:
 
 
 def _suite_of(run: Path) -> Suite:
-    try:
-        return Suite.model_validate(RunStore(run).read_card().get("suite"))
-    except ValidationError as error:
-        raise UserError(f"{run / 'card.json'}: its suite is of another version; run the benchmark again") from error
+    return suite_of_card(read_card(run).suite, run / CARD)

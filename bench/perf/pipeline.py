@@ -29,7 +29,8 @@ from bench.io.images import read_image
 from bench.protocols import Task
 from bench.runner.loaders import DatasetLoader, DerainerLoader, forget
 from bench.runner.plan import Step
-from bench.runner.restore import RestoreJob, restore_one, restore_step
+from bench.runner.restore import RestoreJob, RestoreWork, restore_one, restore_step
+from bench.runner.stage_job import StageJob
 from bench.runs.folder import RunStore
 from bench.runs.provenance import hardware
 from bench.runs.rows import Row
@@ -111,7 +112,8 @@ def harness_speed(
         loader = DerainerLoader(find_derainer(derainer), Options(threads=1))
         step = Step(Row("streets", derainer), tuple(dataset.ids))
         place = DatasetLoader(open_dataset, root / "data/streets")
-        job = RestoreJob(step, tuple(dataset.ids), RunStore(root), place, loader, batch=1)
+        work = RestoreWork(RunStore(root), place, loader, batch=1)
+        job = StageJob("restore", step, work, {id: id for id in dataset.ids})
         _restored(job.only(dataset.ids[0]))  # loads the model
         pairs = [_restored(job) for _ in range(turns)]
         forget()

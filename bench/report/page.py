@@ -37,7 +37,7 @@ def _page(run: ReadRun, galleries: Sequence[Gallery], curves: Mapping[str, Seque
         galleries=galleries,
         gallery_note="" if any(gallery.images for gallery in galleries) else _why_no_pictures(galleries),
         card=card_of(run),
-        card_json=json.dumps(run.content, indent=1, ensure_ascii=False),
+        card_json=json.dumps(run.card.content(), indent=1, ensure_ascii=False),
     )
 
 

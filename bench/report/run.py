@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from bench.contract import Record
+from bench.errors import UserError
 from bench.io.files import sha256_of
 from bench.report.findings import questions
 from bench.report.tables import Table, plain_table
-from bench.runs.card import RunCard, read_run_card
+from bench.runs.card import CARD, RunCard, read_card
 from bench.runs.digests import DIGESTS
 from bench.runs.folder import RunStore
 from bench.runs.records import read_records, read_table, untrained_in
@@ -25,7 +24,7 @@ from bench.scoring.intervals import (
     read_intervals,
     without_doubtful_recovery,
 )
-from bench.suites.suite import Suite
+from bench.suites.suite import Suite, suite_of_card
 
 EXTRAS = {
     "correlations.csv": "Does image quality tell what a model sees? Rank correlations",
@@ -48,7 +47,6 @@ class ReadRun:
     """A run folder as the page reads it."""
 
     store: RunStore
-    content: Mapping[str, object]
     card: RunCard
     records: Sequence[Record]
     estimates: Estimates
@@ -69,14 +67,13 @@ def read_run(run: Path) -> ReadRun:
         UserError: It holds no finished run, or a file is damaged.
     """
     store = RunStore(run)
-    content = store.read_card()
-    card, records = read_run_card(content, run), read_records(run)
+    card, records = read_card(run), read_records(run)
     names = dict.fromkeys([*(record.derainer for record in records), *card.derainers])
     rows = sorted(names, key=lambda name: _ORDER.index(kind_of(name, card.untrained)))
     comparisons = _comparisons(run, records, [*questions(rows), (CLEAN, RAIN)])
     estimates = estimates_of(records, read_intervals(run))
     estimates = without_doubtful_recovery(estimates, comparisons.get((CLEAN, RAIN), {}))
-    return ReadRun(store, content, card, records, estimates, rows, comparisons)
+    return ReadRun(store, card, records, estimates, rows, comparisons)
 
 
 def extra_tables(root: Path) -> list[Table]:
@@ -104,19 +101,18 @@ def costs_of(root: Path) -> dict[str, float]:
 def suite_of(run: ReadRun) -> Suite | None:
     """The suite in the card; None where it is of another version."""
     try:
-        return Suite.model_validate(run.content.get("suite"))
-    except ValidationError:
+        return suite_of_card(run.card.suite, run.store.root / CARD)
+    except UserError:
         return None
 
 
 def card_of(run: ReadRun) -> list[tuple[str, Mapping[str, str]]]:
     """Versions, machine and digests, as headings and lines."""
-    content, digests = run.content, run.store.root / DIGESTS
-    general = {name: _line(content.get(name)) for name in ("commit", "device", "machine")}
+    card, digests = run.card, run.store.root / DIGESTS
+    general = {"commit": _line(card.commit), "device": _line(card.device), "machine": _line(card.machine)}
     if digests.is_file():
         general["SHA-256 of digests.csv, which names every file"] = sha256_of(digests)
-    libraries = content.get("libraries")
-    versions = {str(k): str(v) for k, v in libraries.items() if v} if isinstance(libraries, dict) else {}
+    versions = {name: str(version) for name, version in card.libraries.items() if version}
     return [
         ("Run", {name: text for name, text in general.items() if text}),
         ("How it was scored", _protocols(run.card)),

@@ -1,4 +1,4 @@
-"""Many images through one model: grouped by size, in batches, read and written while the model computes."""
+"""Pass many images through one model: grouped by size, in batches, read and written while the model computes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from bench.contract import Image, Sample
-from bench.errors import ImageError, UserError, reason_of
+from bench.errors import ImageError, UserError
+from bench.runner.outcome import Outcome
 from bench.runner.prefetch import Attempt, overlapped
+from bench.runner.stage_job import StageJob
 
 Product = TypeVar("Product")
 AHEAD = 2
@@ -18,7 +20,7 @@ AHEAD = 2
 
 
 @dataclass(frozen=True)
-class Given:
+class LoadedImage:
     """A sample, the image of it that a model is given, and the seconds that reading took."""
 
     sample: Sample
@@ -27,126 +29,110 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of one image: seconds in the model, or in one line why there is nothing.
+class Processed(Generic[Product]):
+    """A loaded image and what the model made of it in how many seconds."""
 
-    The error itself is not kept: it would keep what the failed attempt held in memory. Reading and writing are seconds
-    in other threads, beside the model.
-    """
-
-    id: str
-    seconds: float = 0.0
-    failure: str | None = None
-    reading: float = 0.0
-    writing: float = 0.0
-
-
-@dataclass(frozen=True)
-class Made(Generic[Product]):
-    """What a model made of a sample, and its seconds."""
-
-    given: Given
+    loaded: LoadedImage
     product: Product
     seconds: float
 
 
+Process: TypeAlias = Callable[[Sequence[LoadedImage]], Sequence[Product]]
+"""A model: one product an image."""
+
+
 def in_batches(
-    ids: Sequence[str],
+    job: StageJob[Any],
     batch: int,
-    load: Callable[[str], Given],
-    process: Callable[[Sequence[Given]], Sequence[Product]],
+    load: Callable[[str], LoadedImage],
+    process: Process[Product],
     store: Callable[[Sample, Product], None],
-) -> Iterator[Result]:
-    """Load, process and store images in turn; the model computes while others are read and written.
+) -> Iterator[Outcome]:
+    """Load, process and store a job's images in turn; the model computes while others are read and written.
 
     Args:
-        ids: The images.
+        job: Names the images.
         batch: How many are loaded before they are processed, those of one size together.
         load: Runs in other threads.
-        process: Runs in this one; gives one product an image. An image that breaks a batch is found and alone blamed.
+        process: Runs in this one. An image that breaks a batch is found and alone blamed.
         store: Runs in other threads.
 
     Yields:
-        One result an image.
+        One outcome an image.
 
     Raises:
         UserError: Something the user has to mend; whatever else is raised is the error of an image.
     """
 
-    def keep(made: Made[Product] | Result) -> Result:
-        if isinstance(made, Result):
+    def timed(id: str) -> LoadedImage:
+        started = perf_counter()
+        loaded = load(id)
+        return replace(loaded, reading=perf_counter() - started)
+
+    def keep(made: Processed[Product] | Outcome) -> Outcome:
+        if isinstance(made, Outcome):
             return made
         started = perf_counter()
-        store(made.given.sample, made.product)
+        store(made.loaded.sample, made.product)
         writing = perf_counter() - started
-        return Result(made.given.sample.id, made.seconds, reading=made.given.reading, writing=writing)
+        return Outcome(job.step.row, made.loaded.sample.id, made.seconds, None, made.loaded.reading, writing)
 
-    def timed(id: str) -> Given:
-        started = perf_counter()
-        given = load(id)
-        return replace(given, reading=perf_counter() - started)
-
-    loaded = overlapped(timed, ids, batch + AHEAD)
-    for attempt in overlapped(keep, _made(loaded, batch, process), AHEAD):
+    loading = overlapped(timed, job.step.ids, batch + AHEAD)
+    for attempt in overlapped(keep, _processed(job, loading, batch, process), AHEAD):
         try:
             yield attempt.value
         except UserError:
             raise
         except Exception as error:
             made = attempt.item
-            yield made if isinstance(made, Result) else failed(made.given.sample.id, error)
+            yield made if isinstance(made, Outcome) else job.failed(made.loaded.sample.id, error)
 
 
-def failed(id: str, error: Exception | SystemExit) -> Result:
-    """The result of an image that an error is about."""
-    return Result(id, failure=" ".join(reason_of(error).split()))
-
-
-def _made(
-    loaded: Iterator[Attempt[str, Given]], batch: int, process: Callable[[Sequence[Given]], Sequence[Product]]
-) -> Iterator[Made[Product] | Result]:
-    given: list[Given] = []
-    for attempt in loaded:
+def _processed(
+    job: StageJob[Any], loading: Iterator[Attempt[str, LoadedImage]], batch: int, process: Process[Product]
+) -> Iterator[Processed[Product] | Outcome]:
+    loaded: list[LoadedImage] = []
+    for attempt in loading:
         try:
-            given.append(attempt.value)
+            loaded.append(attempt.value)
         except UserError:
             raise
         except Exception as error:
-            yield failed(attempt.item, error)
-        if len(given) == batch:
-            yield from _by_size(given, process)
-            given = []
-    yield from _by_size(given, process)
+            yield job.failed(attempt.item, error)
+        if len(loaded) == batch:
+            yield from _by_size(job, loaded, process)
+            loaded = []
+    yield from _by_size(job, loaded, process)
 
 
 def _by_size(
-    given: Sequence[Given], process: Callable[[Sequence[Given]], Sequence[Product]]
-) -> Iterator[Made[Product] | Result]:
-    for _, same_size in groupby(given, key=lambda each: each.sample.truth.size):
-        yield from _one_batch(list(same_size), process)
+    job: StageJob[Any], loaded: Sequence[LoadedImage], process: Process[Product]
+) -> Iterator[Processed[Product] | Outcome]:
+    for _, same_size in groupby(loaded, key=lambda each: each.sample.truth.size):
+        yield from _one_batch(job, list(same_size), process)
 
 
 def _one_batch(
-    given: Sequence[Given], process: Callable[[Sequence[Given]], Sequence[Product]]
-) -> Iterator[Made[Product] | Result]:
+    job: StageJob[Any], loaded: Sequence[LoadedImage], process: Process[Product]
+) -> Iterator[Processed[Product] | Outcome]:
     started = perf_counter()
-    blamed: Result | None = None
+    blamed: Outcome | None = None
     try:
-        products = process(given)
-        if len(products) != len(given):
-            raise ImageError(f"the model gave {len(products)} results for {len(given)} images")
+        products = process(loaded)
+        if len(products) != len(loaded):
+            raise ImageError(f"the model gave {len(products)} results for {len(loaded)} images")
     except UserError:
         raise
     except (Exception, SystemExit) as error:  # a model may fail in any way; some end the program
-        blamed = failed(given[0].sample.id, error)
+        blamed = job.failed(loaded[0].sample.id, error)
     if blamed:
         # Outside of the handler, so that what the failed attempt held in memory is freed before the next.
-        if len(given) == 1:
+        if len(loaded) == 1:
             yield blamed
             return
-        half = len(given) // 2  # find the image that is to blame, or the batch that fits into memory
-        yield from _one_batch(given[:half], process)
-        yield from _one_batch(given[half:], process)
+        half = len(loaded) // 2  # find the image that is to blame, or the batch that fits into memory
+        yield from _one_batch(job, loaded[:half], process)
+        yield from _one_batch(job, loaded[half:], process)
         return
-    seconds = (perf_counter() - started) / len(given)
-    yield from (Made(each, product, seconds) for each, product in zip(given, products, strict=True))
+    seconds = (perf_counter() - started) / len(loaded)
+    yield from (Processed(each, product, seconds) for each, product in zip(loaded, products, strict=True))

@@ -1,71 +1,115 @@
-"""Judge a step's restored images with a task model and store the evidence."""
+"""The stage that judges restored images with task models, into ``evidence/``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from bench.contract import Evidence, Sample
-from bench.errors import ImageError, UserError
+from bench.errors import ImageError
 from bench.protocols import Dataset, Judge
-from bench.runner.batches import Given, in_batches
+from bench.runner.batches import LoadedImage, in_batches
 from bench.runner.checks import check_evidence, check_restored
-from bench.runner.loaders import Loader, _kept_model, kept_data
-from bench.runner.outcome import Outcome, _failed, _outcome
+from bench.runner.loaders import JudgeLoader, Loader, kept_data
+from bench.runner.outcome import Outcome, StageName
 from bench.runner.plan import Step
+from bench.runner.restore import RestoreStage
+from bench.runner.stage_job import StageJob, with_model
+from bench.runner.workload import Workload
 from bench.runs.folder import RunStore
+from bench.runs.rows import Row
 
 
 @dataclass(frozen=True)
-class JudgeJob:
-    """A step of judging; ``keys`` go with the step's ids."""
+class JudgeWork:
+    """What a step of judging needs; without ``sees_clean`` only the restored image is decoded."""
 
-    step: Step
-    keys: tuple[str, ...]
     store: RunStore
     dataset: Loader[Dataset]
-    judge: Loader[Judge]
+    judge: JudgeLoader
     batch: int
 
-    def only(self, id: str) -> JudgeJob:
-        """The job of one of its images."""
-        return replace(self, step=replace(self.step, ids=(id,)), keys=(self.keys[self.step.ids.index(id)],))
+    @property
+    def sees_clean(self) -> bool:
+        """Whether the task needs the clean image."""
+        return "clean" in self.judge.task.needs
 
-    def lost(self, id: str, reason: str) -> Outcome:
-        """The outcome of an image whose process was lost."""
-        return _failed(self.step.row, id, "judge", ImageError(reason))
+
+JudgeJob = StageJob[JudgeWork]
+
+
+@dataclass(frozen=True)
+class JudgeStage:
+    """Judging of a run: every task on every restored image.
+
+    Attributes:
+        work: What the run consists of.
+        store: The run folder.
+        datasets: The finished datasets, opened.
+        batch: Images that a task model is given at once.
+    """
+
+    name: ClassVar[StageName] = "judge"
+    work: Workload
+    store: RunStore
+    datasets: Mapping[str, Dataset]
+    batch: int
+
+    def rows(self) -> list[tuple[Row, Sequence[str]]]:
+        """List task after task with the images that are restored, so that each task model is loaded once."""
+        restored = RestoreStage(self.work, self.store, self.datasets, self.batch)
+        return [
+            (row, [id for id in self.datasets[row.dataset].ids if restored.is_done(Row(row.dataset, row.derainer), id)])
+            for row in self.work.task_rows(self.datasets)
+        ]
+
+    def is_done(self, row: Row, id: str, /) -> bool:
+        """Return True if the evidence is there under its key."""
+        return self.store.key(row, id) == self.work.judged_key(row, self.datasets[row.dataset], id)
+
+    def is_there(self, row: Row, id: str, /) -> bool:
+        """Return True if some evidence is there."""
+        return self.store.key(row, id) != ""
+
+    def job(self, step: Step, /) -> JudgeJob:
+        """Make the job of a step."""
+        place, dataset = self.work.dataset(step.row.dataset), self.datasets[step.row.dataset]
+        loader = JudgeLoader(place.tasks[step.row.task][0], self.work.options)
+        keys = {id: self.work.judged_key(step.row, dataset, id) for id in step.ids}
+        return StageJob(self.name, step, JudgeWork(self.store, place.dataset, loader, self.batch), keys)
+
+    @staticmethod
+    def run(job: JudgeJob, /) -> Iterator[Outcome]:
+        """Judge the step's images."""
+        return judge_step(job)
 
 
 def judge_step(job: JudgeJob) -> Iterator[Outcome]:
-    """Judge the step's restored images and store the evidence."""
-    row, dataset = job.step.row, kept_data(job.dataset)
-    keys = dict(zip(job.step.ids, job.keys, strict=True))
-    try:
-        judge: Judge = _kept_model(job.judge)
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:
-        yield from (_failed(row, id, "judge", error) for id in job.step.ids)
-        return
+    """Judge a step's restored images and store the evidence; yield one outcome an image."""
+    return with_model(job, job.work.judge, lambda judge: _judged(job, judge))
 
-    def load(id: str) -> Given:
-        original = None if getattr(judge, "looks_alone", False) else dataset.load(id)
+
+def _judged(job: JudgeJob, judge: Judge) -> Iterator[Outcome]:
+    row, work, dataset = job.step.row, job.work, kept_data(job.work.dataset)
+
+    def load(id: str) -> LoadedImage:
+        original = dataset.load(id) if work.sees_clean else None
         truth = dataset.truth(id) if original is None else original.truth
         try:
-            image = job.store.read_restored(row, id)
+            image = work.store.read_restored(row, id)
             sample = original or Sample(id, image, None, truth)
             check_restored(row.derainer, sample, image)
         except ImageError as error:
-            job.store.remove_restored(row, id)
+            work.store.remove_restored(row, id)
             raise ImageError(f"{error}. It is removed: give the same command again to restore it") from error
-        return Given(sample, image)
+        return LoadedImage(sample, image)
 
-    def look(given: Sequence[Given]) -> Sequence[Evidence]:
-        return judge([each.image for each in given], [each.sample for each in given])
+    def look(loaded: Sequence[LoadedImage]) -> Sequence[Evidence]:
+        return judge([each.image for each in loaded], [each.sample for each in loaded])
 
     def store(sample: Sample, evidence: Evidence) -> None:
         check_evidence(row.task, sample, evidence)
-        job.store.write_evidence(row, sample.id, evidence, keys[sample.id])
+        work.store.write_evidence(row, sample.id, evidence, job.keys[sample.id])
 
-    for result in in_batches(job.step.ids, job.batch, load, look, store):
-        yield _outcome(row, "judge", result)
+    return in_batches(job, work.batch, load, look, store)

@@ -1,8 +1,4 @@
-"""The three things done to an image: render it, restore it, judge it. Each step runs in some process.
-
-A step yields one :class:`Outcome` an image. One bad image, or a model that fails on it, is a failure in
-the outcome; only what the user has to mend (:class:`bench.errors.UserError`) ends the run.
-"""
+"""Load datasets, builders, derainers and judges in the process that needs them, and keep what was loaded last."""
 
 from __future__ import annotations
 
@@ -73,12 +69,12 @@ class JudgeLoader:
 
 def forget() -> None:
     """Drop models, builders and datasets: the files behind them may change before this process runs again."""
-    _kept_model.cache_clear()
+    kept_model.cache_clear()
     kept_data.cache_clear()
 
 
 @lru_cache(maxsize=1)
-def _kept_model(loader: Loader[Loaded_co]) -> Loaded_co:
+def kept_model(loader: Loader[Loaded_co]) -> Loaded_co:
     """One model at a time: a derainer and a task model are never in memory together."""
     return loader()
 

@@ -1,4 +1,4 @@
-"""The outcome of one image in one stage: seconds spent, or the failure."""
+"""The outcome of one image in one stage: the seconds it took, or why it failed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,26 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from bench.contract import Failure
-from bench.runner.batches import Result, failed
+from bench.errors import reason_of
 from bench.runs.rows import Row
 
-Stage: TypeAlias = Literal["render", "restore", "judge"]
+StageName: TypeAlias = Literal["render", "restore", "judge"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image: seconds in the model, beside it of reading and writing, and the failure if any."""
+    """The outcome of one image.
+
+    The error of a failure is not kept: it would keep what the failed attempt held in memory.
+
+    Attributes:
+        row: Which dataset, derainer and task.
+        id: The image.
+        seconds: In the model.
+        failure: Why there is nothing; None if all went well.
+        reading: Seconds of reading, in another thread beside the model.
+        writing: Likewise of writing.
+    """
 
     row: Row
     id: str
@@ -24,11 +35,7 @@ class Outcome:
     writing: float = 0.0
 
 
-def _failed(row: Row, id: str, stage: Stage, error: Exception | SystemExit) -> Outcome:
-    return _outcome(row, stage, failed(id, error))
-
-
-def _outcome(row: Row, stage: Stage, result: Result) -> Outcome:
-    place = (row.dataset, row.derainer, row.task, result.id, stage)
-    failure = None if result.failure is None else Failure(*place, result.failure)
-    return Outcome(row, result.id, result.seconds, failure, result.reading, result.writing)
+def failed_outcome(row: Row, id: str, stage: StageName, error: Exception | SystemExit | str) -> Outcome:
+    """Make the outcome of an image that an error is about, its reason in one line."""
+    reason = error if isinstance(error, str) else " ".join(reason_of(error).split())
+    return Outcome(row, id, 0.0, Failure(row.dataset, row.derainer, row.task, id, stage, reason))

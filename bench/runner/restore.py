@@ -1,80 +1,118 @@
-"""Restore a step's rainy images with a derainer and store them."""
+"""The stage that restores rainy images with derainers, into ``restored/``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from bench.contract import Image, Sample, Traits, Truth
-from bench.errors import ImageError, UserError
-from bench.protocols import BatchDerainer, Dataset, Derainer, NamedDerainer
-from bench.runner.batches import Given, in_batches
+from bench.errors import ImageError
+from bench.protocols import BatchDerainer, Dataset, Derainer, NamedDerainer, traits_of
+from bench.runner.batches import LoadedImage, in_batches
 from bench.runner.checks import check_restored
-from bench.runner.loaders import Loader, _kept_model, kept_data
-from bench.runner.outcome import Outcome, _failed, _outcome
+from bench.runner.loaders import Loader, kept_data
+from bench.runner.outcome import Outcome, StageName
 from bench.runner.plan import Step
+from bench.runner.stage_job import StageJob, with_model
+from bench.runner.workload import Workload
 from bench.runs.folder import RunStore
+from bench.runs.rows import Row
 
 
 @dataclass(frozen=True)
-class RestoreJob:
-    """A step of restoring; ``keys`` go with the step's ids.
+class RestoreWork:
+    """What a step of restoring needs.
 
     With ``on_clean`` the derainer is given the clean image: does it harm what needs no help?
     """
 
-    step: Step
-    keys: tuple[str, ...]
     store: RunStore
     dataset: Loader[Dataset]
     derainer: Loader[Derainer]
     batch: int
     on_clean: bool = False
 
-    def only(self, id: str) -> RestoreJob:
-        """The job of one of its images."""
-        return replace(self, step=replace(self.step, ids=(id,)), keys=(self.keys[self.step.ids.index(id)],))
 
-    def lost(self, id: str, reason: str) -> Outcome:
-        """The outcome of an image whose process was lost."""
-        return _failed(self.step.row, id, "restore", ImageError(reason))
+RestoreJob = StageJob[RestoreWork]
+
+
+@dataclass(frozen=True)
+class RestoreStage:
+    """Restoring of a run: every derainer on every dataset.
+
+    Attributes:
+        work: What the run consists of.
+        store: The run folder.
+        datasets: The finished datasets, opened.
+        batch: Images that a derainer is given at once, where it can bear it.
+    """
+
+    name: ClassVar[StageName] = "restore"
+    work: Workload
+    store: RunStore
+    datasets: Mapping[str, Dataset]
+    batch: int
+
+    def rows(self) -> list[tuple[Row, Sequence[str]]]:
+        """List derainer after derainer, so that each is loaded once."""
+        return [
+            (Row(name, derainer.name), dataset.ids)
+            for derainer in self.work.derainers
+            for name, dataset in self.datasets.items()
+        ]
+
+    def is_done(self, row: Row, id: str, /) -> bool:
+        """Return True if the restored image is there under its key."""
+        return self.store.key(row, id) == self.work.restored_key(row, self.datasets[row.dataset], id)
+
+    def is_there(self, row: Row, id: str, /) -> bool:
+        """Return True if some restored image is there."""
+        return self.store.key(row, id) != ""
+
+    def job(self, step: Step, /) -> RestoreJob:
+        """Make the job of a step."""
+        derainer, dataset = self.work.derainer(step.row.derainer), self.datasets[step.row.dataset]
+        work = RestoreWork(
+            self.store, self.work.dataset(step.row.dataset).dataset, derainer.loader, self.batch, derainer.on_clean
+        )
+        keys = {id: self.work.restored_key(step.row, dataset, id) for id in step.ids}
+        return StageJob(self.name, step, work, keys)
+
+    @staticmethod
+    def run(job: RestoreJob, /) -> Iterator[Outcome]:
+        """Restore the step's images."""
+        return restore_step(job)
 
 
 def restore_step(job: RestoreJob) -> Iterator[Outcome]:
-    """Restore the step's images and store them."""
-    row, dataset = job.step.row, kept_data(job.dataset)
-    keys = dict(zip(job.step.ids, job.keys, strict=True))
-    try:
-        derainer = _kept_model(job.derainer)
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:
-        yield from (_failed(row, id, "restore", error) for id in job.step.ids)
-        return
-    traits = getattr(derainer, "traits", Traits())
-    if job.on_clean:
-        traits = replace(traits, reads="clean")
-    batch = job.batch if traits.batchable and isinstance(derainer, BatchDerainer) else 1
+    """Restore a step's images and store them; yield one outcome an image."""
+    return with_model(job, job.work.derainer, lambda derainer: _restored(job, derainer))
 
-    def load(id: str) -> Given:
+
+def _restored(job: RestoreJob, derainer: Derainer) -> Iterator[Outcome]:
+    row, work, dataset = job.step.row, job.work, kept_data(job.work.dataset)
+    traits = replace(traits_of(derainer), reads="clean") if work.on_clean else traits_of(derainer)
+    batch = work.batch if traits.batchable and isinstance(derainer, BatchDerainer) else 1
+
+    def load(id: str) -> LoadedImage:
         image = _there(id, dataset.image(id, traits.reads)).copy()  # which the derainer may spoil
-        return Given(Sample(id, image, None, Truth(image.shape[:2])), image)
+        return LoadedImage(Sample(id, image, None, Truth(image.shape[:2])), image)
 
-    def restore(given: Sequence[Given]) -> Sequence[Image]:
+    def restore(loaded: Sequence[LoadedImage]) -> Sequence[Image]:
         if batch > 1 and isinstance(derainer, BatchDerainer):
-            return derainer.restore_batch([each.image for each in given])
-        return [restore_one(derainer, each.image, each.sample.id) for each in given]
+            return derainer.restore_batch([each.image for each in loaded])
+        return [restore_one(derainer, each.image, each.sample.id) for each in loaded]
 
     def store(sample: Sample, image: Image) -> None:
         check_restored(row.derainer, sample, image)
-        job.store.write_restored(row, sample.id, image, keys[sample.id])
+        work.store.write_restored(row, sample.id, image, job.keys[sample.id])
 
-    for result in in_batches(job.step.ids, batch, load, restore, store):
-        yield _outcome(row, "restore", result)
+    return in_batches(job, batch, load, restore, store)
 
 
 def input_of(sample: Sample, traits: Traits) -> Image:
-    """The image a derainer is given, as a copy that it may spoil."""
+    """Copy the image that a derainer is given, so that it may spoil it."""
     return _there(sample.id, sample.clean if traits.reads == "clean" else sample.rainy).copy()
 
 

@@ -1,38 +1,40 @@
-"""The whole way: render, restore, judge, summarise. What is there under the right key is not done again."""
+"""Run a workload: render rain, restore images, judge them; skip what is in the run folder under the same key."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from time import perf_counter
-from typing import Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, TypeVar
 
 from bench.contract import Failure
-from bench.errors import ImageError
 from bench.protocols import Dataset, DatasetBuilder
 from bench.runner.engines import Engine
-from bench.runner.judge import JudgeJob, judge_step
-from bench.runner.loaders import JudgeLoader, forget, kept_data
-from bench.runner.outcome import Outcome
+from bench.runner.judge import JudgeStage
+from bench.runner.loaders import forget, kept_data
 from bench.runner.plan import Plan, plan
 from bench.runner.progress import Progress, Silent
-from bench.runner.render import RenderJob, render_step
-from bench.runner.restore import RestoreJob, restore_step
+from bench.runner.render import RenderStage
+from bench.runner.restore import RestoreStage
+from bench.runner.stage_job import Stage
 from bench.runner.workload import Workload, failure_order
 from bench.runs.folder import RunStore
-from bench.runs.result import RunResult
-from bench.runs.rows import CLEAN, Row
+from bench.runs.result import WorkDone
 from bench.runs.shards import WHOLE, Shard
-from bench.scoring.summary import resample_row, summarise_row
 
-Job = TypeVar("Job")
+Work = TypeVar("Work")
 
 STEP_IMAGES = 8
 """Images that a worker takes at a time: few enough to share evenly, many enough to fill a batch."""
 
+Existing: TypeAlias = Literal["reuse", "rebuild", "keep"]
+"""What becomes of results that are there: those under the right key are reused; all are made again; or nothing is
+replaced, and what was made with another derainer, model or image is a failure."""
+
+_STALE = "there, but made with another derainer, model, image or code; run without --only-missing to replace it"
+
 
 @dataclass(frozen=True)
-class Outlook:
+class RunPlan:
     """What a run would do: the answer to ``--dry-run``. Stages after rendering count rendered images only."""
 
     render: Plan
@@ -51,10 +53,8 @@ class Runner:
         progress: Who is told.
         batch: Images that a model is given at once, where it can bear it.
         shard: Which of the chosen images are this run's.
-        rebuild: True does everything again.
-        only_missing: True never replaces a restored image or evidence; what was made with another derainer, model
-            or image is left and is a failure.
-        fail_fast: True begins nothing more after the first failure, and summarises what is there.
+        existing: What becomes of results that are there.
+        fail_fast: True begins nothing more after the first failure.
     """
 
     work: Workload
@@ -63,52 +63,60 @@ class Runner:
     progress: Progress = field(default_factory=Silent)
     batch: int = 1
     shard: Shard = WHOLE
-    rebuild: bool = False
-    only_missing: bool = False
+    existing: Existing = "reuse"
     fail_fast: bool = False
 
-    def outlook(self) -> Outlook:
-        """Plan without doing anything."""
+    def plan(self) -> RunPlan:
+        """Plan the run without doing anything."""
         builders: dict[str, DatasetBuilder] = {work.name: kept_data(work.builder) for work in self.work.datasets}
         forget()
         datasets = {
             work.name: work.dataset() for work in self.work.datasets if (work.dataset.folder / "manifest.csv").is_file()
         }
-        return Outlook(self._plan_rendering(builders), self._plan_restoring(datasets), self._plan_judging(datasets))
+        restoring, judging = self._restoring(datasets), self._judging(datasets)
+        return RunPlan(self._planned(self._rendering(builders)), self._planned(restoring), self._planned(judging))
 
-    def run(self) -> RunResult:
-        """Do what is missing, then summarise everything.
+    def run(self) -> WorkDone:
+        """Render, restore and judge what is missing.
 
         Returns:
-            Records and failures, in the order of the suite whatever the order of the work.
+            Failures, in the order of the suite whatever the order of the work; times; the finished datasets.
         """
-        result = RunResult()
+        done = WorkDone()
         try:
-            datasets, expected = self._render(result)
-            self._restore(datasets, result)
-            self._judge(datasets, result)
-            self._summarise(datasets, expected, result)
+            done.datasets, expected = self._render(done)
+            self._do(self._restoring(done.datasets), done)
+            self._do(self._judging(done.datasets), done)
         finally:
             forget()
         tasks = {work.name: tuple(work.tasks) for work in self.work.datasets}
-        result.failures.sort(key=failure_order(expected, [work.name for work in self.work.derainers], tasks))
-        return result
+        done.failures.sort(key=failure_order(expected, [work.name for work in self.work.derainers], tasks))
+        return done
 
-    def build(self) -> tuple[dict[str, Dataset], list[Failure]]:
+    def build(self) -> WorkDone:
         """Render the datasets and nothing more."""
-        result = RunResult()
+        done = WorkDone()
         try:
-            datasets, _ = self._render(result)
+            done.datasets, _ = self._render(done)
         finally:
             forget()
-        return datasets, result.failures
+        return done
 
-    def _render(self, result: RunResult) -> tuple[dict[str, Dataset], dict[str, Sequence[str]]]:
-        builders: dict[str, DatasetBuilder] = {work.name: kept_data(work.builder) for work in self.work.datasets}
-        planned = self._plan_rendering(builders)
+    def _rendering(self, builders: Mapping[str, DatasetBuilder]) -> RenderStage:
         loaders = {work.name: work.builder for work in self.work.datasets}
-        jobs = [RenderJob(step, loaders[step.row.dataset]) for step in planned.steps]
-        self._do("render", render_step, jobs, planned, result)
+        missing = {name: frozenset(builder.missing()) for name, builder in builders.items()}
+        return RenderStage(loaders, builders, missing, self.shard)
+
+    def _restoring(self, datasets: Mapping[str, Dataset]) -> RestoreStage:
+        return RestoreStage(self.work, self.store, datasets, self.batch)
+
+    def _judging(self, datasets: Mapping[str, Dataset]) -> JudgeStage:
+        return JudgeStage(self.work, self.store, datasets, self.batch)
+
+    def _render(self, done: WorkDone) -> tuple[dict[str, Dataset], dict[str, Sequence[str]]]:
+        """Render what is missing; open the finished datasets, and list the images that each should have."""
+        builders: dict[str, DatasetBuilder] = {work.name: kept_data(work.builder) for work in self.work.datasets}
+        self._do(self._rendering(builders), done)
         for builder in builders.values():
             builder.finish()
         expected = {name: self.shard.part(builder.ids) for name, builder in builders.items()}
@@ -116,128 +124,28 @@ class Runner:
         forget()  # the sources with all their labels; from now on only the finished folders are read
         return {work.name: kept_data(work.dataset) for work in self.work.datasets}, expected
 
-    def _plan_rendering(self, builders: Mapping[str, DatasetBuilder]) -> Plan:
-        missing = {name: set(builder.ids if self.rebuild else builder.missing()) for name, builder in builders.items()}
-        rows = [(Row(name), self.shard.part(builder.ids)) for name, builder in builders.items()]
-        return plan(rows, lambda row, id: id not in missing[row.dataset], STEP_IMAGES)
+    def _planned(self, stage: Stage[Work]) -> Plan:
+        if self.existing == "rebuild":
+            return plan(stage.rows(), lambda row, id: False, STEP_IMAGES)
+        is_stale = stage.is_there if self.existing == "keep" else lambda row, id: False
+        return plan(stage.rows(), stage.is_done, STEP_IMAGES, is_stale)
 
-    def _restore(self, datasets: Mapping[str, Dataset], result: RunResult) -> None:
-        planned = self._plan_restoring(datasets)
-        self._note_stale("restore", planned, result)
-        works = {work.name: work for work in self.work.derainers}
-        places = {work.name: work.dataset for work in self.work.datasets}
-        jobs = [
-            RestoreJob(
-                step,
-                tuple(self.work.restored_key(step.row, datasets[step.row.dataset], id) for id in step.ids),
-                self.store,
-                places[step.row.dataset],
-                works[step.row.derainer].loader,
-                self.batch,
-                works[step.row.derainer].on_clean,
-            )
-            for step in planned.steps
+    def _do(self, stage: Stage[Work], done: WorkDone) -> None:
+        planned = self._planned(stage)
+        done.failures += [
+            Failure(row.dataset, row.derainer, row.task, id, stage.name, _STALE) for row, id in planned.stale
         ]
-        self._do("restore", restore_step, jobs, planned, result)
-
-    def _plan_restoring(self, datasets: Mapping[str, Dataset]) -> Plan:
-        rows = [
-            (Row(name, derainer.name), dataset.ids)
-            for derainer in self.work.derainers
-            for name, dataset in datasets.items()
-        ]
-        return self._plan(rows, lambda row, id: self._is_restored(row, datasets, id))
-
-    def _judge(self, datasets: Mapping[str, Dataset], result: RunResult) -> None:
-        planned = self._plan_judging(datasets)
-        self._note_stale("judge", planned, result)
-        works = {work.name: work for work in self.work.datasets}
-        jobs = [
-            JudgeJob(
-                step,
-                tuple(self.work.judged_key(step.row, datasets[step.row.dataset], id) for id in step.ids),
-                self.store,
-                works[step.row.dataset].dataset,
-                JudgeLoader(works[step.row.dataset].tasks[step.row.task][0], self.work.options),
-                self.batch,
-            )
-            for step in planned.steps
-        ]
-        self._do("judge", judge_step, jobs, planned, result)
-
-    def _plan_judging(self, datasets: Mapping[str, Dataset]) -> Plan:
-        rows = [
-            (row, [id for id in datasets[row.dataset].ids if self._is_restored(row, datasets, id)])
-            for row in self.work.task_rows(datasets)
-        ]
-        return self._plan(rows, lambda row, id: self._is_judged(row, datasets, id))
-
-    def _plan(self, rows: Sequence[tuple[Row, Sequence[str]]], is_done: Callable[[Row, str], bool]) -> Plan:
-        def is_stale(row: Row, id: str) -> bool:
-            return self.only_missing and self.store.key(row, id) != ""
-
-        return plan(rows, lambda row, id: not self.rebuild and is_done(row, id), STEP_IMAGES, is_stale)
-
-    def _note_stale(self, stage: Literal["restore", "judge"], planned: Plan, result: RunResult) -> None:
-        reason = "there, but made with another derainer, model, image or code; run without --only-missing to replace it"
-        result.failures += [
-            Failure(row.dataset, row.derainer, row.task, id, stage, reason) for row, id in planned.stale
-        ]
-
-    def _summarise(
-        self, datasets: Mapping[str, Dataset], expected: Mapping[str, Sequence[str]], result: RunResult
-    ) -> None:
-        works = {work.name: work for work in self.work.datasets}
-        rows = self.work.task_rows(datasets)
-        judged = {row: [id for id in datasets[row.dataset].ids if self._is_judged(row, datasets, id)] for row in rows}
-        for row, ids in judged.items():
-            dataset, task = datasets[row.dataset], works[row.dataset].tasks[row.task][0]
-            if not ids:
-                continue
-            clean_ids, count = judged.get(replace(row, derainer=CLEAN), []), len(expected[row.dataset])
-            started = perf_counter()
-            try:
-                scored = summarise_row(self.store, row, task, dataset, ids, count, clean_ids)
-                self.store.write_detections(row, {id: dataset.image_id(id) for id in ids})
-            except ImageError as error:
-                result.failures.append(Failure(row.dataset, row.derainer, row.task, "", "summarise", str(error)))
-                continue
-            result.records += scored.records
-            result.per_image[row] = scored.per_image
-            result.per_class += scored.per_class
-            scored_at = perf_counter()
-            result.resamples[row] = resample_row(
-                self.store, row, task, dataset, ids, expected[row.dataset], self.work.resamples, clean_ids
-            )
-            result.spent["metrics"] += scored_at - started
-            result.spent["statistics"] += perf_counter() - scored_at
-
-    def _do(
-        self,
-        stage: str,
-        work: Callable[[Job], Iterator[Outcome]],
-        jobs: Sequence[Job],
-        planned: Plan,
-        result: RunResult,
-    ) -> None:
-        if result.stopped:
+        if done.stopped:
             return
-        self.progress.begin(stage, planned.images, planned.done)
-        for outcome in self.engine.run(work, jobs):
+        self.progress.begin(stage.name, planned.images, planned.done)
+        for outcome in self.engine.run(stage.run, [stage.job(step) for step in planned.steps]):
             self.progress.advance(outcome)
-            if outcome.failure:
-                result.failures.append(outcome.failure)
-                if self.fail_fast:
-                    result.stopped = True
-                    return
-            else:
-                result.seconds[outcome.row].append(outcome.seconds)
-                result.spent[f"{stage} reading"] += outcome.reading
-                result.spent[f"{stage} writing"] += outcome.writing
-
-    def _is_restored(self, row: Row, datasets: Mapping[str, Dataset], id: str) -> bool:
-        restored = Row(row.dataset, row.derainer)
-        return self.store.key(restored, id) == self.work.restored_key(row, datasets[row.dataset], id)
-
-    def _is_judged(self, row: Row, datasets: Mapping[str, Dataset], id: str) -> bool:
-        return self.store.key(row, id) == self.work.judged_key(row, datasets[row.dataset], id)
+            if outcome.failure is None:
+                done.seconds[outcome.row].append(outcome.seconds)
+                done.spent[f"{stage.name} reading"] += outcome.reading
+                done.spent[f"{stage.name} writing"] += outcome.writing
+                continue
+            done.failures.append(outcome.failure)
+            if self.fail_fast:
+                done.stopped = True
+                return

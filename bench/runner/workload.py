@@ -1,4 +1,4 @@
-"""What a run consists of: datasets, derainers, tasks, the order of its rows and the keys of what they leave."""
+"""A run after its suite was resolved: datasets, derainers and tasks, ready to be loaded by workers."""
 
 from __future__ import annotations
 
@@ -42,10 +42,17 @@ class Workload:
     datasets: tuple[DatasetWork, ...]
     derainers: tuple[DerainerWork, ...]
     options: Options
-    resamples: int = 0
+
+    def dataset(self, name: str) -> DatasetWork:
+        """Find a dataset by its name."""
+        return next(work for work in self.datasets if work.name == name)
+
+    def derainer(self, name: str) -> DerainerWork:
+        """Find a row by its name."""
+        return next(work for work in self.derainers if work.name == name)
 
     def task_rows(self, datasets: Mapping[str, Dataset]) -> list[Row]:
-        """Task after task, so that each task model is loaded once."""
+        """List task after task, so that each task model is loaded once."""
         tasks = dict.fromkeys(task for work in self.datasets for task in work.tasks)
         return [
             Row(work.name, derainer.name, task)
@@ -56,21 +63,19 @@ class Workload:
         ]
 
     def restored_key(self, row: Row, dataset: Dataset, id: str) -> str:
-        """Key of the restored image of a row, whatever its task."""
-        fingerprint = next(work.fingerprint for work in self.derainers if work.name == row.derainer)
-        return restored_key(fingerprint, dataset.digest(id))
+        """Build the key of the restored image of a row, whatever its task."""
+        return restored_key(self.derainer(row.derainer).fingerprint, dataset.digest(id))
 
     def judged_key(self, row: Row, dataset: Dataset, id: str) -> str:
-        """Key of the evidence of a row."""
-        tasks = next(work.tasks for work in self.datasets if work.name == row.dataset)
-        task, code_version = tasks[row.task]
+        """Build the key of the evidence of a row."""
+        task, code_version = self.dataset(row.dataset).tasks[row.task]
         return judged_key(self.restored_key(row, dataset, id), task.fingerprint, code_version)
 
 
 def failure_order(
     expected: Mapping[str, Sequence[str]], derainers: Sequence[str], tasks: Mapping[str, Sequence[str]]
 ) -> Callable[[Failure], tuple[int, ...]]:
-    """A key that sorts failures as the suite names its parts.
+    """Make a key that sorts failures as the suite names its parts.
 
     Args:
         expected: Images of every dataset, in order.

@@ -1,21 +1,37 @@
-"""Read and write ``card.json``: all that a run says of itself."""
+"""Read and write ``card.json``: all that a run says of itself. One model, one reader, one writer."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.contract import Parameter
 from bench.errors import UserError
+from bench.io.files import write_json
 
 SCHEMA = 2
 """Version of the run folder's files; ``results/README.md`` says what changed."""
+CARD = "card.json"
 
 
-class TaskCard(BaseModel):
-    """What a run's card says of one task on one dataset."""
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class TaskCard(_Model):
+    """One task on one dataset: its model, its scoring rules, and what decides its evidence.
+
+    Attributes:
+        model: The model's short name as shown in tables.
+        protocol: The scoring rules in one line.
+        scoring: Parameters with which the task's factory makes a task that scores in the same way, without the model.
+        fingerprint: Text that changes whenever the evidence could.
+        code: Digest of the task's code.
+    """
 
     model: str
     protocol: str
@@ -24,56 +40,129 @@ class TaskCard(BaseModel):
     code: str
 
 
-class ProtocolCard(BaseModel):
-    """What a run's card says of the numbers of one task on one dataset; see :mod:`bench.scoring.protocol_hash`."""
+class ProtocolCard(_Model):
+    """What the numbers of one task on one dataset are comparable by; see :mod:`bench.scoring.protocol_hash`."""
 
     hash: str
     parts: Mapping[str, object]
 
 
-class RunCard(BaseModel):
-    """What verification needs of a run's card.
-
-    Attributes:
-        schema_version: Version of the run folder's files (``results/README.md``).
-        datasets: Name to the number of images expected.
-        chosen: Name to the ids of the images expected.
-        severities: Name to the severity of the rain, for datasets whose rain is drawn.
-        derainers: Row to its fingerprint.
-        tasks: Dataset to task to its card.
-        resamples: Bootstrap resamples.
-        untrained: Rows that were made with random weights.
-        protocols: Dataset to task to what its numbers are comparable by.
-    """
-
-    schema_version: int = 1
-    datasets: Mapping[str, int]
-    chosen: Mapping[str, Sequence[str]] = {}
-    severities: Mapping[str, float] = {}
-    derainers: Mapping[str, str]
-    tasks: Mapping[str, Mapping[str, TaskCard]]
-    resamples: int = 0
-    untrained: Sequence[str] = ()
-    protocols: Mapping[str, Mapping[str, ProtocolCard]] = {}
-
-
-def read_run_card(content: Mapping[str, object], root: Path) -> RunCard:
-    """Check the content of a card.
-
-    Raises:
-        UserError: Something is missing or of another kind.
-    """
-    try:
-        return RunCard.model_validate(content)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        raise UserError(f"{root / 'card.json'}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
-
-
-class ShardCard(BaseModel):
-    """What a shard's card says of it: which it is, and in which order the suite names its parts."""
+class ShardCard(_Model):
+    """The share of the images that a run made: shard ``number`` of ``of``, counted from 1."""
 
     number: int
     of: int
+
+
+class RunOrder(_Model):
+    """The order in which a suite names its rows and tasks; JSON objects are sorted by name.
+
+    Attributes:
+        derainers: Names of the rows.
+        tasks: Each dataset and its tasks.
+    """
+
     derainers: Sequence[str]
     tasks: Sequence[tuple[str, Sequence[str]]]
+
+
+class RunCard(_Model):
+    """All that a run says of itself.
+
+    Attributes:
+        schema_version: Version of the run folder's files (``results/README.md``).
+        suite: The suite as JSON (:func:`bench.suites.suite.suite_of_card` reads it).
+        datasets: Name to the number of images expected.
+        chosen: Name to the ids of the images expected.
+        severities: Name to the severity of the rain, for datasets whose rain is drawn.
+        resamples: Bootstrap resamples.
+        derainers: Row to its fingerprint.
+        weights: Row to its published files of weights and their SHA-256.
+        tasks: Dataset to task to its card.
+        order: Rows and tasks as the suite names them; None in cards of schema 2 and earlier.
+        untrained: Rows that were made with random weights.
+        device: Where models ran.
+        hardware: That device, the processor and the memory, in words.
+        accelerator: Driver and libraries of the device.
+        machine: System, Python, number of cores.
+        libraries: Versions of the libraries that can change a result.
+        commit: Of the project's repository, where it is one.
+        shard: Which share of the images this is; None for all.
+        shards: What the shards of a merged run were.
+        numerics: What lower precision or compilation changed in the first image; None for plain float32.
+        protocols: Dataset to task to what its numbers are comparable by; empty until the run has ended.
+    """
+
+    schema_version: int = 1
+    suite: Mapping[str, Any] = {}
+    datasets: Mapping[str, int]
+    chosen: Mapping[str, Sequence[str]] = {}
+    severities: Mapping[str, float] = {}
+    resamples: int = 0
+    derainers: Mapping[str, str]
+    weights: Mapping[str, Mapping[str, str]] = {}
+    tasks: Mapping[str, Mapping[str, TaskCard]]
+    order: RunOrder | None = None
+    untrained: Sequence[str] = ()
+    device: str = ""
+    hardware: Any = None
+    accelerator: Any = None
+    machine: Mapping[str, Any] = {}
+    libraries: Mapping[str, Any] = {}
+    commit: Any = None
+    shard: ShardCard | None = None
+    shards: Sequence[Mapping[str, Any]] | None = None
+    numerics: Mapping[str, Any] | None = None
+    protocols: Mapping[str, Mapping[str, ProtocolCard]] = {}
+
+    def content(self) -> dict[str, Any]:
+        """Return what ``card.json`` holds; entries that are None are left out."""
+        return {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
+
+    @property
+    def rows(self) -> Sequence[str]:
+        """Names of the rows, as the suite orders them."""
+        return self.order.derainers if self.order else tuple(self.derainers)
+
+    @property
+    def tasks_of(self) -> Mapping[str, Sequence[str]]:
+        """Each dataset's tasks, as the suite orders them."""
+        return dict(self.order.tasks) if self.order else {name: tuple(tasks) for name, tasks in self.tasks.items()}
+
+
+def read_card(root: Path) -> RunCard:
+    """Read the card of a run folder.
+
+    Raises:
+        UserError: The folder holds no run, or its card is damaged.
+    """
+    path = root / CARD
+    if not path.is_file():
+        raise UserError(f"{root}: no run here (no {CARD}); give the folder passed to 'derainbench run --out'")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: damaged ({error}); delete the file and run again") from error
+    return parse_card(content, path)
+
+
+def parse_card(content: object, path: Path) -> RunCard:
+    """Check the content of a card.
+
+    Raises:
+        UserError: Something is missing or of another kind, or the order is of other rows, tasks or datasets.
+    """
+    try:
+        card = RunCard.model_validate(content)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise UserError(f"{path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
+    named = {name: set(tasks) for name, tasks in card.tasks_of.items()}
+    if named != {name: set(tasks) for name, tasks in card.tasks.items()} or set(card.rows) != card.derainers.keys():
+        raise UserError(f"{path}: damaged (order: names other rows, datasets or tasks than the rest); run it again")
+    return card
+
+
+def write_card(root: Path, card: RunCard) -> None:
+    """Write the card of a run folder, atomically and with sorted keys."""
+    write_json(root / CARD, card.content())

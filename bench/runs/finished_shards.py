@@ -1,12 +1,12 @@
-"""Finished shards of a run, and whether they belong together."""
+"""Open the finished shards of a run, read their failures and times, and check that they belong together."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
@@ -14,17 +14,18 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from bench.contract import Failure
 from bench.errors import UserError
 from bench.io.files import damage_named
-from bench.runs.card import RunCard, ShardCard, read_run_card
+from bench.runs.card import CARD, SCHEMA, RunCard, read_card
 from bench.runs.digests import check_digests
 from bench.runs.folder import RunStore
 from bench.runs.rows import Row
-from bench.runs.shards import joined
+from bench.runs.shards import Shard, joined
 
 Kind = TypeVar("Kind")
 
 _EQUAL = (
     "suite",
     "derainers",
+    "order",
     "tasks",
     "untrained",
     "libraries",
@@ -53,49 +54,46 @@ class Timing(BaseModel):
 
 
 @dataclass(frozen=True)
-class Part:
-    """One finished shard.
+class FinishedShard:
+    """A run folder that holds one finished shard.
 
     Attributes:
-        store: Its folder.
-        content: Its card, whole.
-        card: What of the card is known.
+        store: The folder.
+        card: Its card.
         shard: Which one it is.
     """
 
     store: RunStore
-    content: Mapping[str, Any]
     card: RunCard
-    shard: ShardCard
+    shard: Shard
 
     def knows(self, row: Row) -> bool:
-        """Whether the shard has such a row, while rendering, restoring or judging."""
-        tasks = dict(self.shard.tasks).get(row.dataset)
-        return tasks is not None and row.derainer in ("", *self.shard.derainers) and row.task in ("", *tasks)
+        """Return True if the shard has such a row, while rendering, restoring or judging."""
+        tasks = self.card.tasks_of.get(row.dataset)
+        return tasks is not None and row.derainer in ("", *self.card.rows) and row.task in ("", *tasks)
 
 
-def open_part(folder: Path) -> Part:
+def open_shard(folder: Path) -> FinishedShard:
     """Open a finished shard.
 
     Raises:
         UserError: There is none, or its files are not those that it ended with.
     """
-    store = RunStore(folder)
-    content = store.read_card()
-    if "shard" not in content:
-        raise UserError(f"{folder}: holds a whole run; merge takes what 'derainbench run --shard NUMBER/OF' made")
-    try:
-        shard = ShardCard.model_validate(content["shard"])
-    except ValidationError as error:
-        raise UserError(
-            f"{folder / 'card.json'}: damaged ({error.errors()[0]['msg']}); run this shard again"
-        ) from error
-    if changed := [fault for fault in check_digests(folder) if fault.startswith(_WORK)]:
+    if (folder / CARD).is_file() and (changed := [fault for fault in check_digests(folder) if fault.startswith(_WORK)]):
         raise UserError(f"{folder}: not as its run left it ({changed[0]}); run this shard again")
-    return Part(store, content, read_run_card(content, folder), shard)
+    card = read_card(folder)
+    if card.shard is None:
+        raise UserError(f"{folder}: holds a whole run; merge takes what 'derainbench run --shard NUMBER/OF' made")
+    if card.schema_version != SCHEMA:
+        raise UserError(
+            f"{folder}: a shard of schema {card.schema_version}, this version knows {SCHEMA}; run this shard again"
+        )
+    if not card.tasks_of.keys() <= card.chosen.keys():
+        raise UserError(f"{folder / CARD}: damaged (chosen: lacks a dataset); run this shard again")
+    return FinishedShard(RunStore(folder), card, Shard(card.shard.number, card.shard.of))
 
 
-def read_failures(part: Part) -> list[Failure]:
+def read_failures(part: FinishedShard) -> list[Failure]:
     """What failed in a shard.
 
     Raises:
@@ -108,7 +106,7 @@ def read_failures(part: Part) -> list[Failure]:
     return found
 
 
-def read_timings(part: Part) -> list[Timing]:
+def read_timings(part: FinishedShard) -> list[Timing]:
     """How long a shard's images took; empty if its last run did nothing.
 
     Raises:
@@ -135,14 +133,14 @@ def _rows_of(path: Path, kind: type[Kind]) -> list[Kind]:
         raise ValueError(f"row {number}: {'.'.join(map(str, place))}: {fault['msg']}") from error
 
 
-def _check_known(part: Part, rows: Sequence[Row]) -> None:
+def _check_known(part: FinishedShard, rows: Sequence[Row]) -> None:
     if unknown := next((row for row in rows if not part.knows(row)), None):
         raise ValueError(
             f"the shard has no {' '.join(filter(None, (unknown.dataset, unknown.derainer, unknown.task)))}"
         )
 
 
-def check_complete(parts: Sequence[Part]) -> None:
+def check_complete(parts: Sequence[FinishedShard]) -> None:
     """Refuse anything but each shard of a run once.
 
     Raises:
@@ -166,23 +164,23 @@ def check_complete(parts: Sequence[Part]) -> None:
         raise UserError(f"missing: shard {', '.join(absent)}; run it, or give its folder, too")
 
 
-def check_alike(parts: Sequence[Part]) -> None:
+def check_alike(parts: Sequence[FinishedShard]) -> None:
     """Refuse shards that one machine could not have made in one run.
 
     Raises:
         UserError: Naming the first thing that differs.
     """
     first = parts[0]
+    ours = first.card.content()
     for part in parts[1:]:
+        theirs = part.card.content()
         for name in _EQUAL:
-            if found := first_difference(name, first.content.get(name), part.content.get(name)):
-                place, ours, theirs = found
+            if found := first_difference(name, ours.get(name), theirs.get(name)):
+                place, one, other = found
                 raise UserError(
-                    f"{first.store.root} and {part.store.root} differ in {place}: {ours} and {theirs}; "
+                    f"{first.store.root} and {part.store.root} differ in {place}: {one} and {other}; "
                     "run both with the same suite, weights and versions"
                 )
-    for part in parts:
-        _check_order(part)
 
 
 def first_difference(place: str, ours: object, theirs: object) -> tuple[str, str, str] | None:
@@ -195,7 +193,7 @@ def first_difference(place: str, ours: object, theirs: object) -> tuple[str, str
     return None if ours == theirs else (place, _short(ours), _short(theirs))
 
 
-def joined_images(name: str, parts: Sequence[Part]) -> list[str]:
+def joined_images(name: str, parts: Sequence[FinishedShard]) -> list[str]:
     """All images that a dataset should have, in order.
 
     Raises:
@@ -211,18 +209,6 @@ def joined_images(name: str, parts: Sequence[Part]) -> list[str]:
             "images); run all of them with the same photographs"
         )
     return joined(shares)
-
-
-def _check_order(part: Part) -> None:
-    """Refuse a card whose order of parts is of other parts."""
-    named = {name: set(tasks) for name, tasks in part.shard.tasks}
-    if (
-        named != {name: set(tasks) for name, tasks in part.card.tasks.items()}
-        or set(part.shard.derainers) != part.card.derainers.keys()
-        or not named.keys() <= part.card.chosen.keys()
-    ):
-        path = part.store.root / "card.json"
-        raise UserError(f"{path}: damaged (shard: names other rows, datasets or tasks than the rest); run it again")
 
 
 def _short(value: object) -> str:

@@ -21,14 +21,16 @@ from typing import TypeVar
 import numpy as np
 
 from bench.contract import Detections, Evidence, Image, LabelMap
-from bench.errors import ImageError, UserError
-from bench.io.files import atomic, key_of, safe_name, write_json, write_text
+from bench.errors import ImageError
+from bench.io.files import atomic, key_of, safe_name, write_text
 from bench.io.images import png_key, read_image, read_label_map, write_png
 from bench.runs.evidence import coco_results, detections_of
 from bench.runs.rows import Row
 
 Value = TypeVar("Value")
 
+LOG, BUILD_LOG, TRAIN_LOG = "run.log", "build.log", "train.log"
+"""Names of the logs. They tell of every start, so they differ between equal runs and have no digest."""
 _SEAL = " pixels:"
 """Between a PNG's key and the digest of its pixels."""
 
@@ -149,23 +151,6 @@ class RunStore:
                     between = ", "
             file.write("]\n")
 
-    def write_card(self, card: Mapping[str, object]) -> None:
-        """Store the run's provenance."""
-        write_json(self.root / "card.json", card)
-
-    def read_card(self) -> dict[str, object]:
-        """Read the run's provenance.
-
-        Raises:
-            UserError: The folder holds no run.
-        """
-        path = self.root / "card.json"
-        if not path.is_file():
-            raise UserError(
-                f"{self.root}: no run here (no card.json); give the folder passed to 'derainbench run --out'"
-            )
-        return _read_json(path)
-
 
 def _read_json(path: Path) -> dict[str, object]:
     try:
@@ -202,7 +187,3 @@ def _check_seal(path: Path, pixels: Image | LabelMap) -> None:
     digest = _sealed(path)[1]
     if digest and digest != sha256(pixels.tobytes()).hexdigest():
         raise ImageError(f"{path}: its pixels were changed after they were written")
-
-
-LOG, BUILD_LOG, TRAIN_LOG = "run.log", "build.log", "train.log"
-"""Names of the logs. They tell of every start, so they differ between equal runs and have no digest."""

@@ -1,4 +1,4 @@
-"""The result of a run in memory: records, measures of images and classes, failures, times."""
+"""What the work of a run left behind: failures and times. Its numbers are :class:`bench.scoring.scores.Scores`."""
 
 from __future__ import annotations
 
@@ -6,34 +6,25 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import pandas as pd
-
-from bench.contract import ClassMeasure, Failure, FloatArray, Record
+from bench.contract import Failure
+from bench.protocols import Dataset
 from bench.runs.rows import Row
 
 
 @dataclass
-class RunResult:
-    """What a run found out."""
+class WorkDone:
+    """What rendering, restoring and judging left behind.
 
-    records: list[Record] = field(default_factory=list)
-    per_image: dict[Row, pd.DataFrame] = field(default_factory=dict)
-    per_class: list[PerClass] = field(default_factory=list)
+    Attributes:
+        failures: Images that could not be rendered, restored or judged, in the order of the suite.
+        seconds: Seconds in the model, of every image of a row that was worked on this time.
+        spent: Seconds of what is no model, by name: ``restore reading``, ``judge writing``, ...
+        stopped: True if the first failure ended the work, as asked for.
+        datasets: The finished datasets by name, opened.
+    """
+
     failures: list[Failure] = field(default_factory=list)
-    resamples: dict[Row, Mapping[str, FloatArray]] = field(default_factory=dict)
     seconds: dict[Row, list[float]] = field(default_factory=lambda: defaultdict(list))
     spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    """Seconds of what is no model: ``restore reading``, ``judge writing``, ..., ``metrics``, ``statistics``."""
     stopped: bool = False
-    """Whether the first failure ended the work, as asked for."""
-
-
-@dataclass(frozen=True)
-class PerClass:
-    """One row of ``per_class.csv``."""
-
-    dataset: str
-    derainer: str
-    task: str
-    model: str
-    measure: ClassMeasure
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.runs.folder import RunStore
+from bench.runs.card import ShardCard, read_card
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,12 @@ class Shard:
     of: int
 
     def part(self, ids: Sequence[str]) -> Sequence[str]:
-        """This share of a dataset's images; shares differ by one image at most."""
+        """Take this share of a dataset's images; shares differ by one image at most."""
         return ids[self.number - 1 :: self.of]
 
-    def card(self, derainers: Sequence[str], tasks: Mapping[str, Sequence[str]]) -> dict[str, object]:
-        """What a run's card says of a share: nothing of the whole; else the order of its parts, in lists.
-
-        Args:
-            derainers: Rows.
-            tasks: Each dataset's tasks.
-        """
-        if self.of == 1:
-            return {}
-        order = {"derainers": list(derainers), "tasks": [[name, list(names)] for name, names in tasks.items()]}
-        return {"shard": {"number": self.number, "of": self.of, **order}}
+    def card(self) -> ShardCard | None:
+        """Return what a run's card says of a share: nothing of the whole."""
+        return None if self.of == 1 else ShardCard(number=self.number, of=self.of)
 
     def __str__(self) -> str:
         """As it is given on the command line."""
@@ -63,7 +55,7 @@ def read_shard(text: str) -> Shard:
 
 
 def joined(parts: Sequence[Sequence[str]]) -> list[str]:
-    """The images of a dataset in their own order, from its shares in order: the inverse of :meth:`Shard.part`."""
+    """Join the shares of a dataset's images, in order: the inverse of :meth:`Shard.part`."""
     whole = [""] * sum(map(len, parts))
     for index, part in enumerate(parts):
         whole[index :: len(parts)] = part
@@ -78,7 +70,7 @@ def refuse_other_shard(root: Path, shard: Shard) -> None:
     """
     if shard == WHOLE or not (root / "card.json").is_file():
         return
-    found = RunStore(root).read_card().get("shard")
-    held = f"{found.get('number')}/{found.get('of')}" if isinstance(found, dict) else "a whole run"
+    found = read_card(root).shard
+    held = str(Shard(found.number, found.of)) if found else "a whole run"
     if held != str(shard):
         raise UserError(f"{root}: holds {held}; give shard {shard} a folder of its own")

@@ -14,10 +14,10 @@ from bench.contract import FloatArray, Record
 from bench.errors import UserError
 from bench.io.files import damage_named, safe_name
 from bench.runs.records import read_records, read_table, untrained_in
-from bench.runs.result import RunResult
 from bench.runs.rows import CLEAN, RAIN, Row
 from bench.scoring.metrics import shortened
 from bench.scoring.per_image import read_measures
+from bench.scoring.scores import Scores
 from bench.scoring.statistics import holm, interval, p_value, recovery
 
 _COLUMNS = [
@@ -34,7 +34,7 @@ _COLUMNS = [
 ]
 
 
-def interval_frames(result: RunResult) -> dict[str, pd.DataFrame]:
+def interval_frames(result: Scores) -> dict[str, pd.DataFrame]:
     """``intervals.csv``, and the resamples behind it as ``bootstrap/<dataset>/<derainer>/<task>.csv``.
 
     Recovery is (derained - rain) / (clean - rain), told where the run has both rows and the rain took something.
@@ -94,7 +94,7 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
     return frame[[*frame.columns.drop(["higher", "lower"]), "higher", "lower"]]
 
 
-def _interval_rows(result: RunResult) -> list[dict[str, object]]:
+def _interval_rows(result: Scores) -> list[dict[str, object]]:
     values = {(r.dataset, r.derainer, r.task, r.metric): r.value for r in result.records}
     rows: list[dict[str, object]] = []
     untrained = untrained_in(result.records)
@@ -114,7 +114,7 @@ def _interval_rows(result: RunResult) -> list[dict[str, object]]:
 
 
 def _recovered(
-    result: RunResult,
+    result: Scores,
     values: dict[tuple[str, str, str, str], float],
     row: Row,
     metric: str,

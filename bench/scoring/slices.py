@@ -6,18 +6,17 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from bench.contract import FloatArray, Record
 from bench.errors import UserError
-from bench.protocols import Dataset, Resampling, Task
-from bench.runs.folder import LazyMapping, RunStore
+from bench.protocols import Resampling
 from bench.runs.rows import Row
 from bench.scoring.metrics import base_of
 from bench.scoring.statistics import draw_weights, interval
+from bench.scoring.task_on_dataset import TaskOnDataset
 
 FEWEST, MOST = 2, 12
 """An attribute with fewer values tells nothing, one with more tells the images apart."""
@@ -77,29 +76,23 @@ def find_slices(attributes: Mapping[str, Mapping[str, str]]) -> list[Slice]:
 
 
 def slice_row(
-    store: RunStore,
-    row: Row,
-    task: Task,
-    dataset: Dataset,
-    ids: Sequence[str],
-    slices: Sequence[Slice],
-    records: Sequence[Record],
-    resamples: int,
+    question: TaskOnDataset, row: Row, slices: Sequence[Slice], records: Sequence[Record], resamples: int
 ) -> list[SliceMeasure]:
-    """Main metrics of one row on every slice, with intervals; empty if the task cannot tell.
+    """Compute the main metrics of one row on every slice, with intervals.
 
     Args:
-        store: The run folder.
+        question: The task on the row's dataset.
         row: Which dataset, derainer and task.
-        task: Knows how to score.
-        dataset: Gives the labels.
-        ids: Images with evidence, in the dataset's order.
         slices: Groups of images.
         records: The row's records, for model and units.
         resamples: How many the run has; a slice has at most ``SLICE_RESAMPLES``.
+
+    Returns:
+        One measure a slice and metric; none if the task cannot resample.
     """
+    ids = question.judged[row]
     there = [part for part in slices if not part.ids.isdisjoint(ids)]
-    if not there or not isinstance(task, Resampling):
+    if not there or not isinstance(question.task, Resampling):
         return []
     drawn = draw_weights(len(ids), min(resamples, SLICE_RESAMPLES), zlib.crc32(row.dataset.encode()))
     inside = [np.array([id in part.ids for id in ids], dtype=drawn.dtype) for part in there]
@@ -108,8 +101,7 @@ def slice_row(
     for part, members in zip(weights, inside, strict=True):
         part[0] = members
         np.multiply(drawn, members, out=part[1:])
-    evidence = LazyMapping(ids, partial(store.read_evidence, row))
-    values = task.resample(evidence, LazyMapping(ids, dataset.truth), weights.reshape(-1, len(ids)))
+    values = question.task.resample(question.evidence(row, ids), question.truths(ids), weights.reshape(-1, len(ids)))
     return [
         _measure(row, records, part, metric, found, int(members.sum()))
         for part, members, start in zip(

@@ -193,6 +193,22 @@ def resolve_roots(suite: Suite, roots: Mapping[str, Path]) -> dict[str, Path | N
     return {name: _root_of(dataset, roots) for name, dataset in suite.datasets.items()}
 
 
+def suite_of_card(content: Mapping[str, object], path: Path) -> Suite:
+    """Read the suite out of a run's card.
+
+    Args:
+        content: The card's entry ``suite``.
+        path: The card, for the message.
+
+    Raises:
+        UserError: It is of a version that this one cannot read.
+    """
+    try:
+        return Suite.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{path}: its suite is of another version; run the benchmark again") from error
+
+
 def missing_roots(suite: Suite, roots: Mapping[str, Path]) -> dict[str, str]:
     """Datasets whose folder was not given or is not there, with what to do about it."""
     found = {name: _root_of(dataset, roots) for name, dataset in suite.datasets.items()}

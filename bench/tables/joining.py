@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.contract import Record
 from bench.errors import UserError
-from bench.runs.folder import RunStore
+from bench.runs.card import read_card
 from bench.runs.records import read_records
 from bench.scoring.protocol_hash import Parts, Place, check_one_protocol, differences
 from bench.scoring.verification import TOLERANCE
@@ -99,10 +99,9 @@ def _refusal(ours: Run, theirs: Run, place: Place, clashes: int) -> str:
 
 
 def _parts(run: Run, place: Place) -> Parts:
-    found: object = RunStore(run.root).read_card().get("protocols")
-    for name in (*place, "parts"):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    dataset, task = place
+    noted = read_card(run.root).protocols.get(dataset, {}).get(task)
+    return noted.parts if noted else {}
 
 
 def _key(record: Record) -> tuple[str, str, str, str]:

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
 
 from bench.contract import Record
 from bench.errors import UserError
-from bench.runs.folder import RunStore
+from bench.runs.card import CARD, read_card
 from bench.runs.records import UNTRAINED, read_records
 from bench.scoring.metrics import base_of
-from bench.suites.suite import DatasetConfig, Suite
+from bench.suites.suite import DatasetConfig, suite_of_card
 
 AUTHORS = "-authors"
 """Ends the name of a set whose images the paper's authors made; without it, the name is that of ours like it."""
@@ -151,10 +150,7 @@ def _cells(metric: str, unit: str, ours: Record | None, theirs: Printed | None, 
 
 
 def _configs(run: Path) -> Mapping[str, DatasetConfig]:
-    try:
-        return Suite.model_validate(RunStore(run).read_card().get("suite")).datasets
-    except ValidationError as error:
-        raise UserError(f"{run / 'card.json'}: its suite is of another version; run the benchmark again") from error
+    return suite_of_card(read_card(run).suite, run / CARD).datasets
 
 
 def _printed(row: Mapping[str, str]) -> Printed:

@@ -1,8 +1,8 @@
-"""The files that a run leaves: all its CSV tables, from what it found out."""
+"""Make and write all CSV tables of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -10,62 +10,43 @@ import pandas as pd
 
 from bench.contract import Failure
 from bench.io.files import safe_name
+from bench.runs.card import RunCard
 from bench.runs.records import _frame, long, untrained_in, write_frame
-from bench.runs.result import PerClass, RunResult
 from bench.scoring.correlation import correlation_frame, disagreement_frame
 from bench.scoring.intervals import interval_frames
 from bench.scoring.per_image import join_measures
-from bench.scoring.slices import SliceMeasure, slice_frame, slices_of_records
+from bench.scoring.scores import PerClass, RunResult
+from bench.scoring.slices import slice_frame, slices_of_records
 from bench.tables.wide import wide
 
 FROM_THIS_TIME = ("failures.csv",)
 """Files that evidence alone cannot give again."""
 
 
-def result_frames(
-    result: RunResult,
-    slices: Sequence[SliceMeasure],
-    derainers: Sequence[str],
-    severities: Mapping[str, float],
-    resamples: int,
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Every table of a run with the name of its file; one after the other, because together they are large.
-
-    Args:
-        result: What the run found out.
-        slices: By attributes of the images.
-        derainers: Rows in order.
-        severities: Severity of the rain of each dataset whose rain is drawn.
-        resamples: Bootstrap resamples of the run.
-    """
-    untrained = untrained_in(result.records)
-    ranked = [record for record in result.records if record.derainer not in untrained]
-    every = [*slices, *slices_of_records(result.records, result.resamples, severities)]
-    yield from record_frames(result, derainers).items()
-    yield from interval_frames(result).items()
+def result_frames(result: RunResult, card: RunCard) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield every table of a run with the name of its file, one after the other, because together they are large."""
+    scores = result.scores
+    untrained = untrained_in(scores.records)
+    ranked = [record for record in scores.records if record.derainer not in untrained]
+    every = [*scores.slices, *slices_of_records(scores.records, scores.resamples, card.severities)]
+    yield from record_frames(result, card.rows).items()
+    yield from interval_frames(scores).items()
     yield "slices.csv", slice_frame([row for row in every if row.derainer not in untrained])
-    images = join_measures(result.per_image.values())
+    images = join_measures(scores.per_image.values())
     yield "per_image.csv", images
     if untrained:
         images = images[~images["derainer"].isin(untrained)]
-    yield "correlations.csv", correlation_frame(images, ranked, result.resamples, resamples)
+    yield "correlations.csv", correlation_frame(images, ranked, scores.resamples, card.resamples)
     yield "disagreements.csv", disagreement_frame(images, ranked)
 
 
-def write_results(
-    root: Path,
-    result: RunResult,
-    slices: Sequence[SliceMeasure],
-    derainers: Sequence[str],
-    severities: Mapping[str, float],
-    resamples: int,
-) -> None:
-    """Write every table of a run; arguments as in :func:`result_frames`.
+def write_results(root: Path, result: RunResult, card: RunCard) -> None:
+    """Write every table of a run into its folder.
 
     Equal results give equal bytes, whatever was resumed. ``timings.csv`` tells of this time's work only.
     """
     written = set()
-    for name, frame in result_frames(result, slices, derainers, severities, resamples):
+    for name, frame in result_frames(result, card):
         write_frame(root / name, frame)
         written.add(name)
     for folder in ("tables", "bootstrap"):
@@ -74,7 +55,7 @@ def write_results(
                 path.unlink()  # of a dataset or row that the suite no longer has
     timings = [
         {**asdict(row), "images": len(seconds), "seconds_per_image": sum(seconds) / len(seconds)}
-        for row, seconds in result.seconds.items()
+        for row, seconds in result.work.seconds.items()
     ]
     if timings:
         write_frame(root / "timings.csv", pd.DataFrame(timings))
@@ -84,11 +65,11 @@ _PER_CLASS_COLUMNS = ["dataset", "derainer", "task", "model", "class", "metric",
 
 
 def record_frames(result: RunResult, derainers: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Records, measures of classes, failures, and a wide table a dataset, by the names of their files."""
+    """Make the tables of records, classes and failures, and a wide one a dataset, by the names of their files."""
     tables = {record.dataset: f"tables/{safe_name(record.dataset)}.csv" for record in result.records}
     return {
         "records.csv": long(result.records),
-        "per_class.csv": _frame(map(_per_class, result.per_class), _PER_CLASS_COLUMNS),
+        "per_class.csv": _frame(map(_per_class, result.scores.per_class), _PER_CLASS_COLUMNS),
         "failures.csv": _frame(map(asdict, result.failures), [f.name for f in fields(Failure)]),
         **{name: wide(result.records, dataset, derainers, every_metric=True) for dataset, name in tables.items()},
     }

@@ -51,6 +51,10 @@ class FolderDataset:
         """The image's number in COCO files."""
         return self.rows[id].image_id
 
+    def attributes(self, id: str, /) -> Mapping[str, str]:
+        """Facts about the image, from the manifest."""
+        return self.rows[id].attributes
+
     def truth(self, id: str, /) -> Truth:
         """The labels of an image; its label map is read from disk now.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -57,7 +57,6 @@ class DetectionJudge:
 
     detector: Detector
     mapping: Mapping[int, int]
-    looks_alone: ClassVar[bool] = True
 
     def __call__(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Detections]:
         """Detect objects in several restored images."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -95,7 +95,6 @@ class Segmenter:
     preparation: Preparation
     outputs: Mapping[int, int]
     device: str
-    looks_alone: ClassVar[bool] = True
 
     def __call__(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[LabelMap]:
         """Segment several restored images; on a GPU, images of equal size share a batch."""

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.api.verify import conclude, rescore
+from bench.api.conclude import conclude
 from bench.contract import Detections, Evidence, Image, Instances, LabelMap, Options, Sample
 from bench.protocols import Task
-from bench.runs.card import read_run_card
+from bench.runs.card import SCHEMA, RunCard, RunOrder, TaskCard, write_card
 from bench.runs.folder import RunStore
 from bench.runs.keys import judged_key, restored_key
+from bench.runs.result import WorkDone
 from bench.runs.rows import Row
 from synth.datasets.build import Recipe, open_builder
 from synth.datasets.dataset import FolderDataset, open_dataset
@@ -63,21 +64,22 @@ def make_run(
         for place, id in enumerate(dataset.ids):
             _answer(store, dataset, asked, Row(recipe.name, row), skill, id, place)
     about = {"name": "tiny", "title": "A tiny run", "note": "Made for tests.", **(suite or {})}
-    store.write_card(
-        {
-            "suite": {**about, "derainers": list(skills), "tasks": {n: {} for n in tasks}, "datasets": _config(recipe)},
-            "datasets": {recipe.name: len(dataset.ids)},
-            "derainers": {row: f"digest of {row}" for row in skills},
-            "tasks": {recipe.name: {name: _task_card(task) for name, task in asked.items()}},
-            "libraries": {"numpy": np.__version__, "torch": ""},
-            "commit": "c0ffee",
-            "device": "cpu",
-            "machine": {"cores": 2},
-            "resamples": 50,
-            "untrained": [row for row in skills if row == "wild"],
-        }
+    card = RunCard(
+        schema_version=SCHEMA,
+        suite={**about, "derainers": list(skills), "tasks": {n: {} for n in tasks}, "datasets": _config(recipe)},
+        datasets={recipe.name: len(dataset.ids)},
+        derainers={row: f"digest of {row}" for row in skills},
+        tasks={recipe.name: {name: _task_card(task) for name, task in asked.items()}},
+        order=RunOrder(derainers=list(skills), tasks=[(recipe.name, list(asked))]),
+        libraries={"numpy": np.__version__, "torch": ""},
+        commit="c0ffee",
+        device="cpu",
+        machine={"cores": 2},
+        resamples=50,
+        untrained=[row for row in skills if row == "wild"],
     )
-    conclude(store, rescore(store, read_run_card(store.read_card(), root)), list(skills))
+    write_card(root, card)
+    conclude(store, card, WorkDone(datasets={recipe.name: dataset}), {recipe.name: asked})
     return root
 
 
@@ -85,9 +87,8 @@ def _config(recipe: Recipe) -> dict[str, object]:
     return {recipe.name: {"source": recipe.source, "rain": recipe.rain, "seed": recipe.seed}}
 
 
-def _task_card(task: Task) -> dict[str, object]:
-    scoring = dict(task.scoring)
-    return {"model": task.model, "protocol": task.protocol, "scoring": scoring, "fingerprint": "f", "code": "c"}
+def _task_card(task: Task) -> TaskCard:
+    return TaskCard(model=task.model, protocol=task.protocol, scoring=dict(task.scoring), fingerprint="f", code="c")
 
 
 def _answer(

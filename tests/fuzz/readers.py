@@ -21,7 +21,7 @@ from bench.contract import ClassSpace, Options
 from bench.errors import ImageError, UserError
 from bench.io import images
 from bench.perf.cost_table import read_costs
-from bench.runs.card import read_run_card
+from bench.runs.card import read_card as read_run_card
 from bench.runs.digests import check_digests, discard_changed
 from bench.runs.folder import RunStore
 from bench.runs.records import read_records, read_table
@@ -209,7 +209,7 @@ def _read_evidence(folder: Path, data: bytes) -> object:
 
 def _read_run_card(folder: Path, data: bytes) -> object:
     _put(folder, "card.json", data)
-    return read_run_card(RunStore(folder).read_card(), folder)
+    return read_run_card(folder)
 
 
 RUN_CARD = {

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.api.run import run_suite, verify_run
+from bench.api.run import run_suite
+from bench.api.verify import verify_run
 from bench.io.images import read_image
 from bench.suites.suite import Suite, parse_suite
 from tasks.classes import known_spaces

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image as Pillow
 
 from bench.api.report import write_report
-from bench.api.run import verify_run
+from bench.api.verify import verify_run
 from bench.errors import UserError
 from synth.datasets.build import Recipe
 from tests.bench.report_folder import STREETS, make_run

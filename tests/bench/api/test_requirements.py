@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from bench.api import run as api
+from bench.api.run import open_suite, run_suite
 from bench.cli import app, main
 from bench.contract import Options
 from bench.errors import UserError
@@ -35,7 +35,7 @@ def suite():
 
 def test_all_that_is_missing_is_listed_before_any_work(suite, tmp_path):
     with pytest.raises(UserError) as raised:
-        api.run_suite(suite, tmp_path / "run")
+        run_suite(suite, tmp_path / "run")
     first, *lines, last = str(raised.value).splitlines()
     assert first == "3 things are missing:"
     assert [line.split(":")[0] for line in lines] == ["- dataset pairs", "- row mspfn", "- row mspfn-m6n3"]
@@ -49,21 +49,25 @@ def test_all_that_is_missing_is_listed_before_any_work(suite, tmp_path):
 def test_one_missing_thing_is_one_line(suite, tmp_path):
     alone = suite.model_copy(update={"derainers": ("rain", "mspfn"), "datasets": {"s": suite.datasets["streets"]}})
     with pytest.raises(UserError, match=r"^row mspfn: the weights of mspfn are not here\. [^\n]+$"):
-        api.run_suite(alone, tmp_path / "run")
+        run_suite(alone, tmp_path / "run")
 
 
 def test_what_is_here_can_be_run_alone(suite):
-    part, missing = api.available_part(suite, {}, Options())
-    assert part.derainers == ("rain", "classical", "clean")
-    assert list(part.datasets) == ["streets"]
+    opened = open_suite(suite)
+    missing = opened.missing()
+    part = opened.without(missing)
+    assert part.suite.derainers == ("rain", "classical", "clean")
+    assert [row.name for row in part.rows] == ["rain", "classical", "clean"]
+    assert list(part.suite.datasets) == ["streets"]
     assert (list(missing.derainers), list(missing.datasets)) == (["mspfn", "mspfn-m6n3"], ["pairs"])
-    assert api.available_part(suite, {}, Options(allow_random_weights=True))[0].derainers == suite.derainers
+    assert not open_suite(suite, options=Options(allow_random_weights=True)).missing().derainers
 
 
 def test_controls_alone_are_no_benchmark(suite):
     bare = suite.model_copy(update={"derainers": ("rain", "mspfn", "clean")})
+    opened = open_suite(bare)
     with pytest.raises(UserError, match="2 things are missing"):
-        api.available_part(bare, {}, Options())
+        opened.without(opened.missing())
 
 
 def test_the_command_says_what_it_leaves_out(tmp_path, monkeypatch, capsys):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.api.run import run_suite, verify_run
+from bench.api.run import run_suite
+from bench.api.verify import verify_run
 from bench.errors import UserError
 from bench.runs.digests import check_digests, write_digests
 from bench.suites.suite import Suite, load_suite, override
@@ -46,9 +47,10 @@ def test_an_untouched_run_passes_and_passes_again_when_it_is_moved(out: Path, tm
 def test_a_run_of_somebody_else_runs_no_file_of_theirs(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(out)
     (out / "evil.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
-    replace(
-        out / "card.json", '"tasks": {\n  "photos": {\n   "quality"', '"tasks": {\n  "photos": {\n   "evil.py:build"'
-    )
+    card = json.loads((out / "card.json").read_text())
+    card["tasks"]["photos"] = {"evil.py:build": card["tasks"]["photos"]["quality"]}
+    card["order"]["tasks"] = [["photos", ["evil.py:build"]]]
+    (out / "card.json").write_text(json.dumps(card))
     write_digests(out)
     assert [fault for fault in verify_run(out) if fault.startswith("unknown task 'evil.py:build'")]
     assert not (out / "ran").exists()
@@ -161,7 +163,7 @@ class Absent(MetaPathFinder):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Absent())
 from pathlib import Path
-from bench.api.run import verify_run
+from bench.api.verify import verify_run
 assert verify_run(Path({str(out)!r})) == []
 """
     subprocess.run([sys.executable, "-c", code], check=True)

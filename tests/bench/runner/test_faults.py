@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.api.run import run_suite, verify_run
+from bench.api.run import run_suite
+from bench.api.verify import verify_run
 from bench.errors import UserError
 from bench.io.images import png_key, read_image, write_png
 from bench.runner.outcome import Outcome
@@ -244,14 +245,15 @@ def test_only_missing_replaces_nothing_and_counts_nothing_that_is_out_of_date(fo
     assert run(suite, folder / "out", "rain", "mine.py:build") == []
     before = {path: path.read_bytes() for path in (folder / "out").rglob("restored/*/*/*.png")}
     mine.write_text(derainer("return 254 - image"))
-    failures = run(suite, folder / "out", "rain", "mine.py:build", "clean", only_missing=True)
+    failures = run(suite, folder / "out", "rain", "mine.py:build", "clean", existing="keep")
     assert [failure.split(":")[0] for failure in failures] == [f"mine {id}" for id in IMAGES]
     assert "made with another derainer, model, image or code; run without --only-missing" in failures[0]
     assert all(path.read_bytes() == content for path, content in before.items())
     images = {row["derainer"]: row["images"] for row in rows_of(folder / "out/tables/photos.csv")}
     assert images == {"rain": "5/5", "mine": "", "clean": "5/5"}
-    with pytest.raises(UserError, match="--rebuild replaces everything and --only-missing nothing"):
-        run(suite, folder / "out", only_missing=True, rebuild=True)
+    both = call("--data", "photos=photos", "--rebuild", "--only-missing", "--out", "out")
+    assert both.returncode == 2
+    assert "--rebuild replaces everything and --only-missing nothing" in both.stderr
 
 
 def spoil_restored(out: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bench.api.run import run_suite
 from bench.contract import Options
-from bench.runner.precision import differences, numerics_of
+from bench.runner.precision import differences, reduced_precision
 from bench.suites.suite import parse_suite
 
 torch = pytest.importorskip("torch")
@@ -60,5 +60,5 @@ def test_differences_do_not_wrap():
 
 
 def test_plain_float32_is_what_all_is_compared_with():
-    assert numerics_of(Options()) is None
-    assert numerics_of(Options(compile=True)) == ("fp32", True)
+    assert reduced_precision(Options()) is None
+    assert reduced_precision(Options(compile=True)) == ("fp32", True)

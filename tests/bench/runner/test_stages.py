@@ -13,12 +13,13 @@ from bench.errors import ImageError, MissingExtraError, UserError
 from bench.protocols import Judge
 from bench.registry import Entry
 from bench.runner.checks import check_restored
-from bench.runner.judge import JudgeJob, judge_step
+from bench.runner.judge import JudgeWork, judge_step
 from bench.runner.loaders import DatasetLoader, DerainerLoader, JudgeLoader
 from bench.runner.outcome import Outcome
 from bench.runner.plan import Step
-from bench.runner.render import RenderJob, render_step
-from bench.runner.restore import RestoreJob, input_of, restore_step
+from bench.runner.render import render_step
+from bench.runner.restore import RestoreWork, input_of, restore_step
+from bench.runner.stage_job import StageJob
 from bench.runs.folder import RunStore
 from bench.runs.rows import Row
 from synth.datasets.build import FolderBuilder, Recipe, open_builder
@@ -40,8 +41,9 @@ def restore(dataset: FolderDataset, store: RunStore) -> Callable[..., dict[str, 
 
     def run(loader: DerainerLoader, batch: int = 1) -> dict[str, Outcome]:
         ids = tuple(dataset.ids)
-        keys = tuple(f"key {id}" for id in ids)
-        job = RestoreJob(Step(ROW, ids), keys, store, DatasetLoader(open_dataset, dataset.folder), loader, batch)
+        keys = {id: f"key {id}" for id in ids}
+        work = RestoreWork(store, DatasetLoader(open_dataset, dataset.folder), loader, batch)
+        job = StageJob("restore", Step(ROW, ids), work, keys)
         outcomes = list(restore_step(job))
         assert sorted(outcome.id for outcome in outcomes) == sorted(ids)
         return {outcome.id: outcome for outcome in outcomes}
@@ -226,7 +228,7 @@ class Brightness:
     name: str = "brightness"
     model: str = ""
     protocol: str = "mean of all pixels"
-    needs: frozenset[Literal["clean", "boxes", "masks", "label_map"]] = frozenset()
+    needs: frozenset[Literal["clean", "boxes", "masks", "label_map"]] = frozenset({"clean"})
     fingerprint: str = "1"
 
     def judge(self, options: Options) -> Judge:
@@ -252,7 +254,8 @@ def judge(restore, derainer_of: DerainerOf, dataset: FolderDataset, store: RunSt
         ids = tuple(dataset.ids)
         loader = DatasetLoader(open_dataset, dataset.folder)
         step = Step(Row("photos", "mine", task.name), ids)
-        job = JudgeJob(step, tuple(ids), store, loader, JudgeLoader(task, Options()), batch)
+        work = JudgeWork(store, loader, JudgeLoader(task, Options()), batch)
+        job = StageJob("judge", step, work, {id: id for id in ids})
         return {outcome.id: outcome for outcome in judge_step(job)}
 
     return run
@@ -281,19 +284,19 @@ class Alone(Brightness):
     """A task whose judge wants nothing but restored images, and says what else it was given."""
 
     name: str = "alone"
+    needs: frozenset[Literal["clean", "boxes", "masks", "label_map"]] = frozenset()
 
     def judge(self, options: Options) -> Judge:
-        class Look:
-            looks_alone = True
+        def look(images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Evidence]:
+            pairs = zip(images, samples, strict=True)
+            return [{"same": float(s.rainy is i), "clean": float(s.clean is not None)} for i, s in pairs]
 
-            def __call__(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Evidence]:
-                pairs = zip(images, samples, strict=True)
-                return [{"same": float(s.rainy is i), "clean": float(s.clean is not None)} for i, s in pairs]
-
-        return Look()
+        return look
 
 
-def test_for_a_judge_that_looks_alone_nothing_else_is_decoded(judge, dataset: FolderDataset, store: RunStore) -> None:
+def test_for_a_task_that_needs_no_clean_image_nothing_else_is_decoded(
+    judge, dataset: FolderDataset, store: RunStore
+) -> None:
     for place in ("rainy", "clean"):
         dataset.path(place, "b").unlink()
     assert not reasons(judge(Alone(), 2))
@@ -324,7 +327,7 @@ class Opener:
 def test_a_bad_photograph_is_a_failure_of_rendering(photos: Path, tmp_path: Path) -> None:
     path = photos / "images" / "b.jpg"
     path.write_bytes(path.read_bytes()[:-500])
-    job = RenderJob(Step(Row("photos"), ("a", "b", "c")), Opener(photos, tmp_path / "data"))
+    job = StageJob("render", Step(Row("photos"), ("a", "b", "c")), Opener(photos, tmp_path / "data"))
     outcomes = {outcome.id: outcome for outcome in render_step(job)}
     assert list(outcomes) == ["a", "b", "c"]
     assert list(reasons(outcomes)) == ["b"]

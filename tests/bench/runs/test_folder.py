@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from pycocotools import mask as coco_mask
 
 from bench.contract import Detections, Rle
-from bench.errors import ImageError, UserError
+from bench.errors import ImageError
 from bench.runs.evidence import detections_of
 from bench.runs.folder import LazyMapping, RunStore
 from bench.runs.rows import Row
@@ -163,13 +163,6 @@ def test_every_row_and_id_has_a_place_of_its_own_below_the_run(store: RunStore) 
     assert len(set(folders)) == len(folders)
     for path in [*places, *folders, *map(store.data_folder, names)]:
         assert path.resolve().is_relative_to(store.root.resolve())
-
-
-def test_the_card_comes_back_and_its_absence_is_explained(store: RunStore) -> None:
-    with pytest.raises(UserError, match=r"no run here \(no card\.json\).*derainbench run --out"):
-        store.read_card()
-    store.write_card({"suite": {"name": "ü"}, "machine": {"cores": 2}})
-    assert store.read_card() == {"suite": {"name": "ü"}, "machine": {"cores": 2}}
 
 
 def test_a_lazy_mapping_reads_when_asked_and_keeps_nothing() -> None:

@@ -90,7 +90,7 @@ def test_a_linked_file_is_replaced_and_not_followed(suite: Suite, photos: Path, 
         path.unlink()
         path.symlink_to(outside)
     write_digests(tmp_path / "out")
-    run_suite(suite, tmp_path / "out", roots={"photos": photos}, rebuild=True)
+    run_suite(suite, tmp_path / "out", roots={"photos": photos}, existing="rebuild")
     assert outside.read_text() == "years of work"
     assert not evidence.is_symlink()
 

@@ -14,10 +14,10 @@ from bench.api.run import run_suite
 from bench.contract import Record
 from bench.errors import UserError
 from bench.runs.records import UNTRAINED, long, write_frame
-from bench.runs.result import RunResult
 from bench.runs.rows import Row
 from bench.scoring.intervals import compare_rows, interval_frames, read_intervals
 from bench.scoring.per_image import COLUMNS
+from bench.scoring.scores import RunResult, Scores
 from bench.scoring.statistics import draw_weights
 from bench.suites.suite import Suite
 
@@ -93,7 +93,7 @@ def test_unknown_rows_and_runs_without_resamples_are_refused(
 
 def test_two_runs_write_the_same_bytes(suite: Suite, photos: Path, tmp_path: Path, out: Path) -> None:
     result: RunResult = run_suite(suite, tmp_path / "again", roots={"photos": photos})
-    assert result.resamples
+    assert result.scores.resamples
     for name in ("intervals.csv", "bootstrap/photos/classical/quality.csv"):
         assert (out / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
@@ -102,14 +102,14 @@ def record(derainer: str, metric: str, value: float, dataset: str = "d", protoco
     return Record(dataset, derainer, "mine", "", metric, value, "", 4, 4, protocol)
 
 
-def result_of(values: Mapping[str, float], drawn: Mapping[str, Sequence[float]]) -> RunResult:
+def result_of(values: Mapping[str, float], drawn: Mapping[str, Sequence[float]]) -> Scores:
     """One metric of several rows; the row ``wild`` has random weights."""
     records = [record(row, "m", value, protocol=UNTRAINED * (row == "wild")) for row, value in values.items()]
     resamples = {Row("d", row, "mine"): {"m": np.array(numbers, dtype=float)} for row, numbers in drawn.items()}
-    return RunResult(records=records, resamples=resamples)
+    return Scores(records=records, resamples=resamples)
 
 
-def interval_rows(result: RunResult) -> pd.DataFrame:
+def interval_rows(result: Scores) -> pd.DataFrame:
     return interval_frames(result)["intervals.csv"].set_index("derainer")
 
 
@@ -153,7 +153,7 @@ def test_metrics_without_a_value_are_passed_over() -> None:
     assert frame[["low", "high"]].isna().all(axis=None), "most of its resamples are undefined"
 
 
-def write_run(root: Path, result: RunResult, images: pd.DataFrame) -> None:
+def write_run(root: Path, result: Scores, images: pd.DataFrame) -> None:
     for name, frame in {
         "records.csv": long(result.records),
         "per_image.csv": images,
@@ -187,7 +187,7 @@ def test_comparison_by_hand(tmp_path: Path) -> None:
         for image, value in zip("abcd", numbers, strict=True)
     ]
     lines += [("d", row, "theirs", "", "a", "m", 99.0 * n) for n, row in enumerate(values)]
-    write_run(tmp_path, RunResult(records=records, resamples=drawn), pd.DataFrame(lines, columns=COLUMNS))
+    write_run(tmp_path, Scores(records=records, resamples=drawn), pd.DataFrame(lines, columns=COLUMNS))
     frame = compare_rows(tmp_path, "one", "two", every_metric=True)
     found = list(zip(frame["dataset"], frame["metric"], strict=True))
     assert found == [("d", "m"), ("d", "n"), ("e", "m"), ("e", "n"), ("e", "late"), ("f", "single")]

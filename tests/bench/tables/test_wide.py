@@ -10,10 +10,12 @@ import pytest
 
 from bench.contract import ClassMeasure, Failure, ImageMeasure, Record
 from bench.errors import UserError
+from bench.runs.card import RunCard, RunOrder
 from bench.runs.records import long, read_records
-from bench.runs.result import PerClass, RunResult
+from bench.runs.result import WorkDone
 from bench.runs.rows import Row
 from bench.scoring.per_image import pack_measures
+from bench.scoring.scores import PerClass, RunResult, Scores
 from bench.tables.run_files import write_results
 from bench.tables.wide import paste, render, wide
 
@@ -104,20 +106,23 @@ def test_csv_of_the_wide_table_is_read_back_as_it_is() -> None:
 
 
 def result() -> RunResult:
-    found = RunResult()
-    found.records = RECORDS
     row = Row("d", "rain", "quality")
-    found.per_image[row] = pack_measures(row, "net, large", [ImageMeasure("a/b", "psnr_y", 20.123456789)])
-    found.per_class = [
+    scores = Scores(records=RECORDS)
+    scores.per_image[row] = pack_measures(row, "net, large", [ImageMeasure("a/b", "psnr_y", 20.123456789)])
+    scores.per_class = [
         PerClass("d", "rain", "detection", "net, large", ClassMeasure("traffic light", "AP", 12.5, "%", 7))
     ]
-    found.failures = [Failure("d", "rain", "", "c", "restore", 'ValueError: "x", y')]
-    found.seconds[Row("d", "rain")] += [1.0, 2.0]
-    return found
+    done = WorkDone(failures=[Failure("d", "rain", "", "c", "restore", 'ValueError: "x", y')])
+    done.seconds[Row("d", "rain")] += [1.0, 2.0]
+    return RunResult(done, scores)
+
+
+def card_of(*rows: str) -> RunCard:
+    return RunCard(datasets={}, derainers=dict.fromkeys(rows, ""), tasks={}, order=RunOrder(derainers=rows, tasks=[]))
 
 
 def test_written_results_are_read_back(tmp_path: Path) -> None:
-    write_results(tmp_path, result(), [], ["rain", "mine_1", "other"], {}, 0)
+    write_results(tmp_path, result(), card_of("rain", "mine_1", "other"))
     assert read_records(tmp_path) == [replace(item, value=round(item.value, 6)) for item in RECORDS]
     assert rows_of((tmp_path / "per_image.csv").read_text()) == [
         {"dataset": "d", "derainer": "rain", "task": "quality", "model": "net, large", "image": "a/b",
@@ -134,14 +139,14 @@ def test_written_results_are_read_back(tmp_path: Path) -> None:
 
 def test_equal_results_are_equal_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_results(tmp_path / name, result(), [], ["rain", "mine_1", "other"], {}, 0)
+        write_results(tmp_path / name, result(), card_of("rain", "mine_1", "other"))
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.csv"))
     assert len(files) == 11
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
 
 
 def test_empty_results_have_headings(tmp_path: Path) -> None:
-    write_results(tmp_path, RunResult(), [], ["rain"], {}, 0)
+    write_results(tmp_path, RunResult(WorkDone(), Scores()), card_of("rain"))
     for name in ("records", "per_image", "per_class", "failures", "slices", "intervals"):
         text = (tmp_path / f"{name}.csv").read_text()
         assert text.startswith("dataset,derainer,task,")

@@ -160,7 +160,7 @@ def test_the_command_imports_where_the_derainer_finds_it(tmp_path, monkeypatch, 
 
     from bench.cli import app
 
-    for module in ("table", "mspfn_weights"):
+    for module in ("weights", "networks.mspfn.weights"):
         monkeypatch.setattr(f"derainers.{module}.cache_dir", lambda: tmp_path / "cache")
     write_tensorbundle(tmp_path / "epoch44", official_variables(SMALL))
     done = CliRunner().invoke(app, ["weights", "import", "mspfn", str(tmp_path / "epoch44.index")])
