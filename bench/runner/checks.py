@@ -1,4 +1,4 @@
-"""What a derainer or a task model returned, before it is believed."""
+"""Validate what derainers and task models return: type, shape, dtype, finite values."""
 
 from __future__ import annotations
 

@@ -6,9 +6,12 @@ All give the same bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from bench.runner.plan import Step
 
 Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
@@ -30,6 +33,48 @@ class SameProcess:
         """Run the jobs in order."""
         for job in jobs:
             yield from work(job)
+
+
+@runtime_checkable
+class Divisible(Protocol):
+    """A job whose images can be tried one by one."""
+
+    @property
+    def step(self) -> Step:
+        """Its row and images."""
+        ...
+
+    def only(self, id: str) -> object:
+        """The job of one of its images."""
+        ...
+
+    def lost(self, id: str, reason: str) -> object:
+        """The outcome of an image that cannot be had."""
+        ...
+
+
+def divide_lost(job: object, finished: Collection[str], reason: str, waiting: deque[Any]) -> list[Any]:
+    """Put the unfinished images of a lost job back as jobs of their own; give up the image of a job that has only one.
+
+    Args:
+        job: What the lost worker had in hand.
+        finished: Ids of its images whose outcomes have come.
+        reason: Why the worker was lost.
+        waiting: Jobs that nobody has begun; what is put back goes first.
+
+    Returns:
+        Outcomes of the images that are given up.
+
+    Raises:
+        RuntimeError: The job cannot be divided.
+    """
+    if not isinstance(job, Divisible):
+        raise RuntimeError(f"a worker was lost: {reason}")
+    left = [id for id in job.step.ids if id not in finished]
+    if len(job.step.ids) > 1:
+        waiting.extendleft(job.only(id) for id in reversed(left))
+        return []
+    return [job.lost(id, reason) for id in left]
 
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

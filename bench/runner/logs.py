@@ -1,4 +1,4 @@
-"""Logs beside results: what a run, a build or a training did, when, what failed, and what libraries warned of."""
+"""Log a run, a build or a training beside its results: what was done when, what failed, what libraries warned of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What remains to be done: pure, so that ``--dry-run`` and resuming cost nothing."""
+"""Plan the missing images of every row as steps of at most N images. No side effects."""
 
 from __future__ import annotations
 

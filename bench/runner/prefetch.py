@@ -1,4 +1,4 @@
-"""Overlapping what waits for a disk or packs pixels with what a model computes."""
+"""Apply a function in background threads, a bounded number of items ahead of the consumer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Attempt(Generic[Item, Value]):
-    """What became of one item: a value, or the error that came in its place."""
+    """The result of the function for one item: a value, or the error that came in its place."""
 
     item: Item
     _future: Future[Value]
 
     @property
     def value(self) -> Value:
-        """The value; raises the error where there is none."""
+        """Return the value; raise the error where there is none."""
         return self._future.result()
 
 

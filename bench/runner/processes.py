@@ -1,4 +1,4 @@
-"""Local processes that are watched: one that hangs or dies costs the image in its hands and nothing more."""
+"""Run jobs in local processes that are watched: one that hangs or dies costs the image in its hands, nothing more."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from math import inf
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from time import monotonic
-from typing import Any, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, TypeVar, cast
 
-from bench.runner.engines import Engine, SameProcess, limit_threads
-from bench.runner.plan import Step
+from bench.runner.engines import Divisible, Engine, SameProcess, divide_lost, limit_threads
 from bench.runs.rows import Row
 
 Job = TypeVar("Job")
@@ -28,30 +27,12 @@ STRIKES = 3
 """So many images in a row may cost a process each; then the rest of their row is given up."""
 
 
-@runtime_checkable
-class Divisible(Protocol):
-    """A job whose images can be tried one by one."""
-
-    @property
-    def step(self) -> Step:
-        """Its row and images."""
-        ...
-
-    def only(self, id: str) -> object:
-        """The job of one of its images."""
-        ...
-
-    def lost(self, id: str, reason: str) -> object:
-        """The outcome of an image that cannot be had."""
-        ...
-
-
 @dataclass
 class _Worker:
-    """A process, and what it was given.
+    """A worker process and its current job.
 
     Attributes:
-        process: It.
+        process: The spawned process.
         pipe: Jobs go in; ``ready`` at the start, outcomes, errors, and ``end`` after each job come out.
         job: What it works on; None while it waits.
         told: Ids of the job's images whose outcomes have come.
@@ -168,19 +149,15 @@ def local_engine(workers: int, time_limit_seconds: float = 0.0) -> Engine:
 
 def _after_loss(worker: _Worker, reason: str, waiting: deque[Any], strikes: Counter[Row]) -> Iterator[Any]:
     job = worker.job
-    if not isinstance(job, Divisible):
-        raise RuntimeError(f"a worker was lost: {reason}")
-    left = [id for id in job.step.ids if id not in worker.told]
-    if len(job.step.ids) > 1:
-        waiting.extendleft(job.only(id) for id in reversed(left))
+    given_up = divide_lost(job, worker.told, reason, waiting)
+    yield from given_up
+    if not given_up or not isinstance(job, Divisible):
         return
     row = job.step.row
-    yield from (job.lost(id, reason) for id in left)
-    strikes[row] += bool(left)
+    strikes[row] += 1
     if strikes[row] >= STRIKES:
         reason = f"not tried: {STRIKES} images before it each cost a process ({reason})"
-        given_up = [other for other in waiting if other.step.row == row]
-        for other in given_up:
+        for other in [other for other in waiting if other.step.row == row]:
             waiting.remove(other)
             yield from (other.lost(id, reason) for id in other.step.ids)
 

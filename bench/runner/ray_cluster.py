@@ -1,4 +1,4 @@
-"""Steps on a Ray cluster: several machines, where each worker holds one model on its share of a GPU.
+"""Run jobs on a Ray cluster: several machines, where each worker holds one model on its share of a GPU.
 
 Jobs go to whichever worker is free; their results are files in the run folder, which every machine sees at the same
 path. A job whose worker or machine is lost is given to another one by Ray.
@@ -22,9 +22,8 @@ from typing import Any, TypeAlias, TypeVar
 from bench.contract import Options
 from bench.errors import MissingExtraError, UserError
 from bench.io.files import key_of, sha256_of
-from bench.runner.engines import THREAD_VARIABLES
+from bench.runner.engines import THREAD_VARIABLES, divide_lost
 from bench.runner.loaders import forget
-from bench.runner.processes import Divisible
 from bench.runs.provenance import library_versions
 
 Job = TypeVar("Job")
@@ -38,7 +37,7 @@ _PACKAGES = ("bench", "derainers", "synth", "tasks")
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerPlace:
     """What a worker has to find where it runs.
 
     Attributes:
@@ -81,7 +80,7 @@ class RayCluster:
         self._slots(ray)
         self.shared.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=self.shared, prefix=".cluster.", suffix=".part") as token:
-            place = Place(Path.cwd(), Path(token.name).absolute(), installed())
+            place = WorkerPlace(Path.cwd(), Path(token.name).absolute(), installed())
             yield from self._run(ray, partial(self._remote(ray).remote, work, place), jobs)
 
     def _run(self, ray: Ray, submit: Callable[[Any], Ray], jobs: Sequence[Any]) -> Iterator[Any]:
@@ -105,13 +104,9 @@ class RayCluster:
             cause = error.cause
             raise cause if isinstance(cause, Exception) else RuntimeError(str(error)) from None
         except ray.exceptions.RayError as error:  # lost again and again: one image may be to blame
-            if not isinstance(job, Divisible):
-                raise RuntimeError(f"a worker was lost: {error}") from error
-            if len(job.step.ids) > 1:
-                waiting.extendleft(job.only(id) for id in reversed(job.step.ids))
-            else:
-                reason = f"its worker was lost {RETRIES + 1} times ({type(error).__name__})"
-                yield from (job.lost(id, reason) for id in job.step.ids)
+            yield from divide_lost(
+                job, (), f"its worker was lost {RETRIES + 1} times ({type(error).__name__})", waiting
+            )
 
     def _remote(self, ray: Ray) -> Ray:
         variables = {name: str(self.threads) for name in THREAD_VARIABLES}
@@ -139,7 +134,7 @@ class RayCluster:
         return ray
 
     def _slots(self, ray: Ray) -> int:
-        """How many workers the cluster has room for."""
+        """Count the workers that the cluster has room for."""
         there: Mapping[str, float] = ray.cluster_resources()
         wanted = {"CPU": float(self.threads), "GPU": self.gpu_share}
         slots = [there.get(kind, 0.0) / share for kind, share in wanted.items() if share]
@@ -155,7 +150,7 @@ class RayCluster:
 def ray_cluster(
     shared: Path, address: str, gpu_share: float | None, options: Options, workers: int, time_limit_seconds: float
 ) -> RayCluster:
-    """The engine for what was asked for on the command line.
+    """Make the engine that the command line asks for.
 
     Args:
         shared: The run folder.
@@ -176,14 +171,14 @@ def ray_cluster(
     return RayCluster(shared, address, options.threads or 1, gpu_share)
 
 
-def _work_there(work: Callable[[Job], Iterator[Outcome]], place: Place, job: Job) -> list[Outcome]:
-    """In a worker: look around once, then do a job."""
+def _work_there(work: Callable[[Job], Iterator[Outcome]], place: WorkerPlace, job: Job) -> list[Outcome]:
+    """Do a job in a worker, which first checks its machine once."""
     _settle(place)
     return list(work(job))
 
 
 @cache
-def _settle(place: Place) -> None:
+def _settle(place: WorkerPlace) -> None:
     host = socket.gethostname()
     if not place.folder.is_dir() or not place.token.is_file():
         raise UserError(
@@ -202,7 +197,7 @@ def _settle(place: Place) -> None:
 
 
 def installed() -> tuple[tuple[str, str], ...]:
-    """What could make another machine's results differ: Python, libraries, and the digest of our own code."""
+    """List what could make another machine's results differ: Python, libraries, and the digest of our own code."""
     folders = [Path(str(spec.origin)).parent for name in _PACKAGES if (spec := importlib.util.find_spec(name))]
     files = sorted(path for folder in folders for path in folder.rglob("*.py"))
     code = key_of(*[(path.name, sha256_of(path)) for path in files])

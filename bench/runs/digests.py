@@ -63,7 +63,7 @@ def check_digests(root: Path) -> list[str]:
 
 
 def files_of(root: Path) -> list[str]:
-    """What ``digests.csv`` names: a run's files but those that differ each time, none beyond a link to a folder."""
+    """List a run's files but those that differ each time; none beyond a link to a folder."""
     names = (path.relative_to(root) for path in root.rglob("*") if path.is_file() and not path.name.endswith(".part"))
     return sorted(name.as_posix() for name in names if name.as_posix() not in _NOT_DIGESTED)
 

@@ -1,4 +1,4 @@
-"""A share of a run: every n-th image of each dataset, so that several machines can each do theirs."""
+"""Divide a run into shards: every n-th image of each dataset, so that several machines can each do theirs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Shard:
         return None if self.of == 1 else ShardCard(number=self.number, of=self.of)
 
     def __str__(self) -> str:
-        """As it is given on the command line."""
+        """Write it as it is given on the command line."""
         return f"{self.number}/{self.of}"
 
 

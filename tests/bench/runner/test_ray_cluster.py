@@ -11,30 +11,30 @@ import pytest
 
 from bench.contract import Options
 from bench.errors import UserError
-from bench.runner.ray_cluster import Place, RayCluster, _settle, installed, ray_cluster
+from bench.runner.ray_cluster import WorkerPlace, RayCluster, _settle, installed, ray_cluster
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerPlace:
     """A place in which everything is as the head says."""
     monkeypatch.chdir(tmp_path)  # and back again afterwards
     (tmp_path / "work").mkdir()
     (tmp_path / "token").touch()
-    return Place(tmp_path / "work", tmp_path / "token", installed())
+    return WorkerPlace(tmp_path / "work", tmp_path / "token", installed())
 
 
-def test_a_worker_goes_where_the_command_was_given(place: Place) -> None:
+def test_a_worker_goes_where_the_command_was_given(place: WorkerPlace) -> None:
     _settle(place)
     assert Path.cwd() == place.folder.resolve()
 
 
 @pytest.mark.parametrize("what", ["folder", "token"])
-def test_a_machine_that_does_not_see_the_shared_folder_is_named(what: str, place: Place, tmp_path: Path) -> None:
+def test_a_machine_that_does_not_see_the_shared_folder_is_named(what: str, place: WorkerPlace, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"machine {socket.gethostname()} does not see .* as the head does"):
         _settle(replace(place, **{what: tmp_path / "absent"}))
 
 
-def test_a_machine_with_other_versions_is_named(place: Place) -> None:
+def test_a_machine_with_other_versions_is_named(place: WorkerPlace) -> None:
     here = Path.cwd()
     other = tuple((name, "0.0" if name == "numpy" else version) for name, version in place.installed)
     with pytest.raises(UserError, match=rf"machine {socket.gethostname()} has numpy \d+\.\d+.*, the head 0\.0"):
