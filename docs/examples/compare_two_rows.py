@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.api.run import run_suite
+from bench.api import run_suite
 from bench.scoring.intervals import compare_rows
 from bench.suites.suite import load_suite, override
 

@@ -11,7 +11,7 @@ import pytest
 
 from bench.contract import Options
 from bench.errors import UserError
-from bench.runner.ray_cluster import WorkerPlace, RayCluster, _settle, installed, ray_cluster
+from bench.runner.ray_cluster import RayCluster, WorkerPlace, _settle, installed, ray_cluster
 
 
 @pytest.fixture
