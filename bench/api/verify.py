@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.contract import Record
 from bench.errors import ImageError, UserError
 from bench.io.files import read_json
-from bench.protocols import Task
+from bench.protocols import Task, version_of
 from bench.runs.card import SCHEMA, RunCard, TaskCard, read_run_card
 from bench.runs.digests import check_digests, write_digests
 from bench.runs.folder import RunStore
@@ -20,7 +20,7 @@ from bench.runs.keys import judged_key, restored_key
 from bench.runs.records import mark_untrained, read_records
 from bench.runs.result import RunResult
 from bench.runs.rows import CLEAN, Row
-from bench.scoring.protocol_hash import Parts, hash_of, parts_of, rain_parts
+from bench.scoring.protocol_hash import ProtocolParts, hash_of, parts_of, rain_parts
 from bench.scoring.slices import SliceMeasure, find_slices, slice_row
 from bench.scoring.summary import resample_row, summarise_row
 from bench.scoring.verification import compare_frames, compare_records
@@ -135,9 +135,9 @@ def finish(store: RunStore, card: RunCard, result: RunResult) -> list[SliceMeasu
     return slices
 
 
-def protocols(store: RunStore, card: RunCard) -> dict[tuple[str, str], Parts]:
+def protocols(store: RunStore, card: RunCard) -> dict[tuple[str, str], ProtocolParts]:
     """(Dataset, task) to what its numbers are comparable by, of all datasets that are there."""
-    found: dict[tuple[str, str], Parts] = {}
+    found: dict[tuple[str, str], ProtocolParts] = {}
     for name, tasks in card.tasks.items():
         folder = store.data_folder(name)
         if not (folder / "card.json").is_file():
@@ -162,6 +162,11 @@ def _questions_about(name: str, dataset: FolderDataset, store: RunStore, card: R
     for task_name, noted in card.tasks[name].items():
         build: Callable[..., Task] = TASKS.load(TASKS.named(task_name))
         task = build(noted.scoring, dataset.classes)
+        if (version := version_of(task)) != noted.version:
+            raise UserError(
+                f"{store.root}: task {task_name}: its numbers are of version {noted.version or 'none'}, installed is "
+                f"version {version}; give the run's command again, or install the release that made it"
+            )
         rows = {Row(name, derainer, task_name): text for derainer, text in card.derainers.items()}
         judged = {row: _judged_ids(store, row, text, noted, dataset) for row, text in rows.items()}
         yield Question(task_name, dataset, task, noted, judged)
@@ -198,7 +203,7 @@ def _protocol_faults(store: RunStore, card: RunCard) -> list[str]:
     ]
 
 
-def _rain(folder: Path) -> Parts:
+def _rain(folder: Path) -> ProtocolParts:
     card = read_json(folder / "card.json")
     try:
         if not isinstance(card, dict):

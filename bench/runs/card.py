@@ -15,9 +15,19 @@ SCHEMA = 2
 
 
 class TaskCard(BaseModel):
-    """What a run's card says of one task on one dataset."""
+    """The card's entry of one task on one dataset.
+
+    Attributes:
+        model: The model's short name; empty where there is none.
+        version: Version of the task, raised by hand; numbers of two versions are not compared. Empty in old cards.
+        protocol: The scoring rules in one line.
+        scoring: Parameters by which the task is scored again without its model.
+        fingerprint: The model, the digest of its weights and its settings.
+        code: Digest of the task's code, by which evidence is used again; it takes no part in comparing.
+    """
 
     model: str
+    version: str = ""
     protocol: str
     scoring: Mapping[str, Parameter]
     fingerprint: str

@@ -86,8 +86,8 @@ def _config(recipe: Recipe) -> dict[str, object]:
 
 
 def _task_card(task: Task) -> dict[str, object]:
-    scoring = dict(task.scoring)
-    return {"model": task.model, "protocol": task.protocol, "scoring": scoring, "fingerprint": "f", "code": "c"}
+    rules = {"version": task.version, "protocol": task.protocol, "scoring": dict(task.scoring)}
+    return {"model": task.model, **rules, "fingerprint": "f", "code": "c"}
 
 
 def _answer(
