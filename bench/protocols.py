@@ -1,6 +1,6 @@
-"""The verbs of DerainBench: what a derainer, a task, a source of photographs and a dataset have to do.
+"""Declare the methods that a derainer, a task, a source of photographs and a dataset need: the verbs of DerainBench.
 
-Whatever has these methods fits; nothing has to be derived from anything.
+Whatever has these methods fits; nothing has to be derived from anything. The nouns are in :mod:`bench.contract`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from bench.contract import (
     Traits,
     Truth,
 )
+from bench.errors import UserError
 
 
 class Derainer(Protocol):
-    """Anything that turns one rainy image into a restored one of the same shape and type.
+    """Restore one rainy image: return an image of the same shape and type.
 
     A plain function will do. An object may also have ``traits`` (:class:`Traits`) and
     ``restore_batch`` (:class:`BatchDerainer`).
@@ -38,7 +39,7 @@ class Derainer(Protocol):
 
 @runtime_checkable
 class BatchDerainer(Protocol):
-    """A derainer that restores several images of one size at once, each as it would alone."""
+    """Restore several rainy images of one size at once, each as it would be alone."""
 
     traits: Traits
 
@@ -49,7 +50,7 @@ class BatchDerainer(Protocol):
 
 @runtime_checkable
 class NamedDerainer(Protocol):
-    """A derainer that has to know which image it is given, such as a folder of finished images."""
+    """Restore one rainy image by its id, as a folder of finished images does."""
 
     def restore_named(self, rainy: Image, id: str, /) -> Image: ...
 
@@ -61,7 +62,7 @@ def traits_of(derainer: Derainer) -> Traits:
 
 
 class Judge(Protocol):
-    """A loaded task model: looks at restored images and says what it saw, one evidence per image.
+    """Look at restored images with a loaded model and return one evidence per image: objects, label map or qualities.
 
     If the task does not need ``clean``, no other image is decoded for it: its samples have the restored image in place
     of the rainy one, and no clean one.
@@ -71,19 +72,26 @@ class Judge(Protocol):
 
 
 class Task(Protocol):
-    """A question asked of every restored image. Cheap to make; the model is loaded by ``judge``.
+    """Judge every restored image and turn the evidence into numbers.
+
+    A task is cheap to make; only ``judge`` loads the model.
 
     Attributes:
         name: ``quality``, ``detection``, ``instances`` or ``semantic``.
+        version: A text such as ``"1"``. A person raises it whenever a number changes because code changed, be it of
+            the model's side or of the scoring; numbers of two versions do not stand in one table.
         model: The model's short name as shown in tables; empty when there is none.
         protocol: The scoring rules in one line, as shown in ``records.csv``.
         needs: Parts of a sample without which the task cannot run.
-        fingerprint: Text that changes whenever the evidence could: model, weights digest, settings.
+        fingerprint: Text that names all that the evidence depends on beside the code: model, digest of its weights,
+            settings.
         scoring: Parameters with which the factory makes a task that scores in the same way, without the model.
     """
 
     @property
     def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
     @property
     def model(self) -> str: ...
     @property
@@ -96,11 +104,15 @@ class Task(Protocol):
     def scoring(self) -> Parameters: ...
 
     def judge(self, options: Options) -> Judge:
-        """Load the model. Raises UserError when it cannot be had."""
+        """Load the model.
+
+        Raises:
+            UserError: It cannot be had.
+        """
         ...
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
-        """Turn evidence into numbers: pure, without model or GPU.
+        """Compute all metrics of one row from the evidence of its images: pure, without model or GPU.
 
         Both maps have the same keys in the same order and may read from disk on access: pass over them
         once, and do not keep label maps or masks of all images in memory.
@@ -108,14 +120,29 @@ class Task(Protocol):
         ...
 
 
+def version_of(task: Task) -> str:
+    """Return the version that a task declares.
+
+    Raises:
+        UserError: It declares none, like tasks that were written before tasks had versions.
+    """
+    version: object = getattr(task, "version", None)  # a plug-in's class is not checked by mypy
+    if not isinstance(version, str) or not version:
+        raise UserError(
+            f'task {task.name!r}: expected an attribute version, a text, got {version!r}; write version = "1" into its '
+            f"class {type(task).__name__}, and raise it whenever a change of its code changes a number"
+        )
+    return version
+
+
 @runtime_checkable
 class Resampling(Protocol):
-    """A task whose main metrics can be computed for many bootstrap resamples at once."""
+    """Compute a task's main metrics on many bootstrap resamples at once, for intervals."""
 
     def resample(
         self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
     ) -> Mapping[str, FloatArray]:
-        """Compute metrics as :meth:`Task.summarise` would on every resample.
+        """Compute metrics on every resample, as :meth:`Task.summarise` would.
 
         Args:
             evidence: As in ``summarise``; N images.
@@ -130,10 +157,10 @@ class Resampling(Protocol):
 
 @runtime_checkable
 class SelfReference(Protocol):
-    """A task that can also take its model's own answers on the clean images for the truth.
+    """Score a task's evidence with its model's own answers on the clean images taken for the truth.
 
-    This tells what rain does to the model apart from the model's own errors. The runner asks it where a run has
-    a row ``clean``.
+    This tells what rain does to the model apart from the model's own errors. It is computed where a run has a row
+    ``clean``.
     """
 
     def summarise_against_clean(
@@ -149,12 +176,12 @@ class SelfReference(Protocol):
         truths: Mapping[str, Truth],
         weights: IntArray,
     ) -> Mapping[str, FloatArray]:
-        """The same on every resample; see :meth:`Resampling.resample`."""
+        """Score evidence against evidence on every resample; see :meth:`Resampling.resample`."""
         ...
 
 
 class Source(Protocol):
-    """Labelled photographs on a disk, or drawn by a program.
+    """Load labelled photographs by id, from a disk or out of a program that draws them.
 
     ``load`` raises :class:`bench.errors.ImageError` for one bad image; opening the source raises
     :class:`bench.errors.UserError` when the whole is unusable.
@@ -168,14 +195,14 @@ class Source(Protocol):
     def ids(self) -> Sequence[str]: ...
 
     def size(self, id: str, /) -> tuple[int, int] | None:
-        """(height, width) if it is known without decoding the image."""
+        """Return (height, width) of an image if it is known without decoding, else None."""
         ...
 
     def load(self, id: str, /) -> Photograph: ...
 
 
 class Dataset(Protocol):
-    """A finished benchmark dataset: images that were rained on, their clean originals and labels."""
+    """Read a finished benchmark dataset by image id: rainy images, their clean originals and labels."""
 
     @property
     def name(self) -> str: ...
@@ -185,11 +212,11 @@ class Dataset(Protocol):
     def ids(self) -> Sequence[str]: ...
 
     def digest(self, id: str, /) -> str:
-        """Hexadecimal digest of everything that belongs to the image: pixels of both, labels."""
+        """Return the hexadecimal digest of everything that belongs to an image: pixels of both, labels."""
         ...
 
     def image_id(self, id: str, /) -> int:
-        """The whole number that COCO result files use for this image."""
+        """Return the whole number that COCO result files use for an image."""
         ...
 
     def truth(self, id: str, /) -> Truth: ...
@@ -199,29 +226,29 @@ class Dataset(Protocol):
         ...
 
     def image(self, id: str, place: Literal["rainy", "clean"], /) -> Image | None:
-        """One of the two images, decoded anew; None where there is no clean one."""
+        """Decode the rainy or the clean image; return None where there is no clean one."""
         ...
 
     def load(self, id: str, /) -> Sample: ...
 
 
 class DatasetBuilder(Protocol):
-    """Renders one dataset into its folder, image by image; see :mod:`synth.datasets.build`."""
+    """Render one dataset into its folder, image by image; see :mod:`synth.datasets.build`."""
 
     @property
     def ids(self) -> Sequence[str]:
-        """Every chosen image, in order: what the tables call *expected*."""
+        """Ids of all chosen images in order; tables call their number *expected*."""
         ...
 
     @property
     def classes(self) -> Classes: ...
 
     def missing(self) -> Sequence[str]:
-        """Chosen images that are not in the folder yet, or are there with other parameters."""
+        """List the chosen images that are not in the folder yet, or are there with other parameters."""
         ...
 
     def render(self, ids: Sequence[str], /) -> Sequence[Failure]:
-        """Render these images. One bad image is a failure in the answer, never an exception."""
+        """Render images by id. One bad image is a failure in the answer, never an exception."""
         ...
 
     def finish(self) -> Dataset:

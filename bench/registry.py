@@ -1,4 +1,8 @@
-"""A name and the factory behind it, imported only when it is wanted."""
+"""Find and import the factory behind a name: of a derainer, a task, a source of photographs or a rain renderer.
+
+Names are built in, brought by installed plug-ins, or given as ``path/to/file.py:factory``. Nothing is imported before
+it is wanted.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from types import CodeType, ModuleType
 from typing import Generic, TypeVar, cast
 
 from bench.errors import UserError
-from bench.io.code_version import code_files, code_version
+from bench.io.code_version import code_version
 
 Factory = TypeVar("Factory")
 
@@ -25,10 +29,10 @@ _FILE_SPEC = re.compile(r"(?:(?P<name>[\w.+-]+)=)?(?P<path>.+\.py):(?P<attribute
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered name.
+    """A name and where its factory is.
 
     Attributes:
-        name: The row's name in every table.
+        name: The name that commands, suites and tables use.
         target: ``module:attribute`` or ``path/to/file.py:attribute``.
         origin: ``built-in``, ``file`` or the distribution that brought the plug-in.
     """
@@ -38,7 +42,7 @@ class Entry:
     origin: str = "built-in"
 
     def load(self) -> object:
-        """Import the factory.
+        """Import the module or file and return the factory in it.
 
         Raises:
             UserError: The module or file cannot be imported, or lacks the attribute.
@@ -55,27 +59,28 @@ class Entry:
         return getattr(module, attribute)
 
     def code_version(self) -> str:
-        """Digest of the sources behind the factory (of the file alone, for a file), without importing them."""
+        """Digest the code behind the factory into 32 hexadecimal digits, without importing it.
+
+        The code is the factory's module with what it imports of its own package, or the file alone; comments and
+        docstrings are no part of it (:mod:`bench.io.code_version`).
+
+        Raises:
+            UserError: The module cannot be found.
+        """
         place = self.target.rpartition(":")[0]
         if place.endswith(".py"):
-            return code_version([Path(place)], Path(place).parent)
-        spec = importlib.util.find_spec(place)
-        if spec is None or spec.origin is None:
-            raise UserError(f"{self.name}: module {place} cannot be found; reinstall what provides it")
-        origin = Path(spec.origin)
+            return code_version(Path(place))
+        origin = _origin_of(place, self.name)
         depth = place.count(".") + (origin.name == "__init__.py")
-        if not depth:
-            return code_version([origin], origin.parent)
-        package = origin.parents[depth - 1]
-        return code_version(code_files(origin.parent, package), package)
+        return code_version(origin, origin.parents[depth - 1] if depth else None)
 
 
 @dataclass(frozen=True)
 class Registry(Generic[Factory]):
-    """Names of one kind of thing; built-in ones, and plug-ins of an entry-point group.
+    """The names of one kind of thing: built-in ones, and those of plug-ins in an entry-point group.
 
     Attributes:
-        kind: What is registered, for messages: ``derainer``.
+        kind: The kind in the words of messages, such as ``derainer``.
         targets: Built-in names and their ``module:attribute``.
         group: Entry-point group by which installed packages add names; empty for none.
     """
@@ -85,7 +90,7 @@ class Registry(Generic[Factory]):
     group: str = ""
 
     def entries(self) -> dict[str, Entry]:
-        """Every known name, built-in first.
+        """List every known name with its entry, built-in ones first.
 
         Raises:
             UserError: A plug-in takes a name that is already there.
@@ -102,7 +107,7 @@ class Registry(Generic[Factory]):
         return found
 
     def find(self, spec: str) -> Entry:
-        """The entry for a name, for ``path/to/file.py:factory`` or for ``name=path/to/file.py:factory``.
+        """Find the entry of a name, of ``path/to/file.py:factory`` or of ``name=path/to/file.py:factory``.
 
         Raises:
             UserError: There is no such name or file; the nearest known names are given.
@@ -122,7 +127,7 @@ class Registry(Generic[Factory]):
         return self.named(spec)
 
     def named(self, name: str) -> Entry:
-        """The entry for a registered name alone: a name out of somebody's run folder must not run a file.
+        """Find the entry of a registered name, never of a file: a name in somebody's run folder must not run code.
 
         Raises:
             UserError: There is no such name; the nearest known names are given.
@@ -139,7 +144,11 @@ class Registry(Generic[Factory]):
         raise UserError(f"unknown {self.kind} {name!r}. {hint}")
 
     def load(self, entry: Entry) -> Factory:
-        """Import the factory behind an entry."""
+        """Import the factory behind an entry and check that it can be called.
+
+        Raises:
+            UserError: It cannot be imported, or is no function.
+        """
         factory = entry.load()
         if not callable(factory):
             raise UserError(f"{self.kind} {entry.name!r}: {entry.target} is not callable; expected a factory function")
@@ -147,12 +156,22 @@ class Registry(Generic[Factory]):
 
 
 class _SourceLoader(SourceFileLoader):
-    """Compiles the file as it is now. Bytecode beside it would be matched by its size and the second alone."""
+    """Compile a file as it is now: bytecode beside it would be matched by its size and the second alone."""
 
     def get_code(self, fullname: str) -> CodeType:
-        """Compile, and leave no ``__pycache__`` in the user's folder."""
+        """Compile the file, and leave no ``__pycache__`` in the user's folder."""
         path = self.get_filename(fullname)
         return self.source_to_code(self.get_data(path), path)
+
+
+def _origin_of(module: str, name: str) -> Path:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (Exception, SystemExit) as error:  # the packages around it are imported, and may fail in any way
+        raise UserError(f"{name}: cannot import what {module} is in ({type(error).__name__}: {error})") from error
+    if spec is None or spec.origin is None or not Path(spec.origin).is_file():
+        raise UserError(f"{name}: module {module} cannot be found; reinstall what provides it")
+    return Path(spec.origin)
 
 
 def _module_of_file(path: Path) -> ModuleType:

@@ -12,7 +12,7 @@ from bench.runs.card import ProtocolCard, RunCard, write_card
 from bench.runs.digests import write_digests
 from bench.runs.folder import RunStore
 from bench.runs.result import WorkDone
-from bench.scoring.protocol_hash import Parts, hash_of, rain_parts
+from bench.scoring.protocol_hash import ProtocolParts, hash_of, rain_parts
 from bench.scoring.score_run import ScoredDataset, score_run
 from bench.scoring.scores import RunResult, Scores
 from bench.tables.run_files import write_results
@@ -62,7 +62,7 @@ def protocols_of(scores: Scores) -> dict[str, dict[str, ProtocolCard]]:
     return found
 
 
-def _rain(folder: Path) -> Parts:
+def _rain(folder: Path) -> ProtocolParts:
     card = read_json(folder / "card.json")
     try:
         if not isinstance(card, dict):

@@ -15,7 +15,7 @@ from bench.contract import Classes, Options
 from bench.errors import UserError
 from bench.io.files import key_of
 from bench.io.lock import locked, refuse_links
-from bench.protocols import Task
+from bench.protocols import Task, version_of
 from bench.runner.engines import Engine
 from bench.runner.loaders import DatasetLoader, DerainerLoader, forget, kept_data
 from bench.runner.precision import record_precision_effect, reduced_precision
@@ -232,6 +232,7 @@ def _task(name: str, suite: Suite, dataset: str, classes: Classes) -> tuple[Task
     entry = TASKS.named(name)
     build: Callable[..., Task] = TASKS.load(entry)
     task = build(suite.tasks[name], classes)
+    version_of(task)  # a task without a version is refused now, not after an hour of rain
     has = {"boxes": classes.instances, "masks": classes.instances, "label_map": classes.labels, "clean": True}
     if lacks := [need for need in sorted(task.needs) if not has[need]]:
         raise UserError(

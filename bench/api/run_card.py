@@ -69,6 +69,7 @@ def _weights(entry: Entry) -> dict[str, str]:
 def _task_card(task: Task, code_version: str) -> TaskCard:
     return TaskCard(
         model=task.model,
+        version=task.version,
         protocol=task.protocol,
         scoring=dict(task.scoring),
         fingerprint=task.fingerprint,

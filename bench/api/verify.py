@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.api.conclude import protocols_of, scored_datasets
 from bench.errors import ImageError, UserError
-from bench.protocols import Task
+from bench.protocols import Task, version_of
 from bench.runs.card import SCHEMA, RunCard, read_card
 from bench.runs.digests import check_digests
 from bench.runs.folder import RunStore
@@ -74,13 +74,20 @@ def recorded_tasks(card: RunCard, datasets: dict[str, FolderDataset]) -> dict[st
     """Make the tasks of a finished run from what its card says of their scoring: they score without their models.
 
     Raises:
-        UserError: A task is unknown, or the card's parameters are not such as it takes.
+        UserError: A task is unknown, or the card's parameters are not such as it takes,
+            or the task has another version now.
     """
     found: dict[str, dict[str, Task]] = {}
     for name, tasks in card.tasks.items():
         for task, rules in tasks.items():
             build: Callable[..., Task] = TASKS.load(TASKS.named(task))
-            found.setdefault(name, {})[task] = build(rules.scoring, datasets[name].classes)
+            made = build(rules.scoring, datasets[name].classes)
+            if (version := version_of(made)) != rules.version:
+                raise UserError(
+                    f"task {task}: the run's numbers are of version {rules.version or 'none'}, installed is version "
+                    f"{version}; give the run's command again, or install the release that made it"
+                )
+            found.setdefault(name, {})[task] = made
     return found
 
 

@@ -1,50 +1,94 @@
-"""The code version of a result: a digest of what lies beside its factory, and what that imports of its own package."""
+"""Digest the code behind a result: its *code version*, by which stored results are used again.
+
+The code is a module with all modules of its own package that it imports. Comments, docstrings and formatting are no
+part of it, so whoever edits them makes nobody's results again. For what may be compared, a person raises a version:
+see :class:`bench.protocols.Task`.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.io.files import key_of, sha256_of
 
 
-def code_version(files: Sequence[Path], root: Path) -> str:
-    """Digest of the content of files and of their places below ``root``: their *code version*."""
-    return key_of(*[(file.relative_to(root).as_posix(), sha256_of(file)) for file in files])
-
-
-def code_files(folder: Path, package: Path) -> list[Path]:
-    """Python files directly in a folder, and those of its package that they import, directly or not.
-
-    Modules that are found by name only (a table of backends) have to lie in the folder.
+def code_version(start: Path, package: Path | None = None) -> str:
+    """Digest the code of a module and of what it imports of its package into 32 hexadecimal digits.
 
     Args:
-        folder: Where the factory is.
-        package: Folder of the top-level package that it belongs to.
+        start: File of the module that the factory is in.
+        package: Folder of the top-level package that it belongs to; None for a file that stands alone.
     """
-    waiting, found = list(folder.glob("*.py")), set[Path]()
+    return key_of(*sorted(code_digests(start, package).items()))
+
+
+def code_digests(start: Path, package: Path | None = None) -> dict[str, str]:
+    """Digest the code of every file behind a module.
+
+    Imports are followed within the package: directly or not, inside functions and for type checkers too, with the
+    ``__init__.py`` of the folders in between. That of the package itself counts only where it is imported by name: it
+    holds the table of names, and a new name must not make the results of all others again. Modules that are loaded
+    by a name in a string are not found.
+
+    Args:
+        start: As in :func:`code_version`.
+        package: As in :func:`code_version`.
+
+    Returns:
+        Place of a file below the package to its digest. Files without code, such as an ``__init__.py`` that is only a
+        docstring, are left out; files that Python cannot read count with their bytes.
+    """
+    waiting, found = [start], dict[Path, str]()
     while waiting:
-        if (file := waiting.pop()) not in found:
-            found.add(file)
-            waiting += _imported(file, package)
-    return sorted(found)
+        if (file := waiting.pop()) in found:
+            continue
+        try:
+            tree = ast.parse(file.read_bytes())
+            nodes = list(_nodes(tree))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):  # said when it is imported
+            found[file] = sha256_of(file)
+            continue
+        found[file] = key_of(nodes) if len(nodes) > 1 else ""
+        if package is not None:
+            waiting += _imported(file, tree, package)
+    root = package or start.parent
+    return {file.relative_to(root).as_posix(): digest for file, digest in found.items() if digest}
 
 
-def _imported(file: Path, package: Path) -> Iterator[Path]:
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # said when it is imported
-        return
+def _imported(file: Path, tree: ast.Module, package: Path) -> Iterator[Path]:
+    places = [folder for folder in file.parents if package in folder.parents]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            places = [package.parent.joinpath(*name.name.split(".")) for name in node.names]
+            places += [package.parent.joinpath(*name.name.split(".")) for name in node.names]
         elif isinstance(node, ast.ImportFrom):
             start = file.parents[node.level - 1] if node.level else package.parent
             module = start.joinpath(*(node.module or "").split("."))
-            places = [module, *(module / name.name for name in node.names)]
-        else:
-            continue
-        for place in places:
-            if place == package or package in place.parents:
-                yield from (path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file())
+            places += [module, *(module / name.name for name in node.names)]
+    files = (file for place in places for file in (place / "__init__.py", place.with_suffix(".py")))
+    yield from (file for file in files if package in file.parents and file.is_file())
+
+
+def _nodes(tree: ast.Module) -> Iterator[tuple[str, dict[str, list[str]]]]:
+    """Describe a tree node by node, level by level: type, and fields with the types of children or the values.
+
+    Unlike ``ast.dump``, this is the same under every version of Python: fields that later versions add are empty
+    where older code is read, and empty fields are left out.
+    """
+    waiting: deque[ast.AST] = deque([tree])
+    while waiting:
+        node = waiting.popleft()
+        fields: dict[str, list[str]] = {}
+        for name, value in ast.iter_fields(node):
+            values = [one for one in (value if isinstance(value, list) else [value]) if not _is_prose(one)]
+            waiting.extend(one for one in values if isinstance(one, ast.AST))
+            if values not in ([], [None]) and name != "kind":  # kind: the u of u"text"
+                fields[name] = [type(one).__name__ if isinstance(one, ast.AST) else repr(one) for one in values]
+        yield type(node).__name__, fields
+
+
+def _is_prose(node: object) -> bool:
+    """Return True for a string that stands alone: the docstring of a module, class, function or constant."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -27,13 +27,15 @@ class TaskCard(_Model):
 
     Attributes:
         model: The model's short name as shown in tables.
+        version: Version of the task, raised by hand; numbers of two versions are not compared. Empty in old cards.
         protocol: The scoring rules in one line.
         scoring: Parameters with which the task's factory makes a task that scores in the same way, without the model.
         fingerprint: Text that changes whenever the evidence could.
-        code: Digest of the task's code.
+        code: Digest of the task's code, by which evidence is used again; it takes no part in comparing.
     """
 
     model: str
+    version: str = ""
     protocol: str
     scoring: Mapping[str, Parameter]
     fingerprint: str

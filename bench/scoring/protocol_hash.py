@@ -1,7 +1,8 @@
-"""What makes two numbers comparable: its parts in clear, and their short hash.
+"""Decide which numbers may stand in one table: list the parts of their protocol, hash them, tell differences.
 
-Task and model with its weights, scoring rules and their parameters, the task's code, the rain and the images: all
-but the derainer, which is what is compared.
+The parts are the task with its version, its model with the weights, the scoring rules and their parameters, the rain
+and the images: all but the derainer, because derainers are compared. Code is not among them: editing a comment, or
+code that moves no number, leaves every hash as it is. Who changes a number raises the task's version.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from bench.errors import UserError
 from bench.io.files import key_of
 from bench.runs.card import TaskCard
 
-Parts: TypeAlias = Mapping[str, object]
-"""Nested mappings of JSON values, as they stand in the card of a run."""
+ProtocolParts: TypeAlias = Mapping[str, object]
+"""Everything that numbers have to share to be compared: nested mappings of JSON values, as in the card of a run."""
 
-Place: TypeAlias = tuple[str, str]
-"""A dataset and a task: what one hash is of."""
+ProtocolKey: TypeAlias = tuple[str, str]
+"""Names of a dataset and of a task, whose numbers share one hash."""
 
 HASH_DIGITS = 12
 _MOST_DIFFERENCES = 6
@@ -29,7 +30,7 @@ _WORDS = {
     "model": "the task's model",
     "judge.weights": "the weights of the task's model",
     "protocol": "the scoring rules",
-    "code": "the version of the task's code",
+    "version": "the version of the task's scoring",
     "rain.renderer": "the rain's renderer",
     "rain.preset": "the rain's preset",
     "rain.severity": "the severity of the rain",
@@ -39,13 +40,13 @@ _WORDS = {
 }
 
 
-def parts_of(task: str, rules: TaskCard, rain: Parts, digests: Sequence[str]) -> dict[str, object]:
-    """Everything that numbers of one task on one dataset have to share.
+def parts_of(task: str, rules: TaskCard, rain: ProtocolParts, digests: Sequence[str]) -> dict[str, object]:
+    """List the parts of the protocol of one task on one dataset.
 
     Args:
         task: The task's name.
-        rules: Its model, rules, parameters and code.
-        rain: What the dataset's card says of its rain (:func:`rain_parts`).
+        rules: Its model, rules, parameters and version.
+        rain: The dataset's rain (:func:`rain_parts`).
         digests: Digest of every image with its labels, in the dataset's order.
     """
     return {
@@ -54,14 +55,14 @@ def parts_of(task: str, rules: TaskCard, rain: Parts, digests: Sequence[str]) ->
         "judge": _json_or_text(rules.fingerprint),
         "protocol": rules.protocol,
         "scoring": dict(rules.scoring),
-        "code": rules.code,
+        "version": rules.version,
         "rain": dict(rain),
         "images": {"count": len(digests), "digest": key_of(*digests)},
     }
 
 
 def rain_parts(renderer: str, preset: str, severity: float, seed: int) -> dict[str, object]:
-    """The rain of a dataset.
+    """List the parts of the protocol that are about the rain of one dataset.
 
     Args:
         renderer: The renderer's fingerprint: name, version, parameters as JSON; empty where the rain was photographed.
@@ -80,13 +81,13 @@ def rain_parts(renderer: str, preset: str, severity: float, seed: int) -> dict[s
     }
 
 
-def hash_of(parts: Parts) -> str:
-    """Twelve hexadecimal digits: equal if and only if all parts are."""
+def hash_of(parts: ProtocolParts) -> str:
+    """Hash the parts of a protocol into twelve hexadecimal digits: equal if and only if all parts are."""
     return key_of(parts)[:HASH_DIGITS]
 
 
-def differences(ours: Parts, theirs: Parts) -> list[str]:
-    """What differs, in words: ``the severity of the rain (1.0 and 2.0)``; the most telling first."""
+def differences(ours: ProtocolParts, theirs: ProtocolParts) -> list[str]:
+    """Tell in words where two protocols differ: ``the severity of the rain (1.0 and 2.0)``; the most telling first."""
     mine, yours = dict(_flat(ours)), dict(_flat(theirs))
     names = [name for name in dict.fromkeys((*mine, *yours)) if mine.get(name) != yours.get(name)]
     names.sort(key=lambda name: list(_WORDS).index(name) if name in _WORDS else len(_WORDS))
@@ -101,7 +102,7 @@ def check_one_protocol(records: Sequence[Record]) -> None:
     Raises:
         UserError: The dataset, the task and the hashes are named.
     """
-    found: dict[Place, dict[str, None]] = {}
+    found: dict[ProtocolKey, dict[str, None]] = {}
     for record in records:
         found.setdefault((record.dataset, record.task), {})[record.protocol_hash] = None
     for (dataset, task), hashes in found.items():
@@ -140,7 +141,7 @@ def _short(value: object) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
-def _flat(parts: Parts, before: str = "") -> Iterator[tuple[str, object]]:
+def _flat(parts: ProtocolParts, before: str = "") -> Iterator[tuple[str, object]]:
     for name, value in parts.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{name}.")

@@ -17,7 +17,7 @@ from bench.runs.folder import RunStore
 from bench.runs.keys import judged_key, restored_key
 from bench.runs.records import mark_untrained
 from bench.runs.rows import Row
-from bench.scoring.protocol_hash import Parts, hash_of, parts_of
+from bench.scoring.protocol_hash import ProtocolParts, hash_of, parts_of
 from bench.scoring.scores import Scores
 from bench.scoring.slices import find_slices, slice_row
 from bench.scoring.summary import resample_row, summarise_row
@@ -35,7 +35,7 @@ class ScoredDataset:
     """
 
     dataset: Dataset
-    rain: Parts
+    rain: ProtocolParts
     tasks: Mapping[str, Task]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.contract import ClassMeasure, Failure, FloatArray, Record
 from bench.runs.result import WorkDone
 from bench.runs.rows import Row
-from bench.scoring.protocol_hash import Parts, Place
+from bench.scoring.protocol_hash import ProtocolKey, ProtocolParts
 from bench.scoring.slices import SliceMeasure
 
 
@@ -47,7 +47,7 @@ class Scores:
     judged: dict[Row, Sequence[str]] = field(default_factory=dict)
     resamples: dict[Row, Mapping[str, FloatArray]] = field(default_factory=dict)
     slices: list[SliceMeasure] = field(default_factory=list)
-    protocols: dict[Place, Parts] = field(default_factory=dict)
+    protocols: dict[ProtocolKey, ProtocolParts] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     spent: dict[str, float] = field(default_factory=dict)
 

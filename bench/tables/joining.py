@@ -10,7 +10,7 @@ from bench.contract import Record
 from bench.errors import UserError
 from bench.runs.card import read_card
 from bench.runs.records import read_records
-from bench.scoring.protocol_hash import Parts, Place, check_one_protocol, differences
+from bench.scoring.protocol_hash import ProtocolKey, ProtocolParts, check_one_protocol, differences
 from bench.scoring.verification import TOLERANCE
 
 
@@ -28,7 +28,7 @@ class Run:
     name: str
     root: Path
     records: tuple[Record, ...]
-    hashes: Mapping[Place, str]
+    hashes: Mapping[ProtocolKey, str]
 
 
 def join_runs(roots: Sequence[Path], mix: bool = False) -> list[Record]:
@@ -71,9 +71,9 @@ def _open(roots: Sequence[Path]) -> list[Run]:
     return runs
 
 
-def _clashes(runs: Sequence[Run]) -> list[tuple[Run, Run, Place]]:
+def _clashes(runs: Sequence[Run]) -> list[tuple[Run, Run, ProtocolKey]]:
     """The first run to show a dataset and task, and every later one whose numbers are of another protocol."""
-    first: dict[Place, Run] = {}
+    first: dict[ProtocolKey, Run] = {}
     found = []
     for run in runs:
         for place, text in run.hashes.items():
@@ -83,7 +83,7 @@ def _clashes(runs: Sequence[Run]) -> list[tuple[Run, Run, Place]]:
     return found
 
 
-def _refusal(ours: Run, theirs: Run, place: Place, clashes: int) -> str:
+def _refusal(ours: Run, theirs: Run, place: ProtocolKey, clashes: int) -> str:
     dataset, task = place
     if not ours.hashes[place] or not theirs.hashes[place]:
         old = ours if not ours.hashes[place] else theirs
@@ -98,7 +98,7 @@ def _refusal(ours: Run, theirs: Run, place: Place, clashes: int) -> str:
     )
 
 
-def _parts(run: Run, place: Place) -> Parts:
+def _parts(run: Run, place: ProtocolKey) -> ProtocolParts:
     dataset, task = place
     noted = read_card(run.root).protocols.get(dataset, {}).get(task)
     return noted.parts if noted else {}

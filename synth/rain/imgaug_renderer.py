@@ -18,6 +18,9 @@ from bench.io.files import key_of
 from synth.rain.imgaug_import import import_imgaug
 from synth.rain.renderer import Rain
 
+VERSION = "1"
+"""Raised by hand whenever equal arguments give other bytes with the same libraries; see CONTRIBUTING.md."""
+
 _LEAST_SIDE = 16  # pixels; imgaug fails on smaller images
 
 
@@ -49,10 +52,16 @@ class ImgaugRenderer:
                 raise UserError(f"imgaug rain: expected 0 < {name}_min <= {name}_max <= {most}, got {low!r}, {high!r}")
 
     @property
+    def version(self) -> str:
+        """Version of this renderer's own code."""
+        return VERSION
+
+    @property
     def fingerprint(self) -> str:
-        """Arguments and the versions of the libraries that draw."""
+        """Version, those of the libraries that draw, and a digest of the arguments."""
         opencv = importlib.import_module("cv2").__version__
-        return f"imgaug {version('imgaug')} numpy {version('numpy')} opencv {opencv} {key_of(asdict(self))}"
+        libraries = f"(imgaug {version('imgaug')}, numpy {version('numpy')}, opencv {opencv})"
+        return f"imgaug {VERSION} {libraries} {key_of(asdict(self))}"
 
     def __call__(self, image: Image, /, key: str, severity: float = 1.0, depth: FloatArray | None = None) -> Rain:
         """Rain on one image; see :class:`synth.rain.renderer.Renderer`.

@@ -29,7 +29,7 @@ from synth.rain.veil import Air, air_of, transmission
 Floats32 = npt.NDArray[np.float32]
 
 VERSION = "1"
-"""Changes whenever equal arguments give other bytes than before."""
+"""Raised by hand whenever equal arguments give other bytes than before; see CONTRIBUTING.md."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,12 @@ class Rain:
 
 
 class Renderer(Protocol):
-    """Anything that rains on an image; picklable, so that workers can be given one."""
+    """Rain on one image at a time; picklable, so that workers can be given one."""
+
+    @property
+    def version(self) -> str:
+        """Text such as ``"1"``, raised by hand whenever equal arguments give other bytes because code changed."""
+        ...
 
     @property
     def fingerprint(self) -> str:
@@ -240,11 +245,12 @@ class StreakRenderer:
     """The built-in renderer as a :class:`Renderer`: streaks, veil, light, drops on the lens."""
 
     parameters: RainParameters
+    version: str = VERSION
 
     @property
     def fingerprint(self) -> str:
         """Name, version and every parameter."""
-        return f"streaks {VERSION} {self.parameters.text()}"
+        return f"streaks {self.version} {self.parameters.text()}"
 
     def __call__(self, image: Image, /, key: str, severity: float = 1.0, depth: FloatArray | None = None) -> Rain:
         """Rain on one image; see :class:`Renderer`."""

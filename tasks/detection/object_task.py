@@ -24,6 +24,7 @@ class ObjectTask:
 
     Attributes:
         name: ``detection`` or ``instances``.
+        version: Raised by hand whenever a number changes.
         settings: The task's parameters.
         source: The network.
         space: The dataset's classes of objects; None if it has none.
@@ -32,6 +33,7 @@ class ObjectTask:
     """
 
     name: str
+    version: str
     settings: Settings
     source: DetectorSource
     space: ClassSpace | None

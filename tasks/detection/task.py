@@ -14,6 +14,9 @@ from tasks.detection.summary import Scoring, class_names
 from tasks.scored_classes import choose_scored
 from tasks.settings import read_settings, split_model
 
+VERSION = "1"
+"""Raised by hand whenever a change of code changes a number of this task; see CONTRIBUTING.md."""
+
 
 def build(parameters: Parameters, classes: Classes) -> ObjectTask:
     """Make the detection task.
@@ -43,7 +46,7 @@ def build(parameters: Parameters, classes: Classes) -> ObjectTask:
         + "".join(f"; {name}: {RULES[name].text}" for name in settings.protocols)
         + f"; {PSEUDO_TEXT}"
     )
-    return ObjectTask("detection", settings, source, classes.instances, rules, protocol)
+    return ObjectTask("detection", VERSION, settings, source, classes.instances, rules, protocol)
 
 
 def overlaps_of_boxes(seen: Detections, truth: Instances) -> FloatArray:

@@ -14,6 +14,9 @@ from tasks.instances.settings import InstanceSettings
 from tasks.scored_classes import choose_scored
 from tasks.settings import read_settings, split_model
 
+VERSION = "1"
+"""Raised by hand whenever a change of code changes a number of this task; see CONTRIBUTING.md."""
+
 
 def build(parameters: Parameters, classes: Classes) -> ObjectTask:
     """Make the instance segmentation task.
@@ -37,7 +40,7 @@ def build(parameters: Parameters, classes: Classes) -> ObjectTask:
         f"{settings.overlap:.2f}, crowd ignored, pooled over images and {len(rules.class_ids)} classes; iou_gt: best "
         f"mask IoU of each true object, 0 if missed; AP, AR: pycocotools segm; {PSEUDO_TEXT}"
     )
-    return ObjectTask("instances", settings, source, classes.instances, rules, protocol)
+    return ObjectTask("instances", VERSION, settings, source, classes.instances, rules, protocol)
 
 
 def overlaps_of_masks(seen: Detections, truth: Instances) -> FloatArray:

@@ -36,6 +36,9 @@ from tasks.quality.sseq import read_sseq
 from tasks.resampling import means
 from tasks.settings import Settings, fingerprint, read_settings
 
+VERSION = "1"
+"""Raised by hand whenever a change of code changes a number of this task; see CONTRIBUTING.md."""
+
 IDENTICAL = "identical_images"
 """Images equal to their clean original: their PSNR is infinite, so they are counted and left out of its mean."""
 
@@ -96,6 +99,7 @@ class QualityTask:
 
     settings: QualitySettings
     name: str = "quality"
+    version: str = VERSION
     model: str = ""
 
     @property

@@ -34,6 +34,9 @@ from tasks.semantic.segmenter import NetworkSource, Normalisation, Preparation, 
 from tasks.semantic.settings import SemanticSettings
 from tasks.settings import fingerprint, read_settings, split_model
 
+VERSION = "1"
+"""Raised by hand whenever a change of code changes a number of this task; see CONTRIBUTING.md."""
+
 
 @dataclass(frozen=True)
 class SemanticTask:
@@ -51,6 +54,7 @@ class SemanticTask:
     space: ClassSpace | None
     scored: tuple[int, ...]
     name: str = "semantic"
+    version: str = VERSION
 
     @property
     def model(self) -> str:

@@ -88,7 +88,14 @@ def _config(recipe: Recipe) -> dict[str, object]:
 
 
 def _task_card(task: Task) -> TaskCard:
-    return TaskCard(model=task.model, protocol=task.protocol, scoring=dict(task.scoring), fingerprint="f", code="c")
+    return TaskCard(
+        model=task.model,
+        version=task.version,
+        protocol=task.protocol,
+        scoring=dict(task.scoring),
+        fingerprint="f",
+        code="c",
+    )
 
 
 def _answer(

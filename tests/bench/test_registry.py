@@ -130,6 +130,9 @@ def test_a_module_that_cannot_be_found_is_said_so() -> None:
         entry.load()
     with pytest.raises(UserError, match="gone: module a_module_that_is_not_there cannot be found"):
         entry.code_version()
+    inside = Entry("gone", "a_package_that_is_not_there.module:build", "some-plugin")
+    with pytest.raises(UserError, match=r"gone: cannot import what a_package_that_is_not_there\.module is in \(Module"):
+        inside.code_version()
 
 
 def test_a_file_is_loaded_as_it_is_now_and_its_folder_stays_clean(tmp_path: Path) -> None:
@@ -138,6 +141,8 @@ def test_a_file_is_loaded_as_it_is_now_and_its_folder_stays_clean(tmp_path: Path
     entry = REGISTRY.find(f"{path}:build")
     assert REGISTRY.load(entry)() == 1
     before = entry.code_version()
+    path.write_text("# why\ndef build():\n    return (1)\n")
+    assert entry.code_version() == before
     path.write_text("def build():\n    return 2\n")  # the same second, the same size
     assert REGISTRY.load(entry)() == 2
     assert entry.code_version() != before

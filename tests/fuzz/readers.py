@@ -215,7 +215,9 @@ def _read_run_card(folder: Path, data: bytes) -> object:
 RUN_CARD = {
     "schema_version": 2, "datasets": {"d": 2}, "chosen": {"d": ["a", "b"]}, "severities": {"d": 1.0},
     "derainers": {"rain": "1"}, "resamples": 10, "untrained": [],
-    "tasks": {"d": {"quality": {"model": "", "protocol": "p", "scoring": {"a": 1}, "fingerprint": "{}", "code": "c"}}},
+    "tasks": {"d": {"quality": {
+        "model": "", "version": "1", "protocol": "p", "scoring": {"a": 1}, "fingerprint": "{}", "code": "c",
+    }}},
     "protocols": {"d": {"quality": {"hash": "h", "parts": {"a": 1}}}},
 }  # fmt: skip
 RECORDS = (

@@ -56,6 +56,14 @@ def test_a_run_of_somebody_else_runs_no_file_of_theirs(out: Path, monkeypatch: p
     assert not (out / "ran").exists()
 
 
+def test_numbers_of_another_version_are_told_as_such(out: Path) -> None:
+    replace(out / "card.json", '"version": "1"', '"version": "0"')  # of the protocol
+    replace(out / "card.json", '"version": "1"', '"version": "0"')  # of the task
+    write_digests(out)
+    (fault,) = verify_run(out)
+    assert "task quality: its numbers are of version 0, installed is version 1; give the run's command again" in fault
+
+
 @pytest.mark.parametrize(
     "name",
     [
