@@ -90,7 +90,7 @@ def _look(run: ReadRun, images: int, budget: int) -> tuple[list[Gallery], dict[s
 
 
 def _curves(run: ReadRun, dataset: Dataset, name: str, sight: Sight) -> Plot | None:
-    rows = [row for row in run.ranked if kind_of(row, ()) != "harm test"]
+    rows = [row for row in run.ranked if kind_of(row) != "harm test"]
     curves = curves_of(run.store, dataset, name, rows, sight)
     return precision_recall(f"Precision and recall, {sight.task}", sight.overlap, curves) if curves else None
 
@@ -98,7 +98,7 @@ def _curves(run: ReadRun, dataset: Dataset, name: str, sight: Sight) -> Plot | N
 def _gallery(
     run: ReadRun, dataset: Dataset, name: str, sights: Sequence[Sight], frame: pd.DataFrame, most: int, budget: int
 ) -> Gallery:
-    derainers = [row for row in run.rows if kind_of(row, ()) == "derainer"]
+    derainers = [row for row in run.rows if kind_of(row) == "derainer"]
     scores = image_scores(frame, name)
     trained = [row for row in derainers if row in run.ranked]
     chosen = choose_images(scores, trained, dataset.ids, most, _disagreeing(run.store.root, name, most // 4))

@@ -30,7 +30,7 @@ class Curve:
 
 def styles_of(rows: Sequence[str]) -> dict[str, str]:
     """CSS class of each row's colour; a derainer on clean images has that of the derainer."""
-    derainers = [row for row in rows if kind_of(row, ()) == "derainer"]
+    derainers = [row for row in rows if kind_of(row) == "derainer"]
     styles = {row: f"s{index % COLOURS + 1}" for index, row in enumerate(derainers)}
     return {row: styles.get(row.removeprefix(ON_CLEAN), f"s-{row}" if row in (RAIN, CLEAN) else "s1") for row in rows}
 
@@ -57,7 +57,7 @@ def against_quality(estimates: Estimates, dataset: str, metric: str, rows: Seque
     pairs = {
         row: (quality, score)
         for row in rows
-        if kind_of(row, ()) in ("derainer", "rain")
+        if kind_of(row) in ("derainer", "rain")
         if (quality := estimates.get((dataset, row, "psnr_y"))) and (score := estimates.get((dataset, row, metric)))
     }
     if len(pairs) < 2:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.contract import Record
 from bench.runs.records import untrained_in
-from bench.runs.rows import Kind, kind_of
+from bench.runs.rows import RowKind, kind_of
 from bench.scoring.intervals import Estimate, Estimates
 from bench.scoring.metrics import LOWER_IS_BETTER, base_of, shortened
 
@@ -37,7 +37,7 @@ class Line:
     """One row: a name, what kind of row it is, and its cells."""
 
     name: str
-    kind: Kind
+    kind: RowKind
     cells: tuple[Cell, ...]
 
 
