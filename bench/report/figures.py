@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.contract import FloatArray
 from bench.report.plots import Plot, Series, Value, draw, draw_ranking
 from bench.runs.rows import CLEAN, ON_CLEAN, RAIN, kind_of
-from bench.scoring.intervals import Estimate, Estimates
+from bench.scoring.estimates import Estimate, Estimates
 from bench.suites.suite import DatasetConfig
 
 COLOURS = 8

@@ -1,4 +1,4 @@
-"""What a run found, in words: what the rain took, what came back, and which derainer does harm. Pure."""
+"""Say in sentences what a run found: what the rain took, what each derainer recovers, which one does harm. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.contract import Record
 from bench.report.tables import headline_metrics, percent, shown
 from bench.runs.records import untrained_in
 from bench.runs.rows import CLEAN, ON_CLEAN, RAIN, kind_of
-from bench.scoring.intervals import Comparisons, Differences, Estimate, Estimates
+from bench.scoring.estimates import Comparisons, Differences, Estimate, Estimates
 from bench.scoring.metrics import LOWER_IS_BETTER, base_of
 
 MAIN = ("AP", "mask_AP", "mIoU")
@@ -33,7 +33,7 @@ class Finding:
 def findings(
     records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str], comparisons: Comparisons
 ) -> list[Finding]:
-    """Everything worth saying of one dataset.
+    """Say everything worth saying of one dataset, in sentences.
 
     Args:
         records: All records of the run.
@@ -48,7 +48,7 @@ def findings(
     found: list[Finding] = []
     for metric in main_metrics(records, dataset):
         model = next(record.model for record in records if (record.dataset, record.metric) == (dataset, metric))
-        found += _told(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN), {}))
+        found += _recovered(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN), {}))
     harms = _harms(records, dataset, rows, comparisons)
     found += harms
     if not harms and any((row, RAIN) in comparisons for row in derainers):
@@ -60,12 +60,12 @@ def findings(
 
 
 def main_metrics(records: Sequence[Record], dataset: str) -> list[str]:
-    """The vision tasks' main metrics that a dataset has; without vision tasks, those of image quality."""
+    """Choose the main metrics of one dataset: those of its vision tasks, or of image quality if it has none."""
     found = headline_metrics(records, dataset)
     return [metric for metric in found if metric in MAIN] or [m for m in found if m in ("psnr_y", "ssim_y")]
 
 
-def _told(
+def _recovered(
     estimates: Estimates,
     dataset: str,
     metric: str,
@@ -73,7 +73,7 @@ def _told(
     derainers: Sequence[str],
     losses: Differences,
 ) -> list[Finding]:
-    """What the rain took, and what each derainer brought back of it."""
+    """Say how much one metric lost in the rain and how much each derainer recovers, the best first."""
     name = f"{metric} of {model}" if model else metric
     loss = losses.get((dataset, metric))
     rain, clean = (estimates.get((dataset, end, metric)) for end in (RAIN, CLEAN))
@@ -81,7 +81,7 @@ def _told(
         return []
     ends = f"from {_amount(clean.value, clean.unit)} to {_amount(rain.value, rain.unit)}"
     found = [Finding(f"The rain takes {name} {ends}.")]
-    if loss is not None and loss.low <= 0 <= loss.high:
+    if loss is not None and loss.uncertain:
         found = [Finding(f"The rain moves {name} {ends}, which may be chance.")]
     back = [(row, e) for row in derainers if (e := estimates.get((dataset, row, metric))) and math.isfinite(e.recovery)]
     back.sort(key=lambda pair: -pair[1].recovery)
@@ -96,7 +96,7 @@ def _told(
 
 def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], comparisons: Comparisons) -> list[Finding]:
     found: list[Finding] = []
-    for row, reference in questions(rows):
+    for row, reference in references(rows):
         if row in untrained_in(records):
             continue
         losses = _losses(records, dataset, comparisons.get((row, reference), {}))
@@ -110,9 +110,9 @@ def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], compari
 
 
 def _losses(records: Sequence[Record], dataset: str, differences: Differences) -> str:
-    """Headline metrics whose interval of the difference lies on the wrong side of 0; empty if there are none.
+    """List the headline metrics whose interval of the difference lies on the wrong side of 0; empty if there are none.
 
-    The main ones are told with their numbers, the others by name.
+    The main metrics come with their numbers, the others by name.
     """
     lost: dict[str, str] = {}
     for metric in headline_metrics(records, dataset):
@@ -130,7 +130,7 @@ def _losses(records: Sequence[Record], dataset: str, differences: Differences) -
 
 
 def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[str]) -> list[Finding]:
-    """Whether PSNR ranks the derainers as the tasks do.
+    """Say how far PSNR ranks the derainers of one dataset as the tasks do (Spearman's rho).
 
     Args:
         correlations: ``correlations.csv``, or an empty table.
@@ -163,9 +163,9 @@ def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Compar
     return found
 
 
-def questions(rows: Sequence[str]) -> list[tuple[str, str]]:
-    """Which rows have to be compared with which, to know of harm."""
-    pairs = [(row, CLEAN if row.startswith(ON_CLEAN) else RAIN) for row in rows if row not in (RAIN, CLEAN)]
+def references(rows: Sequence[str]) -> list[tuple[str, str]]:
+    """Pair every row with the control row that it must not fall below: ``clean`` for harm tests, else ``rain``."""
+    pairs = [(row, CLEAN if kind_of(row) == "harm test" else RAIN) for row in rows if row not in (RAIN, CLEAN)]
     return [(row, reference) for row, reference in pairs if reference in rows]
 
 

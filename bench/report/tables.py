@@ -11,7 +11,7 @@ import pandas as pd
 from bench.contract import Record
 from bench.runs.records import untrained_in
 from bench.runs.rows import RowKind, kind_of
-from bench.scoring.intervals import Estimate, Estimates
+from bench.scoring.estimates import Estimate, Estimates
 from bench.scoring.metrics import LOWER_IS_BETTER, base_of, shortened
 
 

@@ -1,4 +1,4 @@
-"""Name the rows of a run: one derainer on one dataset, judged by one task; and the control rows beside the derainers."""
+"""Name the rows of a run: one derainer on one dataset, judged by one task; and tell control rows from derainers."""
 
 from __future__ import annotations
 

@@ -213,6 +213,6 @@ def _over_derainers(
 def _ends(rho: FloatArray, tau: FloatArray) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, values in (("spearman", rho), ("kendall", tau)):
-        if ends := interval(values):
-            found |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
+        ends = interval(values)
+        found |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
     return found
