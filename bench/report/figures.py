@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.contract import FloatArray
-from bench.report.plots import Plot, Series, Value, draw, draw_ranking
+from bench.report.plots import Plot, PlottedNumber, Series, draw, draw_ranking
 from bench.runs.rows import CLEAN, ON_CLEAN, RAIN, kind_of
 from bench.scoring.estimates import Estimate, Estimates
 from bench.suites.suite import DatasetConfig
@@ -78,9 +78,12 @@ def precision_recall(title: str, overlap: float, curves: Mapping[str, Curve]) ->
     styles = styles_of(list(curves))
     series = []
     for row, curve in curves.items():
-        points = tuple((Value(float(r)), Value(float(p))) for r, p in zip(curve.recall, curve.precision, strict=True))
+        points = tuple(
+            (PlottedNumber(float(r)), PlottedNumber(float(p)))
+            for r, p in zip(curve.recall, curve.precision, strict=True)
+        )
         series.append(Series(row, styles[row], points, line=True, marks=False))
-    dots = [Series("", styles[row], ((Value(curve.point[0]), Value(curve.point[1])),))
+    dots = [Series("", styles[row], ((PlottedNumber(curve.point[0]), PlottedNumber(curve.point[1])),))
             for row, curve in curves.items() if curve.point]  # fmt: skip
     return draw(
         title,
@@ -102,7 +105,7 @@ def severity(
         return None
     styles, names = styles_of(rows), groups[0]
     series = [
-        Series(row, styles[row], tuple((Value(configs[n].severity), value_of(one)) for n in names
+        Series(row, styles[row], tuple((PlottedNumber(configs[n].severity), value_of(one)) for n in names
                                        if (one := estimates.get((n, row, metric)))), line=True)
         for row in rows
     ]  # fmt: skip
@@ -141,16 +144,16 @@ def against_cost(
         "Further up is better, further left is faster. Bars: 95 % intervals.",
         "seconds an image",
         _titled(metric, pairs[0][2]),
-        [Series(row, styles[row], ((Value(seconds), value_of(one)),)) for row, seconds, one in pairs],
+        [Series(row, styles[row], ((PlottedNumber(seconds), value_of(one)),)) for row, seconds, one in pairs],
         ends,
         log_x=True,
     )
 
 
-def value_of(estimate: Estimate) -> Value:
+def value_of(estimate: Estimate) -> PlottedNumber:
     """The estimate as a point with whiskers."""
     known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
-    return Value(estimate.value, estimate.low, estimate.high) if known else Value(estimate.value)
+    return PlottedNumber(estimate.value, estimate.low, estimate.high) if known else PlottedNumber(estimate.value)
 
 
 def _titled(metric: str, estimate: Estimate) -> str:

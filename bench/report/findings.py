@@ -23,7 +23,7 @@ _POINTS = {"%": " points", "dB": " dB"}
 
 
 @dataclass(frozen=True)
-class Finding:
+class Sentence:
     """One sentence; ``harm`` is set apart on the page."""
 
     text: str
@@ -32,7 +32,7 @@ class Finding:
 
 def findings(
     records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str], comparisons: Comparisons
-) -> list[Finding]:
+) -> list[Sentence]:
     """Say everything worth saying of one dataset, in sentences.
 
     Args:
@@ -45,17 +45,17 @@ def findings(
     """
     untrained = untrained_in(records)
     derainers = [row for row in rows if kind_of(row, untrained) == "derainer"]
-    found: list[Finding] = []
+    found: list[Sentence] = []
     for metric in main_metrics(records, dataset):
         model = next(record.model for record in records if (record.dataset, record.metric) == (dataset, metric))
         found += _recovered(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN), {}))
     harms = _harms(records, dataset, rows, comparisons)
     found += harms
     if not harms and any((row, RAIN) in comparisons for row in derainers):
-        found.append(Finding("No derainer's scores fall below the rain itself beyond chance."))
+        found.append(Sentence("No derainer's scores fall below the rain itself beyond chance."))
     found += _untested(rows, derainers, comparisons)
     if shown_untrained := [row for row in rows if row in untrained]:
-        found.append(Finding(f"Untrained weights, so neither ranked nor plotted: {', '.join(shown_untrained)}."))
+        found.append(Sentence(f"Untrained weights, so neither ranked nor plotted: {', '.join(shown_untrained)}."))
     return found
 
 
@@ -72,7 +72,7 @@ def _recovered(
     model: str,
     derainers: Sequence[str],
     losses: Differences,
-) -> list[Finding]:
+) -> list[Sentence]:
     """Say how much one metric lost in the rain and how much each derainer recovers, the best first."""
     name = f"{metric} of {model}" if model else metric
     loss = losses.get((dataset, metric))
@@ -80,9 +80,9 @@ def _recovered(
     if rain is None or clean is None:
         return []
     ends = f"from {_amount(clean.value, clean.unit)} to {_amount(rain.value, rain.unit)}"
-    found = [Finding(f"The rain takes {name} {ends}.")]
+    found = [Sentence(f"The rain takes {name} {ends}.")]
     if loss is not None and loss.uncertain:
-        found = [Finding(f"The rain moves {name} {ends}, which may be chance.")]
+        found = [Sentence(f"The rain moves {name} {ends}, which may be chance.")]
     back = [(row, e) for row in derainers if (e := estimates.get((dataset, row, metric))) and math.isfinite(e.recovery)]
     back.sort(key=lambda pair: -pair[1].recovery)
     if not back:
@@ -91,21 +91,21 @@ def _recovered(
     text = f"Of that loss {best[0]} brings back {_share(best[1])}"
     if others:
         text += "; " + ", ".join(f"{row} {_share(estimate)}" for row, estimate in others)
-    return [*found, Finding(text + ".")]
+    return [*found, Sentence(text + ".")]
 
 
-def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], comparisons: Comparisons) -> list[Finding]:
-    found: list[Finding] = []
+def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], comparisons: Comparisons) -> list[Sentence]:
+    found: list[Sentence] = []
     for row, reference in references(rows):
         if row in untrained_in(records):
             continue
         losses = _losses(records, dataset, comparisons.get((row, reference), {}))
         if losses and reference == RAIN:
-            found.append(Finding(f"{row} does harm: it is worse than the rain itself in {losses}.", "harm"))
+            found.append(Sentence(f"{row} does harm: it is worse than the rain itself in {losses}.", "harm"))
         elif losses:
             name = row.removeprefix(ON_CLEAN)
             text = f"{name} harms images without rain: the clean images are worse after it in {losses}."
-            found.append(Finding(text, "harm"))
+            found.append(Sentence(text, "harm"))
     return found
 
 
@@ -129,7 +129,7 @@ def _losses(records: Sequence[Record], dataset: str, differences: Differences) -
     return text + (f", also in {_joined(others)}" if others else "")
 
 
-def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[str]) -> list[Finding]:
+def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[str]) -> list[Sentence]:
     """Say how far PSNR ranks the derainers of one dataset as the tasks do (Spearman's rho).
 
     Args:
@@ -141,7 +141,7 @@ def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[s
         return []
     chosen = correlations[(correlations["dataset"] == dataset) & (correlations["over"] == "derainers")]
     return [
-        Finding(
+        Sentence(
             f"Over {int(one['n'])} rows, rain among them, the order by psnr_y and the order by {one['score']} have "
             f"Spearman's rho {one['spearman']:.2f} (1: the same order, 0: none)."
         )
@@ -150,16 +150,16 @@ def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[s
     ]
 
 
-def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons) -> list[Finding]:
+def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons) -> list[Sentence]:
     if not derainers:
         return []
-    found: list[Finding] = []
+    found: list[Sentence] = []
     if not any((row, RAIN) in comparisons for row in derainers):
-        found.append(Finding("Whether a derainer does worse than the rain was not tested: no resamples of both rows."))
+        found.append(Sentence("Whether a derainer does worse than the rain was not tested: no resamples of both rows."))
     if missing := [row for row in derainers if ON_CLEAN + row not in rows]:
         wanted = _joined([ON_CLEAN + row for row in missing])
         text = f"Not tested: harm to images without rain, by {_joined(missing)}. It takes the rows {wanted}."
-        found.append(Finding(text))
+        found.append(Sentence(text))
     return found
 
 

@@ -31,7 +31,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Value:
+class PlottedNumber:
     """A number with its interval; NaN ends where there is none."""
 
     at: float
@@ -53,7 +53,7 @@ class Series:
 
     name: str
     style: str
-    points: tuple[tuple[Value, Value], ...]
+    points: tuple[tuple[PlottedNumber, PlottedNumber], ...]
     line: bool = False
     marks: bool = True
 
@@ -69,7 +69,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnSeries:
     """A series in pixels: path of its line, its marks, and where its name stands."""
 
     name: str
@@ -89,7 +89,7 @@ class Plot:
     caption: str
     x: Axis
     y: Axis
-    series: tuple[Drawn, ...]
+    series: tuple[DrawnSeries, ...]
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -132,14 +132,18 @@ def draw(
     if log_x:
         x_range = min(value.at for value in across), max(value.at for value in across)
     x = _axis(x_title, x_range or _ends(across), LEFT, WIDTH - RIGHT, log_x)
-    heights = [p[1] for one in series for p in one.points] + [Value(level) for _, _, level in rules]
+    heights = [p[1] for one in series for p in one.points] + [PlottedNumber(level) for _, _, level in rules]
     y = _axis(y_title, y_range or _ends(heights), HEIGHT - BOTTOM, TOP, False)
     levels = [_across(name, style, y.place(level)) for name, style, level in rules]
-    return Plot(title, caption, x, y, tuple(_labelled([*levels, *(_drawn(one, x, y) for one in series)])))
+    return Plot(title, caption, x, y, tuple(_labelled([*levels, *(_draw_series(one, x, y) for one in series)])))
 
 
 def draw_ranking(
-    title: str, caption: str, x_title: str, rows: Sequence[tuple[str, str, Value]], marked: Sequence[tuple[str, float]]
+    title: str,
+    caption: str,
+    x_title: str,
+    rows: Sequence[tuple[str, str, PlottedNumber]],
+    marked: Sequence[tuple[str, float]],
 ) -> Plot | None:
     """Draw one number a row, names at the left, with upright lines at marked numbers.
 
@@ -158,8 +162,8 @@ def draw_ranking(
     x = _axis(x_title, _ends([value for _, _, value in rows]), left, right, False)
     ticks = tuple(Tick(top + step * (index + 0.5), name) for index, (name, _, _) in enumerate(rows))
     y = Axis("", ticks, lambda index: top + step * (index + 0.5))
-    upright = [Drawn("", f"{s} rule", f"M{x.place(at):g} {top}V{bottom}", (), 0, 0, "") for s, at in marked]
-    drawn = [replace(_drawn(Series(name, style, ((value, Value(index)),)), x, y), name="")
+    upright = [DrawnSeries("", f"{s} rule", f"M{x.place(at):g} {top}V{bottom}", (), 0, 0, "") for s, at in marked]
+    drawn = [replace(_draw_series(Series(name, style, ((value, PlottedNumber(index)),)), x, y), name="")
              for index, (name, style, value) in enumerate(rows)]  # fmt: skip
     return Plot(title, caption, x, y, (*upright, *drawn), height=bottom + BOTTOM, left=left, right=right, bottom=bottom)
 
@@ -195,7 +199,7 @@ def _axis(title: str, ends: tuple[float, float], start: float, stop: float, log:
     return Axis(title, tuple(Tick(place(tick), f"{tick:g}") for tick in ticks), place)
 
 
-def _ends(values: Sequence[Value]) -> tuple[float, float]:
+def _ends(values: Sequence[PlottedNumber]) -> tuple[float, float]:
     """The least and greatest number or interval end, with a little room."""
     numbers = [n for value in values for n in (value.at, value.low, value.high) if math.isfinite(n)]
     low, high = min(numbers), max(numbers)
@@ -203,37 +207,38 @@ def _ends(values: Sequence[Value]) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _drawn(one: Series, x: Axis, y: Axis) -> Drawn:
+def _draw_series(one: Series, x: Axis, y: Axis) -> DrawnSeries:
     places = [(x.place(a.at), y.place(b.at)) for a, b in one.points]
     path = "M" + "L".join(f"{px:g} {py:g}" for px, py in places) if one.line else ""
     marks = tuple(
         Mark(
             *place,
             _whiskers(a, b, x, y),
-            f"{one.name}: " + "; ".join(_told(axis.title, value) for axis, value in ((x, a), (y, b)) if axis.title),
+            f"{one.name}: "
+            + "; ".join(_with_interval(axis.title, value) for axis, value in ((x, a), (y, b)) if axis.title),
         )
         for place, (a, b) in zip(places, one.points, strict=True)
     )
     last = places[-1]
-    return Drawn(one.name, one.style, path, marks if one.marks else (), last[0] + 9, last[1], "")
+    return DrawnSeries(one.name, one.style, path, marks if one.marks else (), last[0] + 9, last[1], "")
 
 
-def _whiskers(a: Value, b: Value, x: Axis, y: Axis) -> str:
+def _whiskers(a: PlottedNumber, b: PlottedNumber, x: Axis, y: Axis) -> str:
     across = f"M{x.place(a.low):g} {y.place(b.at):g}H{x.place(a.high):g}" if math.isfinite(a.low) else ""
     upright = f"M{x.place(a.at):g} {y.place(b.low):g}V{y.place(b.high):g}" if math.isfinite(b.low) else ""
     return across + upright
 
 
-def _told(title: str, value: Value) -> str:
+def _with_interval(title: str, value: PlottedNumber) -> str:
     interval = f" ({value.low:.4g} to {value.high:.4g})" if math.isfinite(value.low) else ""
     return f"{title} {value.at:.4g}{interval}"
 
 
-def _across(name: str, style: str, y: float) -> Drawn:
-    return Drawn(name, f"{style} rule", f"M{LEFT} {y:g}H{WIDTH - RIGHT}", (), WIDTH - RIGHT, y, "")
+def _across(name: str, style: str, y: float) -> DrawnSeries:
+    return DrawnSeries(name, f"{style} rule", f"M{LEFT} {y:g}H{WIDTH - RIGHT}", (), WIDTH - RIGHT, y, "")
 
 
-def _labelled(drawn: Sequence[Drawn]) -> list[Drawn]:
+def _labelled(drawn: Sequence[DrawnSeries]) -> list[DrawnSeries]:
     """Move names in a column at the right apart, each as near to its end as it can be, with a leader to it."""
     column = WIDTH - RIGHT + 8.0
     order = sorted(range(len(drawn)), key=lambda index: drawn[index].label_y)

@@ -33,7 +33,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
+class TableRow:
     """One row: a name, what kind of row it is, and its cells."""
 
     name: str
@@ -57,7 +57,7 @@ class Table:
     title: str
     first: str
     columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[TableRow, ...]
     note: str = ""
 
 
@@ -73,7 +73,7 @@ def score_table(records: Sequence[Record], estimates: Estimates, dataset: str, r
     units = {record.metric: record.unit for record in records}
     counts = _coverage(records, dataset, metrics)
     lines = [
-        Line(
+        TableRow(
             name,
             kind_of(name, untrained),
             (
@@ -97,7 +97,9 @@ def recovery_table(records: Sequence[Record], estimates: Estimates, dataset: str
         if any(math.isfinite(estimate.recovery) for estimate in _of(estimates, dataset, rows, metric))
     ]
     lines = [
-        Line(name, kind_of(name, untrained), tuple(_recovery_cell(estimates.get((dataset, name, m))) for m in metrics))
+        TableRow(
+            name, kind_of(name, untrained), tuple(_recovery_cell(estimates.get((dataset, name, m))) for m in metrics)
+        )
         for name in rows
         if kind_of(name, untrained) in ("derainer", "untrained")
     ]
@@ -114,7 +116,7 @@ def plain_table(title: str, frame: pd.DataFrame) -> Table:
     columns = [str(column) for column in frame.columns]
     numeric = [all(cell == "" or _number(cell) is not None for cell in texts[column]) for column in frame.columns]
     lines = tuple(
-        Line(
+        TableRow(
             row[0],
             "derainer",
             tuple(Cell(text, _number(text) if n else None) for text, n in zip(row[1:], numeric[1:], strict=True)),
@@ -163,7 +165,7 @@ def _coverage(records: Sequence[Record], dataset: str, metrics: Sequence[str]) -
     return {name: Cell(f"{one.images}/{one.expected}", float(one.images)) for name, one in fewest.items()}
 
 
-def _with_best(lines: Sequence[Line], signs: Sequence[float]) -> tuple[Line, ...]:
+def _with_best(lines: Sequence[TableRow], signs: Sequence[float]) -> tuple[TableRow, ...]:
     """Mark the best derainer of each column, where at least two are compared; ties are all best."""
     ranked = [line for line in lines if line.kind == "derainer"]
     best: dict[int, float] = {}
