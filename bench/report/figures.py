@@ -1,4 +1,4 @@
-"""Which plots a run's page has, and what is in them. Pure."""
+"""Make the plots of a run's page from its estimates. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.scoring.estimates import Estimate, Estimates
 from bench.suites.suite import DatasetConfig
 
 COLOURS = 8
-"""Colours of derainers in the style sheet; more derainers begin again."""
+"""Number of colours for derainers in the style sheet; more derainers begin again."""
 
 SCENE = {"severity", "tasks"}
 """Settings that may differ between the datasets of one severity curve."""
@@ -21,7 +21,13 @@ SCENE = {"severity", "tasks"}
 
 @dataclass(frozen=True)
 class Curve:
-    """Precision and recall as the least score falls, and both at the score of the table; ratios in [0, 1]."""
+    """Precision and recall as the least score falls, ratios in [0, 1].
+
+    Attributes:
+        recall: (P,) in ascending order.
+        precision: (P,) at the same least scores.
+        point: Recall and precision at the least score of the table; None without detections.
+    """
 
     recall: FloatArray
     precision: FloatArray
@@ -29,14 +35,14 @@ class Curve:
 
 
 def styles_of(rows: Sequence[str]) -> dict[str, str]:
-    """CSS class of each row's colour; a derainer on clean images has that of the derainer."""
+    """Give each row the CSS class of its colour; a harm test has that of its derainer."""
     derainers = [row for row in rows if kind_of(row) == "derainer"]
     styles = {row: f"s{index % COLOURS + 1}" for index, row in enumerate(derainers)}
     return {row: styles.get(row.removeprefix(ON_CLEAN), f"s-{row}" if row in (RAIN, CLEAN) else "s1") for row in rows}
 
 
 def ranking(estimates: Estimates, dataset: str, metric: str, rows: Sequence[str]) -> Plot | None:
-    """One score a row with its interval; lines at rain and clean."""
+    """Plot one metric row by row with intervals, and lines at rain and clean; None with fewer than two rows."""
     styles = styles_of(rows)
     found = [(row, estimates[dataset, row, metric]) for row in rows if (dataset, row, metric) in estimates]
     if len(found) < 2:
@@ -52,7 +58,7 @@ def ranking(estimates: Estimates, dataset: str, metric: str, rows: Sequence[str]
 
 
 def against_quality(estimates: Estimates, dataset: str, metric: str, rows: Sequence[str]) -> Plot | None:
-    """Task score over PSNR: does the one tell the other? The clean image has no PSNR and is a line."""
+    """Plot a task's metric over PSNR; the clean images have no PSNR and are a line. None with fewer than two points."""
     styles = styles_of(rows)
     pairs = {
         row: (quality, score)
@@ -74,7 +80,13 @@ def against_quality(estimates: Estimates, dataset: str, metric: str, rows: Seque
 
 
 def precision_recall(title: str, overlap: float, curves: Mapping[str, Curve]) -> Plot | None:
-    """Precision over recall, pooled over images and classes; a point where the table reads them."""
+    """Plot precision over recall of every row, with a point at the numbers of the table.
+
+    Args:
+        title: Above the plot.
+        overlap: Least overlap of a match.
+        curves: Row to curve.
+    """
     styles = styles_of(list(curves))
     series = []
     for row, curve in curves.items():
@@ -99,7 +111,7 @@ def precision_recall(title: str, overlap: float, curves: Mapping[str, Curve]) ->
 def severity(
     estimates: Estimates, metric: str, configs: Mapping[str, DatasetConfig], rows: Sequence[str]
 ) -> Plot | None:
-    """Score over the severity of the rain, where datasets differ in nothing else."""
+    """Plot one metric over the severity of the rain; None unless datasets differ in the severity alone."""
     groups = severity_groups(configs)
     if not groups:
         return None
@@ -122,7 +134,7 @@ def severity(
 
 
 def severity_groups(configs: Mapping[str, DatasetConfig]) -> list[list[str]]:
-    """Datasets that differ in the severity of their rain alone, lightest first; groups of two or more."""
+    """Group datasets that differ in the severity of their rain alone, lightest first; groups of two or more."""
     groups: dict[str, list[str]] = {}
     for name, config in configs.items():
         groups.setdefault(config.model_dump_json(exclude=SCENE), []).append(name)
@@ -133,7 +145,7 @@ def severity_groups(configs: Mapping[str, DatasetConfig]) -> list[list[str]]:
 def against_cost(
     estimates: Estimates, dataset: str, metric: str, costs: Mapping[str, float], rows: Sequence[str]
 ) -> Plot | None:
-    """Task score over seconds an image, on a logarithmic axis."""
+    """Plot one metric over seconds an image, on a logarithmic axis; None without measured costs."""
     styles = styles_of(rows)
     pairs = [(row, costs[row], one) for row in rows if row in costs and (one := estimates.get((dataset, row, metric)))]
     if not pairs:
@@ -151,7 +163,7 @@ def against_cost(
 
 
 def value_of(estimate: Estimate) -> PlottedNumber:
-    """The estimate as a point with whiskers."""
+    """Turn one estimate into a plotted number; without an interval it has no whiskers."""
     known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
     return PlottedNumber(estimate.value, estimate.low, estimate.high) if known else PlottedNumber(estimate.value)
 

@@ -24,7 +24,7 @@ _POINTS = {"%": " points", "dB": " dB"}
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence; ``harm`` is set apart on the page."""
+    """One sentence of the page; those of tone ``harm`` are set apart."""
 
     text: str
     tone: Literal["plain", "harm"] = "plain"
@@ -38,7 +38,7 @@ def findings(
     Args:
         records: All records of the run.
         estimates: The same with intervals.
-        dataset: Which one.
+        dataset: Name of the dataset.
         rows: Names of the rows in order.
         comparisons: Every derainer against ``rain`` and every ``clean+NAME`` against ``clean``, where the run has
             resamples of both.

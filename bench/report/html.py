@@ -31,7 +31,7 @@ class DatasetSection:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything on the page.
+    """Everything that the templates put on the page.
 
     Attributes:
         title: Heading.

@@ -1,4 +1,4 @@
-"""Plots as coordinates: what is drawn where, in a picture of fixed size. Templates turn them into inline SVG. Pure."""
+"""Compute the coordinates of plots in a picture of fixed size; the templates turn them into inline SVG. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABEL_HEIGHT = 14
 
 @dataclass(frozen=True)
 class Tick:
-    """A labelled place on an axis, in pixels."""
+    """A tick of an axis: its place in pixels and its text."""
 
     at: float
     text: str
@@ -23,7 +23,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: what it shows and how numbers become pixels."""
+    """An axis: title, ticks, and the function from numbers to pixels."""
 
     title: str
     ticks: tuple[Tick, ...]
@@ -41,10 +41,10 @@ class PlottedNumber:
 
 @dataclass(frozen=True)
 class Series:
-    """What is drawn in one colour.
+    """Points of one row of the run in data units, drawn in one colour.
 
     Attributes:
-        name: Stands beside it.
+        name: Text beside them.
         style: CSS class of its colour.
         points: x and y of every point, in data units.
         line: True joins the points.
@@ -70,7 +70,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class DrawnSeries:
-    """A series in pixels: path of its line, its marks, and where its name stands."""
+    """A series in pixels: path of its line, its marks, the place of its name and the leader to it."""
 
     name: str
     style: str
@@ -83,7 +83,7 @@ class DrawnSeries:
 
 @dataclass(frozen=True)
 class Plot:
-    """A whole plot."""
+    """A plot with its axes and series in pixels, ready for the template."""
 
     title: str
     caption: str
@@ -169,7 +169,7 @@ def draw_ranking(
 
 
 def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers between two ends: steps of 1, 2 or 5 times a power of ten."""
+    """Choose round numbers between two ends: steps of 1, 2 or 5 times a power of ten, at most ``most`` of them."""
     span = max(high - low, 1e-9)
     power = 10.0 ** math.floor(math.log10(span / most))
     step = next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= most)
@@ -179,7 +179,7 @@ def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten between two positive ends; powers alone where that is many."""
+    """Choose 1, 2 and 5 times powers of ten between two positive ends; powers alone where there are over six."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     fine = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
     inside = [tick for tick in fine if low * 0.999 <= tick <= high * 1.001]
@@ -200,7 +200,7 @@ def _axis(title: str, ends: tuple[float, float], start: float, stop: float, log:
 
 
 def _ends(values: Sequence[PlottedNumber]) -> tuple[float, float]:
-    """The least and greatest number or interval end, with a little room."""
+    """Find the least and the greatest number or interval end, with a margin of 6 % of the range."""
     numbers = [n for value in values for n in (value.at, value.low, value.high) if math.isfinite(n)]
     low, high = min(numbers), max(numbers)
     room = 0.06 * (high - low) or max(abs(high) * 0.1, 0.5)
@@ -253,7 +253,7 @@ def _labelled(drawn: Sequence[DrawnSeries]) -> list[DrawnSeries]:
 
 
 def _spread(wanted: Sequence[float]) -> list[float]:
-    """Places in ascending order at least a line apart, as near to the wanted ones as one pass down and up allows."""
+    """Move places, in pixels and ascending, at least a line apart: one pass down, one pass up from the bottom."""
     places: list[float] = []
     for place in wanted:
         places.append(max(place, places[-1] + LABEL_HEIGHT) if places else place)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from bench.api.report import write_report
 from bench.contract import ClassSpace, Detections
@@ -21,23 +19,10 @@ from bench.report.layers import IGNORED, RIGHT, UNMATCHED, WRONG, layer_of, true
 from bench.runs.folder import RunStore
 from bench.runs.rows import Row
 from synth.datasets.dataset import FolderDataset, open_dataset
-from tests.bench.plugin_tasks import NAMES, write_plugin
-from tests.bench.report_folder import make_run
+from tests.bench.plugin_tasks import NAMES
 
 SIZE = (8, 12)
 SPACE = ClassSpace("own", (3, 7), ("car", "bus"))
-
-
-@pytest.fixture(scope="module")
-def own_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run with the tasks of an installed package, which is gone again."""
-    root = tmp_path_factory.mktemp("own")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(write_plugin(root / "site")))
-        make_run(root / "run", skills={"rain": 0.4, "mine": 0.8, "clean": 1.0}, tasks=("quality", *NAMES))
-        write_report(root / "run", root / "with.html")
-    sys.modules.pop("tasks_of_tests", None)
-    return root
 
 
 def gallery_of(page: Path) -> dict[str, Any]:
