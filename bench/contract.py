@@ -139,6 +139,23 @@ class Detections:
     masks: tuple[Rle, ...] | None = None
 
 
+@dataclass(frozen=True)
+class MatchedObjects:
+    """The detections of one image matched with its true objects, of the scored classes alone.
+
+    Attributes:
+        detections: N detections in descending order of score.
+        right: (N,) bool, True for a detection with a true partner.
+        ignored: (N,) bool, True for a detection on a crowd region: neither right nor wrong.
+        truth: The true objects.
+    """
+
+    detections: Detections
+    right: BoolArray
+    ignored: BoolArray
+    truth: Instances
+
+
 Qualities: TypeAlias = Mapping[str, float]
 """Image quality of one image: metric name to value."""
 

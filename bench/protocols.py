@@ -10,11 +10,14 @@ from typing import Literal, Protocol, runtime_checkable
 
 from bench.contract import (
     Classes,
+    Detections,
     Evidence,
     Failure,
     FloatArray,
     Image,
+    Instances,
     IntArray,
+    MatchedObjects,
     Measure,
     Options,
     Parameters,
@@ -177,6 +180,31 @@ class SelfReference(Protocol):
         weights: IntArray,
     ) -> Mapping[str, FloatArray]:
         """Score evidence against evidence on every resample; see :meth:`Resampling.resample`."""
+        ...
+
+
+@runtime_checkable
+class Drawable(Protocol):
+    """A task about objects that can tell right detections from wrong ones.
+
+    The report colours its boxes and plots its precision over recall. Without this protocol, the detections of a task
+    are drawn in one colour.
+
+    Attributes:
+        score: Least score of a detection in the task's precision and recall, in [0, 1].
+        overlap: Least overlap (IoU) of a match, in (0, 1].
+    """
+
+    @property
+    def score(self) -> float: ...
+    @property
+    def overlap(self) -> float: ...
+
+    def matched(self, evidence: Detections, truth: Instances, /) -> MatchedObjects:
+        """Match the detections of one image with its true objects, in descending order of score.
+
+        Detections of every score take part: one of lower score never takes the partner of one with a higher score.
+        """
         ...
 
 

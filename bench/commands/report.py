@@ -1,4 +1,4 @@
-"""Write the page of a run."""
+"""Command ``report``: write the page of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from bench.commands.console import out_console
 
 if TYPE_CHECKING:
-    from bench.api.report import Report
+    from bench.api.report import ReportFile
 
 
 def report(
@@ -44,6 +44,6 @@ def write_page(run: Path, quiet: bool = False) -> None:
         _say(page)
 
 
-def _say(page: Report) -> None:
+def _say(page: ReportFile) -> None:
     shown = f"{page.shown} of {page.images} images" if page.shown else "no pictures"
     out_console.print(f"Page: {page.path} ({page.size / 1e6:.1f} MB, {shown})", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Precision over recall from the stored evidence, pooled over images and classes."""
+"""Compute precision over recall from the stored evidence, pooled over images and classes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 
 from bench.contract import BoolArray, Detections, FloatArray
 from bench.errors import ImageError
-from bench.protocols import Dataset
+from bench.protocols import Dataset, Drawable
+from bench.report.evidence import read_evidence
 from bench.report.figures import Curve
-from bench.report.layers import Sight
 from bench.runs.folder import RunStore
 from bench.runs.rows import Row
 
 POINTS = 120
-"""Most points of a drawn curve."""
+"""Most points of a drawn curve, but for its last one."""
 
 
-def curves_of(store: RunStore, dataset: Dataset, name: str, rows: Sequence[str], sight: Sight) -> dict[str, Curve]:
-    """The curve of every row with evidence of a task.
+def curves_of(store: RunStore, dataset: Dataset, rows: Sequence[Row], task: Drawable) -> dict[str, Curve]:
+    """Compute the curve of every row with evidence of a task.
 
     A lower least score only adds detections after those with higher ones, so one matching gives the whole curve, and
     the table's precision and recall are a point of it.
@@ -27,41 +27,46 @@ def curves_of(store: RunStore, dataset: Dataset, name: str, rows: Sequence[str],
     Args:
         store: The run folder.
         dataset: The opened dataset.
-        name: Its name in the run.
-        rows: Derainers, rain and clean among them.
-        sight: The task and how it matches.
+        rows: One task's rows, rain and clean among them.
+        task: Matches detections with the truth.
+
+    Returns:
+        Derainer to curve.
     """
     found: dict[str, Curve] = {}
     for row in rows:  # one after the other: the detections of all rows together are large
-        matches = list(_matches(store, dataset, Row(name, row, sight.task), sight))
+        matches = list(_matches(store, dataset, row, task))
         if truths := sum(truths for _, _, truths in matches):
             scores, right = (np.concatenate([match[part] for match in matches]) for part in (0, 1))
-            found[row] = curve_of(scores, right, truths, sight.score)
+            found[row.derainer] = curve_of(scores, right, truths, task.score)
     return found
 
 
-def _matches(store: RunStore, dataset: Dataset, row: Row, sight: Sight) -> Iterator[tuple[FloatArray, BoolArray, int]]:
-    """Image by image the scores of all detections that count, whether each is right, and how many could be."""
-    for id in dataset.ids:
+def _matches(
+    store: RunStore, dataset: Dataset, row: Row, task: Drawable
+) -> Iterator[tuple[FloatArray, BoolArray, int]]:
+    """Match image by image: scores of all detections that count, whether each is right, number of true objects."""
+    for image_id in dataset.ids:
         try:
-            truth, evidence = dataset.truth(id).instances, store.read_evidence(row, id)
+            truth = dataset.truth(image_id)
         except ImageError:
             continue
-        if truth is None or sight.match is None or not isinstance(evidence, Detections):
+        evidence = read_evidence(store, row, image_id, truth.size)
+        if truth.instances is None or not isinstance(evidence, Detections):
             continue
-        matched = sight.match(evidence, truth)
+        matched = task.matched(evidence, truth.instances)
         counts = ~matched.ignored
-        yield matched.seen.scores[counts], matched.right[counts], int((~matched.truth.crowd).sum())
+        yield matched.detections.scores[counts], matched.right[counts], int((~matched.truth.crowd).sum())
 
 
 def curve_of(scores: FloatArray, right: BoolArray, truths: int, least: float) -> Curve:
-    """Precision and recall at every least score, thinned evenly over recall.
+    """Compute precision and recall of one row at every least score, thinned evenly over recall.
 
     Args:
         scores: (N,) scores of all detections, in any order.
-        right: (N,) whether each has a true partner.
-        truths: How many true objects there are.
-        least: The score at which the table reads both.
+        right: (N,) bool, True for those with a true partner.
+        truths: Number of true objects, at least 1.
+        least: The least score of the precision and recall in the table.
     """
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(right[order])

@@ -1,4 +1,4 @@
-"""Which plots a run's page has, and what is in them. Pure."""
+"""Make the plots of a run's page from its estimates. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.contract import FloatArray
-from bench.report.plots import Plot, Series, Value, draw, draw_ranking
+from bench.report.plots import Plot, PlottedNumber, Series, draw, draw_ranking
 from bench.runs.rows import CLEAN, ON_CLEAN, RAIN, kind_of
-from bench.scoring.intervals import Estimate, Estimates
+from bench.scoring.estimates import Estimate, Estimates
 from bench.suites.suite import DatasetConfig
 
 COLOURS = 8
-"""Colours of derainers in the style sheet; more derainers begin again."""
+"""Number of colours for derainers in the style sheet; more derainers begin again."""
 
 SCENE = {"severity", "tasks"}
 """Settings that may differ between the datasets of one severity curve."""
@@ -21,7 +21,13 @@ SCENE = {"severity", "tasks"}
 
 @dataclass(frozen=True)
 class Curve:
-    """Precision and recall as the least score falls, and both at the score of the table; ratios in [0, 1]."""
+    """Precision and recall as the least score falls, ratios in [0, 1].
+
+    Attributes:
+        recall: (P,) in ascending order.
+        precision: (P,) at the same least scores.
+        point: Recall and precision at the least score of the table; None without detections.
+    """
 
     recall: FloatArray
     precision: FloatArray
@@ -29,14 +35,14 @@ class Curve:
 
 
 def styles_of(rows: Sequence[str]) -> dict[str, str]:
-    """CSS class of each row's colour; a derainer on clean images has that of the derainer."""
-    derainers = [row for row in rows if kind_of(row, ()) == "derainer"]
+    """Give each row the CSS class of its colour; a harm test has that of its derainer."""
+    derainers = [row for row in rows if kind_of(row) == "derainer"]
     styles = {row: f"s{index % COLOURS + 1}" for index, row in enumerate(derainers)}
     return {row: styles.get(row.removeprefix(ON_CLEAN), f"s-{row}" if row in (RAIN, CLEAN) else "s1") for row in rows}
 
 
 def ranking(estimates: Estimates, dataset: str, metric: str, rows: Sequence[str]) -> Plot | None:
-    """One score a row with its interval; lines at rain and clean."""
+    """Plot one metric row by row with intervals, and lines at rain and clean; None with fewer than two rows."""
     styles = styles_of(rows)
     found = [(row, estimates[dataset, row, metric]) for row in rows if (dataset, row, metric) in estimates]
     if len(found) < 2:
@@ -52,12 +58,12 @@ def ranking(estimates: Estimates, dataset: str, metric: str, rows: Sequence[str]
 
 
 def against_quality(estimates: Estimates, dataset: str, metric: str, rows: Sequence[str]) -> Plot | None:
-    """Task score over PSNR: does the one tell the other? The clean image has no PSNR and is a line."""
+    """Plot a task's metric over PSNR; the clean images have no PSNR and are a line. None with fewer than two points."""
     styles = styles_of(rows)
     pairs = {
         row: (quality, score)
         for row in rows
-        if kind_of(row, ()) in ("derainer", "rain")
+        if kind_of(row) in ("derainer", "rain")
         if (quality := estimates.get((dataset, row, "psnr_y"))) and (score := estimates.get((dataset, row, metric)))
     }
     if len(pairs) < 2:
@@ -74,13 +80,22 @@ def against_quality(estimates: Estimates, dataset: str, metric: str, rows: Seque
 
 
 def precision_recall(title: str, overlap: float, curves: Mapping[str, Curve]) -> Plot | None:
-    """Precision over recall, pooled over images and classes; a point where the table reads them."""
+    """Plot precision over recall of every row, with a point at the numbers of the table.
+
+    Args:
+        title: Above the plot.
+        overlap: Least overlap of a match.
+        curves: Row to curve.
+    """
     styles = styles_of(list(curves))
     series = []
     for row, curve in curves.items():
-        points = tuple((Value(float(r)), Value(float(p))) for r, p in zip(curve.recall, curve.precision, strict=True))
+        points = tuple(
+            (PlottedNumber(float(r)), PlottedNumber(float(p)))
+            for r, p in zip(curve.recall, curve.precision, strict=True)
+        )
         series.append(Series(row, styles[row], points, line=True, marks=False))
-    dots = [Series("", styles[row], ((Value(curve.point[0]), Value(curve.point[1])),))
+    dots = [Series("", styles[row], ((PlottedNumber(curve.point[0]), PlottedNumber(curve.point[1])),))
             for row, curve in curves.items() if curve.point]  # fmt: skip
     return draw(
         title,
@@ -96,13 +111,13 @@ def precision_recall(title: str, overlap: float, curves: Mapping[str, Curve]) ->
 def severity(
     estimates: Estimates, metric: str, configs: Mapping[str, DatasetConfig], rows: Sequence[str]
 ) -> Plot | None:
-    """Score over the severity of the rain, where datasets differ in nothing else."""
+    """Plot one metric over the severity of the rain; None unless datasets differ in the severity alone."""
     groups = severity_groups(configs)
     if not groups:
         return None
     styles, names = styles_of(rows), groups[0]
     series = [
-        Series(row, styles[row], tuple((Value(configs[n].severity), value_of(one)) for n in names
+        Series(row, styles[row], tuple((PlottedNumber(configs[n].severity), value_of(one)) for n in names
                                        if (one := estimates.get((n, row, metric)))), line=True)
         for row in rows
     ]  # fmt: skip
@@ -119,7 +134,7 @@ def severity(
 
 
 def severity_groups(configs: Mapping[str, DatasetConfig]) -> list[list[str]]:
-    """Datasets that differ in the severity of their rain alone, lightest first; groups of two or more."""
+    """Group datasets that differ in the severity of their rain alone, lightest first; groups of two or more."""
     groups: dict[str, list[str]] = {}
     for name, config in configs.items():
         groups.setdefault(config.model_dump_json(exclude=SCENE), []).append(name)
@@ -130,7 +145,7 @@ def severity_groups(configs: Mapping[str, DatasetConfig]) -> list[list[str]]:
 def against_cost(
     estimates: Estimates, dataset: str, metric: str, costs: Mapping[str, float], rows: Sequence[str]
 ) -> Plot | None:
-    """Task score over seconds an image, on a logarithmic axis."""
+    """Plot one metric over seconds an image, on a logarithmic axis; None without measured costs."""
     styles = styles_of(rows)
     pairs = [(row, costs[row], one) for row in rows if row in costs and (one := estimates.get((dataset, row, metric)))]
     if not pairs:
@@ -141,16 +156,16 @@ def against_cost(
         "Further up is better, further left is faster. Bars: 95 % intervals.",
         "seconds an image",
         _titled(metric, pairs[0][2]),
-        [Series(row, styles[row], ((Value(seconds), value_of(one)),)) for row, seconds, one in pairs],
+        [Series(row, styles[row], ((PlottedNumber(seconds), value_of(one)),)) for row, seconds, one in pairs],
         ends,
         log_x=True,
     )
 
 
-def value_of(estimate: Estimate) -> Value:
-    """The estimate as a point with whiskers."""
+def value_of(estimate: Estimate) -> PlottedNumber:
+    """Turn one estimate into a plotted number; without an interval it has no whiskers."""
     known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
-    return Value(estimate.value, estimate.low, estimate.high) if known else Value(estimate.value)
+    return PlottedNumber(estimate.value, estimate.low, estimate.high) if known else PlottedNumber(estimate.value)
 
 
 def _titled(metric: str, estimate: Estimate) -> str:

@@ -1,4 +1,4 @@
-"""What a run found, in words: what the rain took, what came back, and which derainer does harm. Pure."""
+"""Say in sentences what a run found: what the rain took, what each derainer recovers, which one does harm. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.contract import Record
 from bench.report.tables import headline_metrics, percent, shown
 from bench.runs.records import untrained_in
 from bench.runs.rows import CLEAN, ON_CLEAN, RAIN, kind_of
-from bench.scoring.intervals import Comparisons, Differences, Estimate, Estimates
+from bench.scoring.estimates import Comparisons, Differences, Estimate, Estimates
 from bench.scoring.metrics import LOWER_IS_BETTER, base_of
 
 MAIN = ("AP", "mask_AP", "mIoU")
@@ -23,8 +23,8 @@ _POINTS = {"%": " points", "dB": " dB"}
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One sentence; ``harm`` is set apart on the page."""
+class Sentence:
+    """One sentence of the page; those of tone ``harm`` are set apart."""
 
     text: str
     tone: Literal["plain", "harm"] = "plain"
@@ -32,57 +32,57 @@ class Finding:
 
 def findings(
     records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str], comparisons: Comparisons
-) -> list[Finding]:
-    """Everything worth saying of one dataset.
+) -> list[Sentence]:
+    """Say everything worth saying of one dataset, in sentences.
 
     Args:
         records: All records of the run.
         estimates: The same with intervals.
-        dataset: Which one.
+        dataset: Name of the dataset.
         rows: Names of the rows in order.
         comparisons: Every derainer against ``rain`` and every ``clean+NAME`` against ``clean``, where the run has
             resamples of both.
     """
     untrained = untrained_in(records)
     derainers = [row for row in rows if kind_of(row, untrained) == "derainer"]
-    found: list[Finding] = []
+    found: list[Sentence] = []
     for metric in main_metrics(records, dataset):
         model = next(record.model for record in records if (record.dataset, record.metric) == (dataset, metric))
-        found += _told(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN), {}))
+        found += _recovered(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN), {}))
     harms = _harms(records, dataset, rows, comparisons)
     found += harms
     if not harms and any((row, RAIN) in comparisons for row in derainers):
-        found.append(Finding("No derainer's scores fall below the rain itself beyond chance."))
+        found.append(Sentence("No derainer's scores fall below the rain itself beyond chance."))
     found += _untested(rows, derainers, comparisons)
     if shown_untrained := [row for row in rows if row in untrained]:
-        found.append(Finding(f"Untrained weights, so neither ranked nor plotted: {', '.join(shown_untrained)}."))
+        found.append(Sentence(f"Untrained weights, so neither ranked nor plotted: {', '.join(shown_untrained)}."))
     return found
 
 
 def main_metrics(records: Sequence[Record], dataset: str) -> list[str]:
-    """The vision tasks' main metrics that a dataset has; without vision tasks, those of image quality."""
+    """Choose the main metrics of one dataset: those of its vision tasks, or of image quality if it has none."""
     found = headline_metrics(records, dataset)
     return [metric for metric in found if metric in MAIN] or [m for m in found if m in ("psnr_y", "ssim_y")]
 
 
-def _told(
+def _recovered(
     estimates: Estimates,
     dataset: str,
     metric: str,
     model: str,
     derainers: Sequence[str],
     losses: Differences,
-) -> list[Finding]:
-    """What the rain took, and what each derainer brought back of it."""
+) -> list[Sentence]:
+    """Say how much one metric lost in the rain and how much each derainer recovers, the best first."""
     name = f"{metric} of {model}" if model else metric
     loss = losses.get((dataset, metric))
     rain, clean = (estimates.get((dataset, end, metric)) for end in (RAIN, CLEAN))
     if rain is None or clean is None:
         return []
     ends = f"from {_amount(clean.value, clean.unit)} to {_amount(rain.value, rain.unit)}"
-    found = [Finding(f"The rain takes {name} {ends}.")]
-    if loss is not None and loss.low <= 0 <= loss.high:
-        found = [Finding(f"The rain moves {name} {ends}, which may be chance.")]
+    found = [Sentence(f"The rain takes {name} {ends}.")]
+    if loss is not None and loss.uncertain:
+        found = [Sentence(f"The rain moves {name} {ends}, which may be chance.")]
     back = [(row, e) for row in derainers if (e := estimates.get((dataset, row, metric))) and math.isfinite(e.recovery)]
     back.sort(key=lambda pair: -pair[1].recovery)
     if not back:
@@ -91,28 +91,28 @@ def _told(
     text = f"Of that loss {best[0]} brings back {_share(best[1])}"
     if others:
         text += "; " + ", ".join(f"{row} {_share(estimate)}" for row, estimate in others)
-    return [*found, Finding(text + ".")]
+    return [*found, Sentence(text + ".")]
 
 
-def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], comparisons: Comparisons) -> list[Finding]:
-    found: list[Finding] = []
-    for row, reference in questions(rows):
+def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], comparisons: Comparisons) -> list[Sentence]:
+    found: list[Sentence] = []
+    for row, reference in references(rows):
         if row in untrained_in(records):
             continue
         losses = _losses(records, dataset, comparisons.get((row, reference), {}))
         if losses and reference == RAIN:
-            found.append(Finding(f"{row} does harm: it is worse than the rain itself in {losses}.", "harm"))
+            found.append(Sentence(f"{row} does harm: it is worse than the rain itself in {losses}.", "harm"))
         elif losses:
             name = row.removeprefix(ON_CLEAN)
             text = f"{name} harms images without rain: the clean images are worse after it in {losses}."
-            found.append(Finding(text, "harm"))
+            found.append(Sentence(text, "harm"))
     return found
 
 
 def _losses(records: Sequence[Record], dataset: str, differences: Differences) -> str:
-    """Headline metrics whose interval of the difference lies on the wrong side of 0; empty if there are none.
+    """List the headline metrics whose interval of the difference lies on the wrong side of 0; empty if there are none.
 
-    The main ones are told with their numbers, the others by name.
+    The main metrics come with their numbers, the others by name.
     """
     lost: dict[str, str] = {}
     for metric in headline_metrics(records, dataset):
@@ -129,8 +129,8 @@ def _losses(records: Sequence[Record], dataset: str, differences: Differences) -
     return text + (f", also in {_joined(others)}" if others else "")
 
 
-def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[str]) -> list[Finding]:
-    """Whether PSNR ranks the derainers as the tasks do.
+def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[str]) -> list[Sentence]:
+    """Say how far PSNR ranks the derainers of one dataset as the tasks do (Spearman's rho).
 
     Args:
         correlations: ``correlations.csv``, or an empty table.
@@ -141,7 +141,7 @@ def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[s
         return []
     chosen = correlations[(correlations["dataset"] == dataset) & (correlations["over"] == "derainers")]
     return [
-        Finding(
+        Sentence(
             f"Over {int(one['n'])} rows, rain among them, the order by psnr_y and the order by {one['score']} have "
             f"Spearman's rho {one['spearman']:.2f} (1: the same order, 0: none)."
         )
@@ -150,22 +150,22 @@ def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[s
     ]
 
 
-def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons) -> list[Finding]:
+def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons) -> list[Sentence]:
     if not derainers:
         return []
-    found: list[Finding] = []
+    found: list[Sentence] = []
     if not any((row, RAIN) in comparisons for row in derainers):
-        found.append(Finding("Whether a derainer does worse than the rain was not tested: no resamples of both rows."))
+        found.append(Sentence("Whether a derainer does worse than the rain was not tested: no resamples of both rows."))
     if missing := [row for row in derainers if ON_CLEAN + row not in rows]:
         wanted = _joined([ON_CLEAN + row for row in missing])
         text = f"Not tested: harm to images without rain, by {_joined(missing)}. It takes the rows {wanted}."
-        found.append(Finding(text))
+        found.append(Sentence(text))
     return found
 
 
-def questions(rows: Sequence[str]) -> list[tuple[str, str]]:
-    """Which rows have to be compared with which, to know of harm."""
-    pairs = [(row, CLEAN if row.startswith(ON_CLEAN) else RAIN) for row in rows if row not in (RAIN, CLEAN)]
+def references(rows: Sequence[str]) -> list[tuple[str, str]]:
+    """Pair every row with the control row that it must not fall below: ``clean`` for harm tests, else ``rain``."""
+    pairs = [(row, CLEAN if kind_of(row) == "harm test" else RAIN) for row in rows if row not in (RAIN, CLEAN)]
     return [(row, reference) for row, reference in pairs if reference in rows]
 
 

@@ -1,17 +1,18 @@
-"""The page's gallery: which images are shown, and all that the page's script needs of them."""
+"""Choose the images of the page's gallery and build all that the page's script needs of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
 import pandas as pd
 
-from bench.contract import Classes, Image, Sample
+from bench.contract import Image, Sample
 from bench.errors import ImageError
 from bench.protocols import Dataset
-from bench.report.layers import Sight, colours_of, encode_picture, layer_of, shrunk, space_of, true_layer
+from bench.report.evidence import EvidenceStyle
+from bench.report.layers import colours_of, encode_picture, layer_of, shrunk, true_layer
 from bench.runs.folder import RunStore
 from bench.runs.rows import CLEAN, RAIN, Row
 from bench.scoring.metrics import base_of
@@ -30,22 +31,24 @@ _USED = {*MEASURES.values(), *(count for counts in _F1.values() for count in cou
 
 @dataclass
 class Gallery:
-    """All that the page's script needs of one dataset, and what did not fit.
+    """The pictures of one dataset as the page's script reads them, and what did not fit.
 
     Attributes:
         dataset: Its name.
         rows: Derainers to choose from, and what they are called.
         measures: By what images are sorted.
+        tasks: Task to what its layers are called.
         classes: Task to class names and their colours.
         images: One entry an image, ready for JSON.
-        of: How many images there are.
+        of: Number of images in the dataset.
         reason: Why images were left out or nothing is shown; empty if all is.
-        bytes: Length of all data.
+        bytes: Approximate size of all data.
     """
 
     dataset: str
     rows: Mapping[str, str]
     measures: Sequence[str]
+    tasks: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     images: list[dict[str, object]] = field(default_factory=list)
     of: int = 0
@@ -67,7 +70,7 @@ class ImageScores:
 
 
 def image_scores(per_image: pd.DataFrame, dataset: str) -> ImageScores:
-    """Gather the scores of one dataset's images.
+    """Gather the scores of one dataset's images by which the gallery is sorted.
 
     Args:
         per_image: ``per_image.csv``.
@@ -98,13 +101,13 @@ def _measures(numbers: Mapping[str, float]) -> dict[str, float]:
 def choose_images(
     scores: ImageScores, derainers: Sequence[str], ids: Sequence[str], most: int, first: Sequence[str] = ()
 ) -> list[str]:
-    """Images that tell most: those that gained most and those that lost most, derainer by derainer in turn.
+    """Choose the images that gained most and those that lost most, derainer by derainer in turn.
 
     Args:
         scores: The first measure decides.
         derainers: Rows that are compared with the row ``rain``; ``clean`` comes after them.
         ids: All images in order; they fill up what is left.
-        most: How many are chosen.
+        most: Number of images to choose.
         first: Images that are chosen before all others.
     """
     orders: list[list[str]] = []
@@ -123,41 +126,54 @@ def _gain(scores: ImageScores, derainer: str, id: str) -> float | None:
     return after[measure] - before[measure] if measure in before and measure in after else None
 
 
-def build_gallery(
-    store: RunStore,
-    dataset: Dataset,
-    name: str,
-    derainers: Mapping[str, str],
-    sights: Sequence[Sight],
-    scores: ImageScores,
-    chosen: Sequence[str],
-    budget: int,
-) -> Gallery:
+@dataclass(frozen=True)
+class GallerySource:
+    """All from which the gallery of one dataset is made.
+
+    Attributes:
+        store: The run folder.
+        dataset: The opened dataset.
+        name: The dataset's name in the run.
+        derainers: Rows beside rain and clean, and what they are called.
+        styles: How the evidence of each task is drawn.
+        scores: Scores of single images.
+    """
+
+    store: RunStore
+    dataset: Dataset
+    name: str
+    derainers: Mapping[str, str]
+    styles: Sequence[EvidenceStyle]
+    scores: ImageScores
+
+
+def build_gallery(source: GallerySource, chosen: Sequence[str], budget: int) -> Gallery:
     """Read, shrink and encode pictures and evidence of the chosen images, as many as fit.
 
     Args:
-        store: The run folder.
-        dataset: The opened dataset.
-        name: Its name in the run.
-        derainers: Rows beside rain and clean, and what they are called.
-        sights: Tasks whose evidence is drawn.
-        scores: As :func:`image_scores` gives them.
+        source: One dataset of the run.
         chosen: Image ids, the most telling first.
         budget: Most bytes of all data together.
     """
-    classes = {sight.task: colours_of(space) for sight in sights if (space := space_of(sight, dataset.classes))}
-    gallery = Gallery(name, derainers, scores.measures, classes, of=len(dataset.ids))
+    gallery = Gallery(
+        source.name,
+        source.derainers,
+        source.scores.measures,
+        {style.task: style.label for style in source.styles},
+        {style.task: colours_of(style.space) for style in source.styles},
+        of=len(source.dataset.ids),
+    )
     side = 0
-    for id in chosen:
+    for image_id in chosen:
         try:
-            sample = dataset.load(id)
+            sample = source.dataset.load(image_id)
         except ImageError as error:
-            gallery.reason = f"{id}: {error}".replace(f"{store.root}/", "")
+            gallery.reason = f"{image_id}: {error}".replace(f"{source.store.root}/", "")
             continue
-        pictures = dict(_pictures(store, name, derainers, sample))
+        pictures = dict(_pictures(source, sample))
         if not side:
             side = _fitting_side(pictures, budget // max(1, len(chosen)))
-        entry, size = _entry(store, dataset.classes, name, sample, pictures, sights, scores, side)
+        entry, size = _entry(source, sample, pictures, side)
         if gallery.bytes + size > budget:
             break
         gallery.images.append(entry)
@@ -166,37 +182,28 @@ def build_gallery(
 
 
 def _entry(
-    store: RunStore,
-    classes: Classes,
-    dataset: str,
-    sample: Sample,
-    pictures: Mapping[str, Image],
-    sights: Sequence[Sight],
-    scores: ImageScores,
-    side: int,
+    source: GallerySource, sample: Sample, pictures: Mapping[str, Image], side: int
 ) -> tuple[dict[str, object], int]:
-    """One image as the script reads it, and about how long it is as text."""
+    """Build the entry of one image for the page's script; return it with its approximate size in bytes."""
     height, width = sample.truth.size
     small = shrunk((width, height), side)
     encoded = {name: encode_picture(image, side) for name, image in pictures.items()}
     seen: dict[str, dict[str, object]] = {}
-    for sight in sights:
-        space = space_of(sight, classes)
-        if space is None:
-            continue
-        layers = {row: layer_of(store, Row(dataset, row, sight.task), sight, space, sample, small) for row in pictures}
-        truth = true_layer(sight, space, sample, small)
-        seen[sight.task] = {"truth": truth, **{row: layer for row, layer in layers.items() if layer is not None}}
-    numbers = {row: scores.of.get(row, {}).get(sample.id, {}) for row in pictures}
-    entry = {"id": sample.id, "width": width, "height": height, "pictures": encoded, "seen": seen, "scores": numbers}
+    for style in source.styles:
+        rows = {name: Row(source.name, name, style.task) for name in pictures}
+        layers = {name: layer_of(source.store, row, style, sample, small) for name, row in rows.items()}
+        known = {name: layer for name, layer in layers.items() if layer is not None}
+        seen[style.task] = {"truth": true_layer(style, sample, small), **known}
+    scores = {name: source.scores.of.get(name, {}).get(sample.id, {}) for name in pictures}
+    entry = {"id": sample.id, "width": width, "height": height, "pictures": encoded, "seen": seen, "scores": scores}
     return entry, sum(map(len, encoded.values())) + len(str(seen))
 
 
-def _pictures(store: RunStore, dataset: str, derainers: Iterable[str], sample: Sample) -> Iterator[tuple[str, Image]]:
+def _pictures(source: GallerySource, sample: Sample) -> Iterator[tuple[str, Image]]:
     yield RAIN, sample.rainy
-    for name in derainers:
+    for name in source.derainers:
         try:
-            yield name, store.read_restored(Row(dataset, name), sample.id)
+            yield name, source.store.read_restored(Row(source.name, name), sample.id)
         except ImageError:
             continue  # its failure stands in the table of failures; the page says that it is not here
     if sample.clean is not None:
@@ -204,7 +211,7 @@ def _pictures(store: RunStore, dataset: str, derainers: Iterable[str], sample: S
 
 
 def _fitting_side(pictures: Mapping[str, Image], share: int) -> int:
-    """The largest side at which this image fits into its share of the budget, or the smallest that there is."""
+    """Choose the largest side at which one image fits into its share of the budget, in bytes; else the smallest."""
     for side in SIDES:
         if sum(len(encode_picture(image, side)) for image in pictures.values()) <= 0.85 * share:
             return side

@@ -1,4 +1,4 @@
-"""The page as text: templates in, one HTML file out that asks no network for anything."""
+"""Render the page from templates into one HTML file that asks no network for anything."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bench import __version__
-from bench.report.findings import Finding
+from bench.report.findings import Sentence
 from bench.report.gallery import Gallery
 from bench.report.plots import Plot
 from bench.report.tables import Table
 
 
 @dataclass(frozen=True)
-class DatasetPart:
-    """What the page says of one dataset."""
+class DatasetSection:
+    """The section of the page about one dataset; ``facts`` is one line, ``details`` are folded away."""
 
     name: str
     facts: str
-    findings: Sequence[Finding]
+    findings: Sequence[Sentence]
     tables: Sequence[Table]
     plots: Sequence[Plot]
     details: Sequence[Table]
@@ -31,12 +31,12 @@ class DatasetPart:
 
 @dataclass(frozen=True)
 class Page:
-    """Everything on the page.
+    """Everything that the templates put on the page.
 
     Attributes:
         title: Heading.
         notes: Paragraphs that a reader must know before any number.
-        parts: One for each dataset.
+        sections: One for each dataset.
         plots: Plots over several datasets.
         tables: Tables of the whole run.
         galleries: Pictures, dataset by dataset; empty ones only say why.
@@ -48,7 +48,7 @@ class Page:
 
     title: str
     notes: Sequence[str]
-    parts: Sequence[DatasetPart] = ()
+    sections: Sequence[DatasetSection] = ()
     plots: Sequence[Plot] = ()
     tables: Sequence[Table] = ()
     galleries: Sequence[Gallery] = ()
@@ -59,7 +59,7 @@ class Page:
 
 
 def render_page(page: Page) -> str:
-    """The page as HTML. Everything that comes from a run is escaped; only our own style and script may run."""
+    """Render one page as HTML. Everything that comes from a run is escaped; only our own style and script may run."""
     environment = Environment(
         loader=PackageLoader("bench.report", "templates"),
         autoescape=True,
@@ -93,6 +93,7 @@ def _script_data(gallery: Gallery) -> dict[str, object]:
         "dataset": gallery.dataset,
         "rows": list(gallery.rows.items()),
         "measures": list(gallery.measures),
+        "tasks": list(gallery.tasks.items()),
         "classes": {task: list(pairs) for task, pairs in gallery.classes.items()},
         "images": gallery.images,
     }
@@ -103,5 +104,5 @@ def _text(name: str) -> str:
 
 
 def _hash(text: str) -> str:
-    """The source expression by which a content security policy allows exactly this inline text."""
+    """Hash one inline text as a content security policy names it (CSP Level 3, hash-source)."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

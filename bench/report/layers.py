@@ -1,76 +1,41 @@
-"""What lies over and under each other in the page's gallery: pictures, boxes and masks, as data."""
+"""Encode pictures, boxes and masks of one image for the page's gallery."""
 
 from __future__ import annotations
 
 import base64
 import colorsys
 import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as Pillow
 
-from bench.contract import BoolArray, Classes, ClassSpace, Detections, Image, Instances, LabelMap, Rle, Sample
-from bench.errors import ImageError
+from bench.contract import ClassSpace, Detections, Image, Instances, IntArray, LabelMap, Rle, Sample
+from bench.io.masks import decode
+from bench.protocols import Drawable
+from bench.report.evidence import EvidenceStyle, read_evidence
 from bench.runs.folder import RunStore
 from bench.runs.rows import Row
 
 QUALITY = 60
-"""Of JPEG; streaks of rain stay visible, and WebP of the same size takes ten times as long to write."""
+"""JPEG quality of the pictures. Streaks of rain stay visible; WebP of the same size takes ten times as long."""
 
 NOTHING = 255
 """Value of a mask's pixels that belong to no class, and are transparent."""
 
 
-@dataclass(frozen=True)
-class Matched:
-    """An image's detections beside the truth, of the scored classes.
-
-    Attributes:
-        seen: Detections in descending order of score.
-        right: (N,) True for detections with a true partner.
-        ignored: (N,) True for detections on a crowd region: neither right nor wrong.
-        truth: The true objects.
-    """
-
-    seen: Detections
-    right: BoolArray
-    ignored: BoolArray
-    truth: Instances
-
-
-@dataclass(frozen=True)
-class Sight:
-    """How a task's evidence is drawn.
-
-    Attributes:
-        task: Its name.
-        match: Compares one image's detections with the truth; None for label maps.
-        score: Least score of a detection that is drawn.
-        overlap: Least overlap of a match.
-    """
-
-    task: str
-    match: Callable[[Detections, Instances], Matched] | None = None
-    score: float = 0.0
-    overlap: float = 0.0
-
-
-def space_of(sight: Sight, classes: Classes) -> ClassSpace | None:
-    """The classes of what a task sees."""
-    return classes.labels if sight.match is None else classes.instances
+WRONG, RIGHT, IGNORED, UNMATCHED = range(4)
+"""States of a drawn detection, as the page's script knows them; UNMATCHED was not compared with the truth."""
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """Bytes of an image inside the page."""
+    """Write the bytes of one picture as a data URI; ``kind`` is ``jpeg`` or ``png``."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def encode_picture(image: Image, side: int) -> str:
-    """A picture as JPEG, at most so many pixels long."""
+    """Encode one image as a data URI of a JPEG whose longer side has at most ``side`` pixels."""
     picture = Pillow.fromarray(image)
     small = shrunk(picture.size, side)
     if small != picture.size:
@@ -81,90 +46,95 @@ def encode_picture(image: Image, side: int) -> str:
 
 
 def shrunk(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """Width and height with the longer one at most ``side``."""
+    """Scale one (width, height) down so that the longer side has at most ``side`` pixels."""
     factor = min(1.0, side / max(size))
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def layer_of(
-    store: RunStore, row: Row, sight: Sight, space: ClassSpace, sample: Sample, small: tuple[int, int]
+    store: RunStore, row: Row, style: EvidenceStyle, sample: Sample, small: tuple[int, int]
 ) -> dict[str, object] | None:
-    """What a model saw in one picture; None if there is no evidence."""
-    try:
-        evidence = store.read_evidence(row, sample.id)
-    except ImageError:
-        return None
+    """Encode the evidence of one image as boxes and a mask; None where it is absent or does not fit the image.
+
+    Args:
+        store: The run folder.
+        row: Whose evidence.
+        style: How it is drawn.
+        sample: The image with its labels.
+        small: (width, height) of the mask's picture in pixels; boxes stay in pixels of the whole image.
+    """
+    evidence = read_evidence(store, row, sample.id, sample.truth.size)
     if isinstance(evidence, np.ndarray):
-        return _mask_layer(_places(evidence, space), space, small)
-    if not isinstance(evidence, Detections) or sight.match is None or sample.truth.instances is None:
+        return _mask_layer(_places(evidence, style.space), style.space, small)
+    if not isinstance(evidence, Detections):
         return None
-    matched = sight.match(evidence, sample.truth.instances)
-    drawn = np.flatnonzero(matched.seen.scores >= sight.score)
+    space = style.space
+    detections, states = _with_states(evidence, style.matcher, sample.truth.instances)
+    drawn = np.flatnonzero((detections.scores >= style.least_score) & np.isin(detections.class_ids, space.ids))
     boxes = [
         [
-            *_rounded(matched.seen.boxes[index]),
-            space.ids.index(int(matched.seen.class_ids[index])),
-            round(float(matched.seen.scores[index]), 2),
-            1 if matched.right[index] else 2 if matched.ignored[index] else 0,
+            *_rounded(detections.boxes[index]),
+            space.ids.index(int(detections.class_ids[index])),
+            round(float(detections.scores[index]), 2),
+            int(states[index]),
         ]
         for index in drawn
     ]
     layer: dict[str, object] = {"boxes": boxes}
-    if matched.seen.masks is not None:
-        painted = [(int(matched.seen.class_ids[index]), matched.seen.masks[index]) for index in drawn[::-1]]
+    if detections.masks is not None:
+        painted = [(int(detections.class_ids[index]), detections.masks[index]) for index in drawn[::-1]]
         layer |= _mask_layer(_painted(painted, space, sample.truth.size), space, small)
     return layer
 
 
-def true_layer(sight: Sight, space: ClassSpace, sample: Sample, small: tuple[int, int]) -> dict[str, object]:
-    """What a task should have seen."""
-    truth = sample.truth
-    if sight.match is None:
+def _with_states(
+    evidence: Detections, matcher: Drawable | None, truth: Instances | None
+) -> tuple[Detections, IntArray]:
+    """Choose the detections of scored classes and tell the state of each; all of them where nothing can be matched."""
+    if matcher is None or truth is None:
+        return evidence, np.full(len(evidence.scores), UNMATCHED)
+    matched = matcher.matched(evidence, truth)
+    return matched.detections, np.where(matched.right, RIGHT, np.where(matched.ignored, IGNORED, WRONG))
+
+
+def true_layer(style: EvidenceStyle, sample: Sample, small: tuple[int, int]) -> dict[str, object]:
+    """Encode the labels of one image as boxes and a mask; empty where it has none. Arguments as in :func:`layer_of`."""
+    truth, space = sample.truth, style.space
+    if style.shows == "classes of pixels":
         return {} if truth.label_map is None else _mask_layer(_places(truth.label_map, space), space, small)
-    if truth.instances is None:
+    objects = truth.instances
+    if objects is None:
         return {}
-    known = [index for index, id in enumerate(truth.instances.class_ids) if int(id) in space.ids]
+    known = np.flatnonzero(np.isin(objects.class_ids, space.ids))
     boxes = [
-        [
-            *_rounded(truth.instances.boxes[index]),
-            space.ids.index(int(truth.instances.class_ids[index])),
-            int(truth.instances.crowd[index]),
-        ]
+        [*_rounded(objects.boxes[index]), space.ids.index(int(objects.class_ids[index])), int(objects.crowd[index])]
         for index in known
     ]
     layer: dict[str, object] = {"boxes": boxes}
-    if sight.task == "instances" and truth.instances.masks is not None:
-        order = sorted(known, key=lambda index: -float(truth.instances.areas[index]) if truth.instances else 0.0)
-        painted = [(int(truth.instances.class_ids[index]), truth.instances.masks[index]) for index in order]
+    if style.shows == "masks" and objects.masks is not None:
+        order = known[np.argsort(-objects.areas[known], kind="stable")]
+        painted = [(int(objects.class_ids[index]), objects.masks[index]) for index in order]
         layer |= _mask_layer(_painted(painted, space, truth.size), space, small)
     return layer
 
 
 def _painted(objects: Sequence[tuple[int, Rle]], space: ClassSpace, size: tuple[int, int]) -> LabelMap:
-    """Masks one over the other as a map of class numbers (places in the class space), 255 where there is none."""
+    """Paint masks one over the other into a (H, W) map of places in the class space; 255 where there is none."""
     canvas = np.full(size, NOTHING, dtype=np.uint8)
     for class_id, rle in objects:
         canvas[decode(rle)] = space.ids.index(class_id) % NOTHING
     return canvas
 
 
-def decode(rle: Rle) -> BoolArray:
-    """The (H, W) binary mask of a run-length encoding."""
-    from pycocotools import mask
-
-    library: Any = mask  # its type stubs know only bytes where the library takes text, too
-    return np.asarray(library.decode(dict(rle)), dtype=np.bool_)
-
-
 def _places(labels: LabelMap, space: ClassSpace) -> LabelMap:
-    """A label map's ids as places in the class space; 255 for pixels that are in none of its classes."""
+    """Turn the ids of one label map into places in the class space; 255 for ids that the space lacks."""
     table = np.full(256, NOTHING, dtype=np.uint8)
     table[list(space.ids)] = np.arange(len(space.ids))
     return np.asarray(table[labels])
 
 
 def _mask_layer(places: LabelMap, space: ClassSpace, small: tuple[int, int]) -> dict[str, object]:
-    """A map of classes as a picture that is transparent where there is none, and the classes in it."""
+    """Encode one map of places as a PNG that is transparent where there is no class; list the places in it."""
     picture = Pillow.fromarray(places, mode="P").resize(small, Pillow.Resampling.NEAREST)
     colours = [part for _, colour in colours_of(space)[:NOTHING] for part in bytes.fromhex(colour[1:])]
     picture.putpalette(colours + [0] * (768 - len(colours)))  # with fewer entries Pillow would cut 255 short
@@ -175,7 +145,7 @@ def _mask_layer(places: LabelMap, space: ClassSpace, small: tuple[int, int]) -> 
 
 
 def colours_of(space: ClassSpace) -> list[tuple[str, str]]:
-    """Name and colour of every class: hues a golden section apart, so that neighbours differ."""
+    """Give every class of a space a colour ``#rrggbb``: hues a golden section apart, so that neighbours differ."""
     found = []
     for place, name in enumerate(space.names):
         parts = colorsys.hsv_to_rgb(

@@ -1,7 +1,6 @@
-"""One offline HTML file of a run: tables with intervals, plots, and pictures to look at. Knows every room.
+"""Put the page of a run together: findings, tables with intervals, plots, galleries and the run's card.
 
-Needs neither models nor a network. What a run folder lacks, such as the pictures of a published run, is left out, and
-the page says so.
+What a run folder lacks, such as the pictures of a published run, is left out, and the page says so.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from bench.report.figures import against_cost, against_quality, ranking, severity
 from bench.report.findings import MAIN, findings, main_metrics, rank_agreement
 from bench.report.gallery import Gallery
-from bench.report.html import DatasetPart, Page
+from bench.report.html import DatasetSection, Page
 from bench.report.plots import Plot
 from bench.report.run import ReadRun, card_of, costs_of, extra_tables, suite_of
 from bench.report.tables import plain_table, recovery_table, score_table
@@ -21,7 +20,14 @@ from bench.suites.suite import DatasetConfig
 from bench.tables.wide import wide
 
 
-def _page(run: ReadRun, galleries: Sequence[Gallery], curves: Mapping[str, Sequence[Plot]]) -> Page:
+def make_page(run: ReadRun, galleries: Sequence[Gallery], curves: Mapping[str, Sequence[Plot]]) -> Page:
+    """Put the page of one run together.
+
+    Args:
+        run: The run.
+        galleries: Pictures, dataset by dataset.
+        curves: Dataset to its precision-recall plots.
+    """
     suite = suite_of(run)
     configs = suite.datasets if suite else {}
     costs = costs_of(run.store.root)
@@ -31,7 +37,7 @@ def _page(run: ReadRun, galleries: Sequence[Gallery], curves: Mapping[str, Seque
     return Page(
         title=(suite.title or suite.name) if suite else run.store.root.name,
         notes=[suite.note] if suite and suite.note else [],
-        parts=[_part(run, name, configs.get(name), costs, curves.get(name, ())) for name in names],
+        sections=[_section(run, name, configs.get(name), costs, curves.get(name, ())) for name in names],
         plots=[plot for plot in over_severity if plot],
         tables=extra_tables(run.store.root),
         galleries=galleries,
@@ -41,9 +47,9 @@ def _page(run: ReadRun, galleries: Sequence[Gallery], curves: Mapping[str, Seque
     )
 
 
-def _part(
+def _section(
     run: ReadRun, name: str, config: DatasetConfig | None, costs: Mapping[str, float], curves: Sequence[Plot]
-) -> DatasetPart:
+) -> DatasetSection:
     metrics = main_metrics(run.records, name)
     vision = [metric for metric in metrics if metric in MAIN]
     plots = [ranking(run.estimates, name, metric, run.ranked) for metric in metrics]
@@ -55,7 +61,7 @@ def _part(
     facts = [f"{run.card.datasets.get(name, 0)} images"]
     facts += [f"rain {config.rain}, severity {config.severity:g}, seed {config.seed}"] if config and config.rain else []
     facts += [f"{task}: {card.model}" for task, card in run.card.tasks.get(name, {}).items() if card.model]
-    return DatasetPart(
+    return DatasetSection(
         name=name,
         facts="; ".join(facts),
         findings=[

@@ -1,4 +1,4 @@
-"""Plots as coordinates: what is drawn where, in a picture of fixed size. Templates turn them into inline SVG. Pure."""
+"""Compute the coordinates of plots in a picture of fixed size; the templates turn them into inline SVG. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABEL_HEIGHT = 14
 
 @dataclass(frozen=True)
 class Tick:
-    """A labelled place on an axis, in pixels."""
+    """A tick of an axis: its place in pixels and its text."""
 
     at: float
     text: str
@@ -23,7 +23,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis: what it shows and how numbers become pixels."""
+    """An axis: title, ticks, and the function from numbers to pixels."""
 
     title: str
     ticks: tuple[Tick, ...]
@@ -31,7 +31,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Value:
+class PlottedNumber:
     """A number with its interval; NaN ends where there is none."""
 
     at: float
@@ -41,10 +41,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Series:
-    """What is drawn in one colour.
+    """Points of one row of the run in data units, drawn in one colour.
 
     Attributes:
-        name: Stands beside it.
+        name: Text beside them.
         style: CSS class of its colour.
         points: x and y of every point, in data units.
         line: True joins the points.
@@ -53,7 +53,7 @@ class Series:
 
     name: str
     style: str
-    points: tuple[tuple[Value, Value], ...]
+    points: tuple[tuple[PlottedNumber, PlottedNumber], ...]
     line: bool = False
     marks: bool = True
 
@@ -69,8 +69,8 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """A series in pixels: path of its line, its marks, and where its name stands."""
+class DrawnSeries:
+    """A series in pixels: path of its line, its marks, the place of its name and the leader to it."""
 
     name: str
     style: str
@@ -83,13 +83,13 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Plot:
-    """A whole plot."""
+    """A plot with its axes and series in pixels, ready for the template."""
 
     title: str
     caption: str
     x: Axis
     y: Axis
-    series: tuple[Drawn, ...]
+    series: tuple[DrawnSeries, ...]
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -132,14 +132,18 @@ def draw(
     if log_x:
         x_range = min(value.at for value in across), max(value.at for value in across)
     x = _axis(x_title, x_range or _ends(across), LEFT, WIDTH - RIGHT, log_x)
-    heights = [p[1] for one in series for p in one.points] + [Value(level) for _, _, level in rules]
+    heights = [p[1] for one in series for p in one.points] + [PlottedNumber(level) for _, _, level in rules]
     y = _axis(y_title, y_range or _ends(heights), HEIGHT - BOTTOM, TOP, False)
     levels = [_across(name, style, y.place(level)) for name, style, level in rules]
-    return Plot(title, caption, x, y, tuple(_labelled([*levels, *(_drawn(one, x, y) for one in series)])))
+    return Plot(title, caption, x, y, tuple(_labelled([*levels, *(_draw_series(one, x, y) for one in series)])))
 
 
 def draw_ranking(
-    title: str, caption: str, x_title: str, rows: Sequence[tuple[str, str, Value]], marked: Sequence[tuple[str, float]]
+    title: str,
+    caption: str,
+    x_title: str,
+    rows: Sequence[tuple[str, str, PlottedNumber]],
+    marked: Sequence[tuple[str, float]],
 ) -> Plot | None:
     """Draw one number a row, names at the left, with upright lines at marked numbers.
 
@@ -158,14 +162,14 @@ def draw_ranking(
     x = _axis(x_title, _ends([value for _, _, value in rows]), left, right, False)
     ticks = tuple(Tick(top + step * (index + 0.5), name) for index, (name, _, _) in enumerate(rows))
     y = Axis("", ticks, lambda index: top + step * (index + 0.5))
-    upright = [Drawn("", f"{s} rule", f"M{x.place(at):g} {top}V{bottom}", (), 0, 0, "") for s, at in marked]
-    drawn = [replace(_drawn(Series(name, style, ((value, Value(index)),)), x, y), name="")
+    upright = [DrawnSeries("", f"{s} rule", f"M{x.place(at):g} {top}V{bottom}", (), 0, 0, "") for s, at in marked]
+    drawn = [replace(_draw_series(Series(name, style, ((value, PlottedNumber(index)),)), x, y), name="")
              for index, (name, style, value) in enumerate(rows)]  # fmt: skip
     return Plot(title, caption, x, y, (*upright, *drawn), height=bottom + BOTTOM, left=left, right=right, bottom=bottom)
 
 
 def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers between two ends: steps of 1, 2 or 5 times a power of ten."""
+    """Choose round numbers between two ends: steps of 1, 2 or 5 times a power of ten, at most ``most`` of them."""
     span = max(high - low, 1e-9)
     power = 10.0 ** math.floor(math.log10(span / most))
     step = next(factor * power for factor in (1, 2, 5, 10) if span / (factor * power) <= most)
@@ -175,7 +179,7 @@ def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times powers of ten between two positive ends; powers alone where that is many."""
+    """Choose 1, 2 and 5 times powers of ten between two positive ends; powers alone where there are over six."""
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     fine = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
     inside = [tick for tick in fine if low * 0.999 <= tick <= high * 1.001]
@@ -195,45 +199,46 @@ def _axis(title: str, ends: tuple[float, float], start: float, stop: float, log:
     return Axis(title, tuple(Tick(place(tick), f"{tick:g}") for tick in ticks), place)
 
 
-def _ends(values: Sequence[Value]) -> tuple[float, float]:
-    """The least and greatest number or interval end, with a little room."""
+def _ends(values: Sequence[PlottedNumber]) -> tuple[float, float]:
+    """Find the least and the greatest number or interval end, with a margin of 6 % of the range."""
     numbers = [n for value in values for n in (value.at, value.low, value.high) if math.isfinite(n)]
     low, high = min(numbers), max(numbers)
     room = 0.06 * (high - low) or max(abs(high) * 0.1, 0.5)
     return low - room, high + room
 
 
-def _drawn(one: Series, x: Axis, y: Axis) -> Drawn:
+def _draw_series(one: Series, x: Axis, y: Axis) -> DrawnSeries:
     places = [(x.place(a.at), y.place(b.at)) for a, b in one.points]
     path = "M" + "L".join(f"{px:g} {py:g}" for px, py in places) if one.line else ""
     marks = tuple(
         Mark(
             *place,
             _whiskers(a, b, x, y),
-            f"{one.name}: " + "; ".join(_told(axis.title, value) for axis, value in ((x, a), (y, b)) if axis.title),
+            f"{one.name}: "
+            + "; ".join(_with_interval(axis.title, value) for axis, value in ((x, a), (y, b)) if axis.title),
         )
         for place, (a, b) in zip(places, one.points, strict=True)
     )
     last = places[-1]
-    return Drawn(one.name, one.style, path, marks if one.marks else (), last[0] + 9, last[1], "")
+    return DrawnSeries(one.name, one.style, path, marks if one.marks else (), last[0] + 9, last[1], "")
 
 
-def _whiskers(a: Value, b: Value, x: Axis, y: Axis) -> str:
+def _whiskers(a: PlottedNumber, b: PlottedNumber, x: Axis, y: Axis) -> str:
     across = f"M{x.place(a.low):g} {y.place(b.at):g}H{x.place(a.high):g}" if math.isfinite(a.low) else ""
     upright = f"M{x.place(a.at):g} {y.place(b.low):g}V{y.place(b.high):g}" if math.isfinite(b.low) else ""
     return across + upright
 
 
-def _told(title: str, value: Value) -> str:
+def _with_interval(title: str, value: PlottedNumber) -> str:
     interval = f" ({value.low:.4g} to {value.high:.4g})" if math.isfinite(value.low) else ""
     return f"{title} {value.at:.4g}{interval}"
 
 
-def _across(name: str, style: str, y: float) -> Drawn:
-    return Drawn(name, f"{style} rule", f"M{LEFT} {y:g}H{WIDTH - RIGHT}", (), WIDTH - RIGHT, y, "")
+def _across(name: str, style: str, y: float) -> DrawnSeries:
+    return DrawnSeries(name, f"{style} rule", f"M{LEFT} {y:g}H{WIDTH - RIGHT}", (), WIDTH - RIGHT, y, "")
 
 
-def _labelled(drawn: Sequence[Drawn]) -> list[Drawn]:
+def _labelled(drawn: Sequence[DrawnSeries]) -> list[DrawnSeries]:
     """Move names in a column at the right apart, each as near to its end as it can be, with a leader to it."""
     column = WIDTH - RIGHT + 8.0
     order = sorted(range(len(drawn)), key=lambda index: drawn[index].label_y)
@@ -248,7 +253,7 @@ def _labelled(drawn: Sequence[Drawn]) -> list[Drawn]:
 
 
 def _spread(wanted: Sequence[float]) -> list[float]:
-    """Places in ascending order at least a line apart, as near to the wanted ones as one pass down and up allows."""
+    """Move places, in pixels and ascending, at least a line apart: one pass down, one pass up from the bottom."""
     places: list[float] = []
     for place in wanted:
         places.append(max(place, places[-1] + LABEL_HEIGHT) if places else place)

@@ -1,4 +1,4 @@
-"""A run folder as its page reads it: tables, intervals, comparisons, and the card in words."""
+"""Read a run folder for its page: records, intervals, comparisons, further tables, and the card in words."""
 
 from __future__ import annotations
 
@@ -9,21 +9,15 @@ from pathlib import Path
 from bench.contract import Record
 from bench.errors import UserError
 from bench.io.files import sha256_of
-from bench.report.findings import questions
+from bench.report.findings import references
 from bench.report.tables import Table, plain_table
 from bench.runs.card import CARD, RunCard, read_card
 from bench.runs.digests import DIGESTS
 from bench.runs.folder import RunStore
 from bench.runs.records import read_records, read_table, untrained_in
 from bench.runs.rows import CLEAN, RAIN, kind_of
-from bench.scoring.intervals import (
-    Comparisons,
-    Estimates,
-    _comparisons,
-    estimates_of,
-    read_intervals,
-    without_doubtful_recovery,
-)
+from bench.scoring.estimates import Comparisons, Estimates, compare_pairs, drop_uncertain_recovery, estimates_of
+from bench.scoring.intervals import read_intervals
 from bench.suites.suite import Suite, suite_of_card
 
 EXTRAS = {
@@ -44,7 +38,16 @@ _ORDER = ("rain", "derainer", "untrained", "clean", "harm test")
 
 @dataclass(frozen=True)
 class ReadRun:
-    """A run folder as the page reads it."""
+    """Everything in a run folder that the page is made of, but for its pictures.
+
+    Attributes:
+        store: The run folder.
+        card: All that the run says of itself.
+        records: Every number.
+        estimates: Every number with its interval; recovery only of losses that are certain.
+        rows: Names of the rows: rain, derainers, untrained ones, clean, harm tests.
+        comparisons: Every row against rain or clean (:func:`bench.report.findings.references`), and clean against rain.
+    """
 
     store: RunStore
     card: RunCard
@@ -55,7 +58,7 @@ class ReadRun:
 
     @property
     def ranked(self) -> list[str]:
-        """Rows without those of random weights."""
+        """Leave out the rows of random weights."""
         untrained = untrained_in(self.records)
         return [row for row in self.rows if row not in untrained]
 
@@ -70,14 +73,14 @@ def read_run(run: Path) -> ReadRun:
     card, records = read_card(run), read_records(run)
     names = dict.fromkeys([*(record.derainer for record in records), *card.derainers])
     rows = sorted(names, key=lambda name: _ORDER.index(kind_of(name, card.untrained)))
-    comparisons = _comparisons(run, records, [*questions(rows), (CLEAN, RAIN)])
+    comparisons = compare_pairs(run, records, [*references(rows), (CLEAN, RAIN)])
     estimates = estimates_of(records, read_intervals(run))
-    estimates = without_doubtful_recovery(estimates, comparisons.get((CLEAN, RAIN), {}))
+    estimates = drop_uncertain_recovery(estimates, comparisons.get((CLEAN, RAIN), {}))
     return ReadRun(store, card, records, estimates, rows, comparisons)
 
 
 def extra_tables(root: Path) -> list[Table]:
-    """Further tables of a run folder, those that are there."""
+    """Read the further tables of a run folder that are there (:data:`EXTRAS`)."""
     tables: list[Table] = []
     for name, title in EXTRAS.items():
         frame = read_table(root / name)
@@ -89,7 +92,7 @@ def extra_tables(root: Path) -> list[Table]:
 
 
 def costs_of(root: Path) -> dict[str, float]:
-    """Seconds a restored image, median, of every derainer at the first measured size; empty if not measured."""
+    """Read each derainer's median seconds an image, at the first measured size; empty without ``cost.csv``."""
     frame = read_table(root / "cost.csv")
     if frame.empty:
         return {}
@@ -99,7 +102,7 @@ def costs_of(root: Path) -> dict[str, float]:
 
 
 def suite_of(run: ReadRun) -> Suite | None:
-    """The suite in the card; None where it is of another version."""
+    """Read the suite in the card; None where another version of DerainBench wrote it."""
     try:
         return suite_of_card(run.card.suite, run.store.root / CARD)
     except UserError:
@@ -107,7 +110,7 @@ def suite_of(run: ReadRun) -> Suite | None:
 
 
 def card_of(run: ReadRun) -> list[tuple[str, Mapping[str, str]]]:
-    """Versions, machine and digests, as headings and lines."""
+    """Put versions, machine and digests of a run into words: headings, and lines by their names."""
     card, digests = run.card, run.store.root / DIGESTS
     general = {"commit": _line(card.commit), "device": _line(card.device), "machine": _line(card.machine)}
     if digests.is_file():
@@ -122,7 +125,7 @@ def card_of(run: ReadRun) -> list[tuple[str, Mapping[str, str]]]:
 
 
 def _protocols(card: RunCard) -> dict[str, str]:
-    """Scoring rules: tasks and the datasets that they hold for, to the rules."""
+    """Put the scoring rules into words: a task and the datasets that share its rules, to the rules."""
     found: dict[tuple[str, str], list[str]] = {}
     for dataset, tasks in card.tasks.items():
         for name, task in tasks.items():

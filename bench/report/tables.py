@@ -1,4 +1,4 @@
-"""Records and other tables as the page shows them: cells with a text, a number to sort by and an interval. Pure."""
+"""Turn records and other tables into those of the page: cells with text, number to sort by and interval. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import pandas as pd
 
 from bench.contract import Record
 from bench.runs.records import untrained_in
-from bench.runs.rows import Kind, kind_of
-from bench.scoring.intervals import Estimate, Estimates
+from bench.runs.rows import RowKind, kind_of
+from bench.scoring.estimates import Estimate, Estimates
 from bench.scoring.metrics import LOWER_IS_BETTER, base_of, shortened
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell.
+    """One cell of a table on the page.
 
     Attributes:
-        text: What is shown.
-        value: What is sorted by; None sorts by the text, and an empty text goes last.
+        text: Text of the cell.
+        value: Number to sort by; None sorts by the text, and an empty text goes last.
         interval: ``low – high``, or empty.
         best: True for the best derainer of its column.
     """
@@ -33,17 +33,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One row: a name, what kind of row it is, and its cells."""
+class TableRow:
+    """One row of a table on the page: its name, its kind and its cells."""
 
     name: str
-    kind: Kind
+    kind: RowKind
     cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A heading; ``numeric`` columns are set flush right and sorted from high to low at first."""
+    """Heading and unit of one column; ``numeric`` ones are set flush right and sorted from high to low at first."""
 
     heading: str
     unit: str = ""
@@ -52,28 +52,28 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a heading for its first column, which holds the names of the lines, and a note below."""
+    """A table of the page; ``first`` heads the column of the rows' names, ``note`` stands below."""
 
     title: str
     first: str
     columns: tuple[Column, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[TableRow, ...]
     note: str = ""
 
 
 def headline_metrics(records: Sequence[Record], dataset: str) -> list[str]:
-    """All headline metrics of one dataset and those of somebody's own task, in the order of the short table."""
+    """List all headline metrics of one dataset and the metrics of plug-in tasks, in the order of the short table."""
     of_whole = [record for record in records if record.dataset == dataset and "[" not in record.metric]
     return list(dict.fromkeys(record.metric for record in shortened(of_whole, every_headline=True)))
 
 
 def score_table(records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str]) -> Table:
-    """The main numbers of one dataset with their intervals; the best derainer of each column is marked."""
+    """Make the table of one dataset's headline metrics with intervals; mark the best derainer of each column."""
     metrics, untrained = headline_metrics(records, dataset), untrained_in(records)
     units = {record.metric: record.unit for record in records}
     counts = _coverage(records, dataset, metrics)
     lines = [
-        Line(
+        TableRow(
             name,
             kind_of(name, untrained),
             (
@@ -89,7 +89,7 @@ def score_table(records: Sequence[Record], estimates: Estimates, dataset: str, r
 
 
 def recovery_table(records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str]) -> Table | None:
-    """What every derainer brings back of what the rain took, in per cent; None where nothing is known of it."""
+    """Make the table of every derainer's recovery on one dataset, in per cent; None where none is known."""
     untrained = untrained_in(records)
     metrics = [
         metric
@@ -97,7 +97,9 @@ def recovery_table(records: Sequence[Record], estimates: Estimates, dataset: str
         if any(math.isfinite(estimate.recovery) for estimate in _of(estimates, dataset, rows, metric))
     ]
     lines = [
-        Line(name, kind_of(name, untrained), tuple(_recovery_cell(estimates.get((dataset, name, m))) for m in metrics))
+        TableRow(
+            name, kind_of(name, untrained), tuple(_recovery_cell(estimates.get((dataset, name, m))) for m in metrics)
+        )
         for name in rows
         if kind_of(name, untrained) in ("derainer", "untrained")
     ]
@@ -109,12 +111,12 @@ def recovery_table(records: Sequence[Record], estimates: Estimates, dataset: str
 
 
 def plain_table(title: str, frame: pd.DataFrame) -> Table:
-    """Any table: the first column names the lines; a column whose cells are all numbers or empty is numeric."""
+    """Make a table of any data frame: its first column names the rows; columns of numbers and blanks are numeric."""
     texts = frame.astype(object).where(frame.notna(), "").map(_text)
     columns = [str(column) for column in frame.columns]
     numeric = [all(cell == "" or _number(cell) is not None for cell in texts[column]) for column in frame.columns]
     lines = tuple(
-        Line(
+        TableRow(
             row[0],
             "derainer",
             tuple(Cell(text, _number(text) if n else None) for text, n in zip(row[1:], numeric[1:], strict=True)),
@@ -125,7 +127,7 @@ def plain_table(title: str, frame: pd.DataFrame) -> Table:
 
 
 def shown(value: float, unit: str, more: int = 0) -> str:
-    """A number with the digits that its unit bears, two for dB and per cent, else four, and ``more``."""
+    """Format one number with the digits of its unit (two for dB and per cent, else four) and ``more`` of them."""
     return f"{value:.{more + (2 if unit in ('dB', '%') else 4)}f}"
 
 
@@ -150,12 +152,12 @@ def _recovery_cell(estimate: Estimate | None) -> Cell:
 
 
 def percent(ratio: float) -> str:
-    """A ratio in whole per cent, with a true minus and without a negative zero."""
+    """Format one ratio in whole per cent, with a true minus sign and without a negative zero."""
     return f"{round(100 * ratio)}".replace("-", "−")
 
 
 def _coverage(records: Sequence[Record], dataset: str, metrics: Sequence[str]) -> dict[str, Cell]:
-    """The fewest images that a shown number of each row rests on, of those expected."""
+    """Find the fewest images on which a shown number of each row rests, of those expected: ``n/m``."""
     shown_ones = [record for record in records if record.dataset == dataset and record.metric in metrics]
     fewest: dict[str, Record] = {}
     for record in shown_ones:
@@ -163,7 +165,7 @@ def _coverage(records: Sequence[Record], dataset: str, metrics: Sequence[str]) -
     return {name: Cell(f"{one.images}/{one.expected}", float(one.images)) for name, one in fewest.items()}
 
 
-def _with_best(lines: Sequence[Line], signs: Sequence[float]) -> tuple[Line, ...]:
+def _with_best(lines: Sequence[TableRow], signs: Sequence[float]) -> tuple[TableRow, ...]:
     """Mark the best derainer of each column, where at least two are compared; ties are all best."""
     ranked = [line for line in lines if line.kind == "derainer"]
     best: dict[int, float] = {}

@@ -1,4 +1,4 @@
-"""The rows of a run: one derainer on one dataset, judged by one task; and the control rows."""
+"""Name the rows of a run: one derainer on one dataset, judged by one task; and tell control rows from derainers."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 RAIN, CLEAN = "rain", "clean"
-"""Rows between which a derainer's worth lies: the input itself, and the picture before the rain."""
-
+"""Names of the two control rows: the unrestored input (lower bound) and the ground truth (upper bound)."""
 
 ON_CLEAN = "clean+"
-"""Before the name of a derainer: restore the clean pictures, to see whether it harms what needs no help."""
+"""Prefix of a row in which a derainer restores the clean images: it should leave them as they are."""
 
-
-def is_control(name: str) -> bool:
-    """Whether a row is the clean pictures, or what was made of them."""
-    return name == CLEAN or name.startswith(ON_CLEAN)
+RowKind = Literal["derainer", "rain", "clean", "harm test", "untrained"]
+"""Kinds of rows; only a ``derainer`` is ranked. A ``harm test`` is a derainer on the clean images."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +28,13 @@ class Row:
     task: str = ""
 
 
-def is_bound(derainer: str) -> bool:
-    """Whether a row only says between what the derainers lie: the rain, the clean images and what was made of them."""
-    return derainer == RAIN or is_control(derainer)
+def kind_of(name: str, untrained: Collection[str] = ()) -> RowKind:
+    """Tell derainers from control rows, harm tests and rows with random weights, by the name of one row.
 
-
-Kind = Literal["derainer", "rain", "clean", "harm test", "untrained"]
-
-
-def kind_of(name: str, untrained: Collection[str]) -> Kind:
-    """What a row of a run is."""
+    Args:
+        name: The row's name in the tables.
+        untrained: Names of all rows of the run that were made with random weights.
+    """
     if name in untrained:
         return "untrained"
     if name in (RAIN, CLEAN):

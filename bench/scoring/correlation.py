@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.contract import FloatArray, Record
-from bench.runs.rows import RAIN, Row, is_control
+from bench.runs.rows import RAIN, Row, kind_of
 from bench.scoring.statistics import (
     draw_weights,
     interval,
@@ -115,7 +115,7 @@ def _questions(
         ordered = dict.fromkeys(
             (record.task, record.metric)
             for record in records
-            if record.dataset == dataset and not is_control(record.derainer)
+            if record.dataset == dataset and _shows_rain(record.derainer)
         )
         pairs = [pair for pair in ordered if pair in there]
         qualities = [metric for task, metric in pairs if task == QUALITY and not _is_flag(known, metric)]
@@ -131,8 +131,13 @@ def _is_flag(frames: Sequence[pd.DataFrame], metric: str) -> bool:
     return all(bool(values.dropna().isin([0, 1]).all()) for values in found)
 
 
+def _shows_rain(name: str) -> bool:
+    """Return True for the rain and the derainers: a row made of the clean images is no derainer's work on rain."""
+    return kind_of(name) in ("rain", "derainer")
+
+
 def _derainers(wide: _Wide, dataset: str) -> list[str]:
-    return [derainer for place, derainer in wide if place == dataset and not is_control(derainer)]
+    return [derainer for place, derainer in wide if place == dataset and _shows_rain(derainer)]
 
 
 def _over_images(
@@ -184,7 +189,7 @@ def _over_derainers(
     both = [
         name
         for name in dict.fromkeys(name for name, _, _ in values)
-        if not is_control(name) and {(name, QUALITY, quality), (name, task, score)} <= values.keys()
+        if _shows_rain(name) and {(name, QUALITY, quality), (name, task, score)} <= values.keys()
     ]
     if len(both) < FEWEST_PAIRS:
         return
@@ -208,6 +213,6 @@ def _over_derainers(
 def _ends(rho: FloatArray, tau: FloatArray) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, values in (("spearman", rho), ("kendall", tau)):
-        if ends := interval(values):
-            found |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
+        ends = interval(values)
+        found |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
     return found

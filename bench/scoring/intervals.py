@@ -1,9 +1,8 @@
-"""Intervals beside every number, and the paired comparison of two rows of a run."""
+"""Give every number of a run its bootstrap interval, and compare rows of a run on the same resamples."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pandas as pd
 from bench.contract import FloatArray, Record
 from bench.errors import UserError
 from bench.io.files import damage_named, safe_name
-from bench.runs.records import read_records, read_table, untrained_in
+from bench.runs.records import read_records, untrained_in
 from bench.runs.rows import CLEAN, RAIN, Row
 from bench.scoring.metrics import shortened
 from bench.scoring.per_image import read_measures
@@ -35,17 +34,21 @@ _COLUMNS = [
 
 
 def interval_frames(result: Scores) -> dict[str, pd.DataFrame]:
-    """``intervals.csv``, and the resamples behind it as ``bootstrap/<dataset>/<derainer>/<task>.csv``.
+    """Make the tables ``intervals.csv`` and ``bootstrap/<dataset>/<derainer>/<task>.csv`` of one run.
 
-    Recovery is (derained - rain) / (clean - rain), told where the run has both rows and the rain took something.
-    Rows with random weights have no intervals: nothing ranks them.
+    The latter hold the resamples from which the intervals come. Recovery is (derained - rain) / (clean - rain), given
+    where the run has both rows and the rain took something. Rows with random weights have no intervals: nothing
+    ranks them.
+
+    Returns:
+        File name in the run folder to table.
     """
     drawn = {_resamples_name(row): pd.DataFrame(dict(values)) for row, values in result.resamples.items() if values}
     return {"intervals.csv": pd.DataFrame(_interval_rows(result), columns=_COLUMNS), **drawn}
 
 
 def read_intervals(root: Path) -> pd.DataFrame:
-    """Read ``intervals.csv``; empty if the run has none.
+    """Read ``intervals.csv`` of one run; empty if the run has none.
 
     Raises:
         UserError: It is damaged.
@@ -56,7 +59,7 @@ def read_intervals(root: Path) -> pd.DataFrame:
 
 
 def compare_rows(root: Path, first: str, second: str, every_metric: bool = False) -> pd.DataFrame:
-    """Compare two derainers of a run, metric by metric, on the same resamples.
+    """Compare two rows of a run, metric by metric, on the same resamples.
 
     Args:
         root: A run folder.
@@ -77,15 +80,14 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
     for name in (first, second):
         if name not in names:
             raise UserError(f"{root} has no row {name!r}; it has {', '.join(names)}")
-    values = {(r.dataset, r.derainer, r.task, r.metric): r for r in records}
     images = read_measures(root)
     datasets = dict.fromkeys(record.dataset for record in records)
     short = [r for name in datasets for r in shortened([record for record in records if record.dataset == name])]
     shown = {(record.dataset, record.task, record.metric) for record in short}
     rows = [
-        _comparison(values[(*key[:1], first, *key[1:])], values[(*key[:1], second, *key[1:])], ours, theirs, images)
-        for key, ours, theirs in _both(root, records, first, second)
-        if every_metric or key in shown
+        _comparison(paired, images)
+        for paired in paired_differences(root, records, [(first, second)])
+        if every_metric or (paired.first.dataset, paired.first.task, paired.first.metric) in shown
     ]
     if not rows:
         raise UserError(f"{root} has no resamples of both {first!r} and {second!r}; run again with resamples > 0")
@@ -108,7 +110,7 @@ def _interval_rows(result: Scores) -> list[dict[str, object]]:
             found = interval(drawn)
             cells: dict[str, object] = {"dataset": row.dataset, "derainer": row.derainer, "task": row.task}
             cells |= {"metric": metric, "value": value}
-            cells |= {"low": found.low, "high": found.high} if found else {}
+            cells |= {"low": found.low, "high": found.high}
             rows.append(cells | _recovered(result, values, row, metric, drawn))
     return rows
 
@@ -127,137 +129,94 @@ def _recovered(
         return {}
     point = recovery(*(np.array([score]) for score in (values[(row.dataset, row.derainer, row.task, metric)], *scores)))
     found = interval(recovery(drawn, resamples[0], resamples[1]))
-    if not np.isfinite(point[0]) or found is None:
+    if not np.isfinite(point[0]) or not found.known:
         return {}
     return {"recovery": float(point[0]), "recovery_low": found.low, "recovery_high": found.high}
 
 
-def _both(
-    root: Path, records: list[Record], first: str, second: str
-) -> list[tuple[tuple[str, str, str], FloatArray, FloatArray]]:
-    found: list[tuple[tuple[str, str, str], FloatArray, FloatArray]] = []
-    for dataset, task in dict.fromkeys((record.dataset, record.task) for record in records):
-        paths = [root / _resamples_name(Row(dataset, name, task)) for name in (first, second)]
-        if not all(path.is_file() for path in paths):
-            continue
-        with damage_named(root / "bootstrap"):
-            ours, theirs = (pd.read_csv(path, dtype=np.float64) for path in paths)
-        known = {(r.derainer, r.metric) for r in records if r.dataset == dataset and r.task == task}
-        for metric in ours.columns:
-            if metric in theirs and {(first, metric), (second, metric)} <= known:
-                found.append(((dataset, task, metric), ours[metric].to_numpy(), theirs[metric].to_numpy()))
-    return found
+@dataclass(frozen=True)
+class PairedDifference:
+    """One metric of two rows of a run on the same images.
+
+    Attributes:
+        first: Record of the first row.
+        second: Record of the second row: same dataset, task and metric.
+        resampled: (R,) first - second on every resample, in the metric's unit; NaN where a resample leaves it
+            undefined.
+    """
+
+    first: Record
+    second: Record
+    resampled: FloatArray
+
+    @property
+    def value(self) -> float:
+        """Subtract the two scores, in the metric's unit."""
+        return self.first.value - self.second.value
 
 
-def _comparison(
-    ours: Record, theirs: Record, drawn_ours: FloatArray, drawn_theirs: FloatArray, images: pd.DataFrame
-) -> dict[str, object]:
-    differences = drawn_ours - drawn_theirs
-    found = interval(differences)
+def paired_differences(
+    root: Path, records: Sequence[Record], pairs: Sequence[tuple[str, str]]
+) -> Iterator[PairedDifference]:
+    """Subtract pairs of rows of a run, metric by metric, on the same resamples.
+
+    Pairs of which one row has no resamples of a task, and metrics that only one row has, are left out.
+
+    Args:
+        root: The run folder.
+        records: The run's records.
+        pairs: Names of the rows: first, second.
+
+    Raises:
+        UserError: A file of resamples is damaged.
+    """
+    scores: dict[Row, dict[str, Record]] = {}
+    for record in records:
+        scores.setdefault(Row(record.dataset, record.derainer, record.task), {})[record.metric] = record
+    places = list(dict.fromkeys((record.dataset, record.task) for record in records))
+    names = dict.fromkeys(name for pair in pairs for name in pair)
+    rows = [Row(dataset, name, task) for dataset, task in places for name in names]
+    resamples = {row: _read_resamples(root, row) for row in rows}
+    for first, second in pairs:
+        for dataset, task in places:
+            ours, theirs = Row(dataset, first, task), Row(dataset, second, task)
+            for metric in resamples[ours].columns:
+                if metric in resamples[theirs] and all(metric in scores.get(row, {}) for row in (ours, theirs)):
+                    drawn = (resamples[ours][metric] - resamples[theirs][metric]).to_numpy()
+                    yield PairedDifference(scores[ours][metric], scores[theirs][metric], drawn)
+
+
+def _comparison(paired: PairedDifference, images: pd.DataFrame) -> dict[str, object]:
+    """Make one row of the table of :func:`compare_rows`."""
+    ours, theirs, found = paired.first, paired.second, interval(paired.resampled)
     same = images[(images.dataset == ours.dataset) & (images.task == ours.task) & (images.metric == ours.metric)]
-    paired = same.pivot_table(index="image", columns="derainer", values="value", observed=True)
-    gap = paired[ours.derainer] - paired[theirs.derainer] if {ours.derainer, theirs.derainer} <= set(paired) else None
+    of_both = same.pivot_table(index="image", columns="derainer", values="value", observed=True)
+    gap = (
+        of_both[ours.derainer] - of_both[theirs.derainer] if {ours.derainer, theirs.derainer} <= set(of_both) else None
+    )
     return {
         "dataset": ours.dataset,
         "task": ours.task,
         "metric": ours.metric,
         ours.derainer: ours.value,
         theirs.derainer: theirs.value,
-        "difference": ours.value - theirs.value,
-        "low": found.low if found else float("nan"),
-        "high": found.high if found else float("nan"),
-        "p": p_value(differences),
+        "difference": paired.value,
+        "low": found.low,
+        "high": found.high,
+        "p": p_value(paired.resampled),
         "higher": int((gap > 0).sum()) if gap is not None else "",
         "lower": int((gap < 0).sum()) if gap is not None else "",
     }
 
 
+def _read_resamples(root: Path, row: Row) -> pd.DataFrame:
+    """Read the resamples of one row, one column a metric; empty if the run has none."""
+    path = root / _resamples_name(row)
+    if not path.is_file():
+        return pd.DataFrame()
+    with damage_named(path):
+        return pd.read_csv(path, dtype=np.float64)
+
+
 def _resamples_name(row: Row) -> str:
     return f"bootstrap/{safe_name(row.dataset)}/{safe_name(row.derainer)}/{safe_name(row.task)}.csv"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval, and what it recovers with that interval; NaN where unknown."""
-
-    value: float
-    unit: str
-    low: float = math.nan
-    high: float = math.nan
-    recovery: float = math.nan
-    recovery_low: float = math.nan
-    recovery_high: float = math.nan
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One row less another on the same images, with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-Differences = Mapping[tuple[str, str], Difference]
-"""Dataset and metric to the difference of two rows."""
-
-
-Estimates = Mapping[tuple[str, str, str], Estimate]
-"""Dataset, derainer and metric to the estimate."""
-
-
-def estimates_of(records: Sequence[Record], intervals: pd.DataFrame) -> dict[tuple[str, str, str], Estimate]:
-    """Join records with the intervals of the same run."""
-    names = ["low", "high", "recovery", "recovery_low", "recovery_high"]
-    known = {
-        (row["dataset"], row["derainer"], row["metric"]): {name: float(row[name]) for name in names}
-        for row in intervals.to_dict("records")
-    }
-    return {
-        (record.dataset, record.derainer, record.metric): Estimate(
-            record.value, record.unit, **known.get((record.dataset, record.derainer, record.metric), {})
-        )
-        for record in records
-    }
-
-
-def without_doubtful_recovery(estimates: Estimates, losses: Differences) -> dict[tuple[str, str, str], Estimate]:
-    """Forget what was recovered of a loss that may be none.
-
-    Args:
-        estimates: All of a run.
-        losses: ``clean`` less ``rain``.
-    """
-    doubtful = {place for place, loss in losses.items() if loss.low <= 0 <= loss.high}
-    return {
-        key: Estimate(estimate.value, estimate.unit, estimate.low, estimate.high)
-        if (key[0], key[2]) in doubtful
-        else estimate
-        for key, estimate in estimates.items()
-    }
-
-
-def _comparisons(root: Path, records: Sequence[Record], pairs: Sequence[tuple[str, str]]) -> Comparisons:
-    """Differences of pairs of rows on the same resamples; pairs without resamples of both are left out."""
-    values = {(record.dataset, record.derainer, record.metric): record.value for record in records}
-    tasks = list(dict.fromkeys((record.dataset, record.task) for record in records))
-    drawn = {(*place, row): _resamples(root, *place, row) for place in tasks for row in {r for p in pairs for r in p}}
-    found: dict[tuple[str, str], dict[tuple[str, str], Difference]] = {}
-    for row, reference in pairs:
-        for dataset, task in tasks:
-            ours, theirs = drawn[dataset, task, row], drawn[dataset, task, reference]
-            for metric in (name for name in ours.columns if name in theirs.columns):
-                ends = interval(ours[metric].to_numpy() - theirs[metric].to_numpy())
-                both = [values.get((dataset, name, metric)) for name in (row, reference)]
-                if ends is not None and both[0] is not None and both[1] is not None:
-                    one = Difference(both[0] - both[1], ends.low, ends.high)
-                    found.setdefault((row, reference), {})[dataset, metric] = one
-    return found
-
-
-def _resamples(root: Path, dataset: str, task: str, row: str) -> pd.DataFrame:
-    return read_table(root / "bootstrap" / safe_name(dataset) / safe_name(row) / f"{safe_name(task)}.csv")
-
-
-Comparisons = Mapping[tuple[str, str], Differences]
-"""A row and the row it is compared with, to their differences."""

@@ -1,4 +1,4 @@
-"""Measures of single images, ``per_image.csv``: packed, because a run has more of them than of all else."""
+"""Pack, join and read measures of single images, ``per_image.csv``: a run has more of them than of all else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEXTS = COLUMNS[:-1]
 
 
 def pack_measures(row: Row, model: str, measures: Sequence[ImageMeasure]) -> pd.DataFrame:
-    """The measures of one derainer and task as lines of ``per_image.csv``, in the given order; texts are categories."""
+    """Pack the measures of one row into lines of ``per_image.csv``, in the given order; texts are categories."""
     place = dict(zip(_TEXTS, (row.dataset, row.derainer, row.task, model), strict=False))
     same = np.zeros(len(measures), dtype=np.int8)
     texts = {name: pd.Categorical.from_codes(same, pd.Index([text])) for name, text in place.items()}
@@ -29,7 +29,7 @@ def pack_measures(row: Row, model: str, measures: Sequence[ImageMeasure]) -> pd.
 
 
 def join_measures(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """``per_image.csv`` of what :func:`pack_measures` gave, one part after the other."""
+    """Join the parts that :func:`pack_measures` gave into one ``per_image.csv``, one after the other."""
     if not (frames := [part for part in parts if len(part)]):
         return pd.DataFrame(columns=COLUMNS)
     texts = {name: union_categoricals([frame[name] for frame in frames]) for name in _TEXTS}

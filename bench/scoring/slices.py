@@ -15,7 +15,7 @@ from bench.errors import UserError
 from bench.protocols import Resampling
 from bench.runs.rows import Row
 from bench.scoring.metrics import base_of
-from bench.scoring.statistics import draw_weights, interval
+from bench.scoring.statistics import Interval, draw_weights, interval
 from bench.scoring.task_on_dataset import TaskOnDataset
 
 FEWEST, MOST = 2, 12
@@ -122,13 +122,15 @@ def slices_of_records(
         place = (record.dataset, record.derainer, record.task, record.model)
         drawn = resamples.get(Row(*place[:3]), {})
         if match := _OF_SIZE.fullmatch(record.metric):
-            group, metric, ends = (OBJECT_SIZE, match[2]), match[1], _ends(np.zeros(0))
+            group, metric, ends = (OBJECT_SIZE, match[2]), match[1], Interval()
         elif record.metric in drawn and record.dataset in graded:
             group, metric = (SEVERITY, f"{graded[record.dataset]:g}"), record.metric
-            ends = _ends(drawn[record.metric])
+            ends = interval(drawn[record.metric])
         else:
             continue
-        found.append(SliceMeasure(*place, *group, metric, record.value, *ends, record.unit, record.images))
+        found.append(
+            SliceMeasure(*place, *group, metric, record.value, ends.low, ends.high, record.unit, record.images)
+        )
     return found
 
 
@@ -190,10 +192,5 @@ def _measure(
     model = next((record.model for record in records), "")
     unit = known[metric].unit if metric in known else ""
     place = (row.dataset, row.derainer, row.task, model, part.by, part.value)
-    ends = _ends(values[1:] if images > 1 else np.zeros(0))
-    return SliceMeasure(*place, metric, float(values[0]), *ends, unit, images)
-
-
-def _ends(drawn: FloatArray) -> tuple[float, float]:
-    found = interval(drawn) if len(drawn) else None
-    return (found.low, found.high) if found else (float("nan"), float("nan"))
+    ends = interval(values[1:]) if images > 1 else Interval()
+    return SliceMeasure(*place, metric, float(values[0]), ends.low, ends.high, unit, images)

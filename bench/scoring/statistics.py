@@ -1,7 +1,8 @@
-"""How sure is a number? Paired bootstrap over images, Holm's correction, recovery, rank correlation. Pure."""
+"""Compute bootstrap intervals and p values over images, Holm's correction, recovery and rank correlations. Pure."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,16 +12,22 @@ from scipy import stats
 from bench.contract import FloatArray, IntArray
 
 LEVEL = 0.95
+"""Share of the resamples inside every interval that a run writes."""
 _PAIRS_AT_ONCE = 2**18
 """Bounds memory: of N images there are N * N pairs."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval."""
+    """A confidence interval; both ends are NaN where it is unknown."""
 
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def known(self) -> bool:
+        """Return True where both ends are numbers."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
 
 
 def draw_weights(images: int, resamples: int, seed: int) -> IntArray:
@@ -46,24 +53,32 @@ def draw_weights(images: int, resamples: int, seed: int) -> IntArray:
     return weights
 
 
-def interval(values: FloatArray, level: float = LEVEL) -> Interval | None:
-    """Percentile interval of bootstrap values; undefined resamples (NaN) are left out.
+def interval(values: FloatArray, level: float = LEVEL) -> Interval:
+    """Compute the percentile interval of one number's bootstrap values; undefined resamples (NaN) are left out.
+
+    Args:
+        values: (R,) the number on every resample.
+        level: Share of the resamples inside the interval, in (0, 1).
 
     Returns:
-        None if fewer than half of the resamples are defined.
+        The interval, in the unit of the values; unknown if fewer than half of the resamples, or fewer than two, are
+        defined.
     """
     defined = values[np.isfinite(values)]
     if len(defined) < max(2, len(values) / 2):
-        return None
+        return Interval()
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
 
 
 def p_value(differences: FloatArray) -> float:
-    """Two-sided bootstrap p of the hypothesis that a difference is zero.
+    """Compute the two-sided bootstrap p value of the hypothesis that one difference is zero.
 
     Twice the smaller share of resamples on either side of zero, with one added to both counts, so that R
     resamples never claim less than 2/(R+1) (Davison & Hinkley, Bootstrap Methods, 1997, section 4.4).
+
+    Args:
+        differences: (R,) the difference on every resample; NaN is left out.
     """
     defined = differences[np.isfinite(differences)]
     tail = min(np.count_nonzero(defined <= 0), np.count_nonzero(defined >= 0))
@@ -71,7 +86,7 @@ def p_value(differences: FloatArray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction of several p values (Holm, Scand. J. Statist. 6, 1979), in the given order."""
+    """Correct several p values by Holm's step-down method (Holm, Scand. J. Statist. 6, 1979), in the given order."""
     order = np.argsort(p_values, kind="stable")
     corrected = [0.0] * len(p_values)
     largest = 0.0
@@ -82,9 +97,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def recovery(derained: FloatArray, rain: FloatArray, clean: FloatArray) -> FloatArray:
-    """Share of what the rain took that came back: (derained - rain) / (clean - rain).
+    """Compute the recovery of a score, element by element: (derained - rain) / (clean - rain).
 
-    1 is the clean image, 0 the rain, less than 0 is harm. NaN where the rain took nothing.
+    Args:
+        derained: (N,) the score after a derainer.
+        rain: (N,) the score on the rainy images.
+        clean: (N,) the score on the clean images.
+
+    Returns:
+        (N,) ratios: 1 is as good as the clean images, 0 as bad as the rain, less than 0 is harm. NaN where rain and
+        clean are equal.
     """
     lost = np.asarray(clean - rain, dtype=np.float64)
     gained = np.asarray(derained - rain, dtype=np.float64)
@@ -92,14 +114,24 @@ def recovery(derained: FloatArray, rain: FloatArray, clean: FloatArray) -> Float
 
 
 def rank_correlation(x: FloatArray, y: FloatArray) -> tuple[float, float]:
-    """Spearman's rho and Kendall's tau-b of paired values; NaN with fewer than three pairs or a constant side."""
+    """Compute Spearman's rho and Kendall's tau-b of N paired values.
+
+    Args:
+        x: (N,) values.
+        y: (N,) values.
+
+    Returns:
+        Both in [-1, 1]; NaN with fewer than three pairs or where one side is constant.
+    """
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan"), float("nan")
     return float(stats.spearmanr(x, y).statistic), float(stats.kendalltau(x, y).statistic)
 
 
 def resample_rank_correlation(x: FloatArray, y: FloatArray, weights: IntArray) -> tuple[FloatArray, FloatArray]:
-    """:func:`rank_correlation` on bootstrap resamples of the pairs; exact, as if pairs were really repeated.
+    """Compute the rank correlations of N pairs on every bootstrap resample, as exactly as if pairs were repeated.
+
+    The numbers are those of :func:`rank_correlation`.
 
     Args:
         x: (N,) values.
@@ -125,9 +157,16 @@ def resample_rank_correlation(x: FloatArray, y: FloatArray, weights: IntArray) -
 
 
 def row_rank_correlations(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """:func:`rank_correlation` of every row of two (R, D) arrays, for few columns.
+    """Compute the rank correlations of every row of two arrays; made for few columns.
 
-    NaN where a side of the row is constant or not finite throughout.
+    The numbers are those of :func:`rank_correlation`.
+
+    Args:
+        x: (R, D) values.
+        y: (R, D) values.
+
+    Returns:
+        Spearman's rho and Kendall's tau-b, (R,) each; NaN where one side of the row is constant or not finite.
     """
     above_x, above_y = (np.sign(values[:, :, None] - values[:, None, :]) for values in (x, y))
     rank_x, rank_y = above_x.sum(axis=2), above_y.sum(axis=2)

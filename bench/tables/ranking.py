@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from bench.errors import UserError
-from bench.runs.rows import RAIN, is_bound
+from bench.runs.rows import kind_of
 from bench.scoring.metrics import _TASKS_FIRST, base_of, sign_of
 
 
@@ -22,7 +22,7 @@ def places(frame: pd.DataFrame) -> dict[str, list[int]]:
         if not (sign := sign_of(str(heading))):
             continue
         values = [
-            None if is_bound(str(name)) or (value := _number(str(cell))) is None else sign * value
+            None if kind_of(str(name)) != "derainer" or (value := _number(str(cell))) is None else sign * value
             for name, cell in zip(frame["derainer"], frame[heading], strict=True)
         ]
         if sum(value is not None for value in values) < 2:
@@ -49,10 +49,10 @@ def ranked(frame: pd.DataFrame, by: str = "") -> pd.DataFrame:
         return frame
     last = len(frame) + 1
     order = [(ranks[heading][row] or last, row) for row in range(len(frame))]
-    names = [str(name) for name in frame["derainer"]]
-    middle = [row for _, row in sorted(order) if not is_bound(names[row])]
-    above = [row for row, name in enumerate(names) if name == RAIN]
-    below = [row for row, name in enumerate(names) if is_bound(name) and name != RAIN]
+    kinds = [kind_of(str(name)) for name in frame["derainer"]]
+    middle = [row for _, row in sorted(order) if kinds[row] == "derainer"]
+    above = [row for row, kind in enumerate(kinds) if kind == "rain"]
+    below = [row for row, kind in enumerate(kinds) if kind in ("clean", "harm test")]
     return frame.iloc[[*above, *middle, *below]].reset_index(drop=True)
 
 

@@ -6,13 +6,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bench.contract import ClassSpace, Evidence, FloatArray, IntArray, Measure, Options, Parameters, Summary, Truth
+import numpy as np
+
+from bench.contract import (
+    ClassSpace,
+    Detections,
+    Evidence,
+    FloatArray,
+    Instances,
+    IntArray,
+    MatchedObjects,
+    Measure,
+    Options,
+    Parameters,
+    Summary,
+    Truth,
+)
 from bench.errors import UserError
 from bench.protocols import Judge
 from tasks.classes import map_classes
 from tasks.detection.against_clean import measure_against_clean, resample_against_clean
 from tasks.detection.detector import DetectionJudge, DetectorSource
-from tasks.detection.summary import Scoring, resample_objects, summarise_objects
+from tasks.detection.matching import match
+from tasks.detection.objects import keep_detections, scorable
+from tasks.detection.summary import Scoring, label, resample_objects, summarise_objects
 from tasks.models.recorded import scoring_parameters
 from tasks.scored_classes import check_covered
 from tasks.settings import Settings, fingerprint
@@ -51,6 +68,16 @@ class ObjectTask:
         return self.rules.class_ids
 
     @property
+    def score(self) -> float:
+        """Give the least score of a detection in precision, recall and IoU."""
+        return self.rules.score
+
+    @property
+    def overlap(self) -> float:
+        """Give the least overlap of a match."""
+        return self.rules.overlap
+
+    @property
     def needs(self) -> frozenset[Literal["clean", "boxes", "masks", "label_map"]]:
         """Boxes are scored against boxes, masks against masks."""
         return frozenset({"boxes" if self.rules.kind == "bbox" else "masks"})
@@ -86,6 +113,13 @@ class ObjectTask:
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
         """Precision, recall, IoU over true objects, COCO's averages and the counts behind them."""
         return summarise_objects(evidence, truths, self.rules)
+
+    def matched(self, evidence: Detections, truth: Instances) -> MatchedObjects:
+        """Match the detections of one image with its true objects as :meth:`summarise` does, at every score."""
+        known = keep_detections(evidence, np.isin(evidence.class_ids, self.scored))
+        objects, _ = scorable(truth, self.scored)
+        matching = match(label(known, objects, self.rules.overlaps), self.overlap)
+        return MatchedObjects(known, matching.partner >= 0, matching.ignored, objects)
 
     def resample(
         self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray

@@ -45,7 +45,7 @@ def make_run(
         root: Where.
         recipe: Its dataset.
         skills: Rows; ``wild`` counts as untrained.
-        tasks: What is asked.
+        tasks: Names of tasks; those of plug-ins have no parameters.
         suite: Title and note in the card.
         renamed: Class names of the dataset that are changed.
     """
@@ -59,7 +59,7 @@ def make_run(
         assert old in card
         (folder / "card.json").write_text(card.replace(f'"{old}"', new))
     dataset = open_dataset(folder)
-    asked = {name: TASKS.load(TASKS.find(name))(SCORING[name], dataset.classes) for name in tasks}
+    asked = {name: TASKS.load(TASKS.find(name))(SCORING.get(name, {}), dataset.classes) for name in tasks}
     for row, skill in skills.items():
         for place, id in enumerate(dataset.ids):
             _answer(store, dataset, asked, Row(recipe.name, row), skill, id, place)
@@ -119,11 +119,11 @@ def _between(sample: Sample, skill: float) -> Image:
 def _evidence(name: str, task: Task, restored: Image, sample: Sample, skill: float, place: int) -> Evidence:
     if name == "quality":
         return task.judge(Options())([restored], [sample])[0]
-    if name == "semantic":
+    if "label_map" in task.needs:
         assert sample.truth.label_map is not None
         return _labels(sample.truth.label_map, skill)
     assert sample.truth.instances is not None
-    return _objects(sample.truth.instances, skill, place, masks=name == "instances")
+    return _objects(sample.truth.instances, skill, place, masks="masks" in task.needs)
 
 
 def _labels(truth: LabelMap, skill: float) -> LabelMap:

@@ -73,10 +73,8 @@ function startGallery() {
     if (trained.length) at("g-row").value = trained.reduce((best, other) => (mean(other) > mean(best) ? other : best))[0];
     const orders = gallery.measures.flatMap((m) => [["gain|" + m, "most gained: " + m], ["harm|" + m, "most harmed: " + m]]);
     fill(at("g-order"), [...orders, ["name|", "by name"]]);
-    const tasks = Object.keys(gallery.images[0].seen);
-    const words = { detection: "boxes", instances: "masks", semantic: "classes of pixels" };
-    fill(at("g-task"), [...tasks.map((task) => [task, words[task] || task]), ["", "nothing"]]);
-    at("g-checks").hidden = !tasks.length;
+    fill(at("g-task"), [...gallery.tasks, ["", "nothing"]]);
+    at("g-checks").hidden = !gallery.tasks.length;
     sortImages(true);
   }
 
@@ -173,7 +171,7 @@ function startGallery() {
     const size = Math.max(image.width, image.height) / 46;
     const names = chosen.gallery.classes[at("g-task").value] || [];
     for (const [x1, y1, x2, y2, place, mark, state] of seen.boxes) {
-      const kind = isTruth ? (mark ? "crowd" : "true") : ["wrong", "right", "ignored"][state];
+      const kind = isTruth ? (mark ? "crowd" : "true") : ["wrong", "right", "ignored", "unmatched"][state];
       for (const style of isTruth ? ["halo", kind] : [kind]) {
         drawing.append(shape("rect", { class: "box " + style, x: x1, y: y1, width: Math.max(0, x2 - x1), height: Math.max(0, y2 - y1) }));
       }
@@ -239,9 +237,13 @@ function startGallery() {
     };
     if (Object.values(seen).some((layer) => layer.boxes)) {
       if (at("g-seen").checked) {
-        entry("found, right", "right");
-        entry("wrong", "wrong");
-        if (Object.values(seen).some((layer) => (layer.boxes || []).some((box) => box[6] === 2))) entry("not counted", "ignored");
+        const some = (state) => Object.values(seen).some((layer) => (layer.boxes || []).some((box) => box[6] === state));
+        if (some(3)) entry("found", "unmatched");
+        else {
+          entry("found, right", "right");
+          entry("wrong", "wrong");
+          if (some(2)) entry("not counted", "ignored");
+        }
       }
       if (at("g-truth").checked) entry("truth", "true");
     }

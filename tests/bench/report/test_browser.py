@@ -168,6 +168,23 @@ def test_boxes_and_masks_of_truth_and_prediction_are_drawn_when_asked_for(open_p
     assert page.locator(".layer .mask, .layer .box").count() == 0
 
 
+def test_boxes_of_a_task_that_matches_nothing_have_one_colour(own_tasks: Path, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto((own_tasks / "with.html").as_uri())
+    assert page.locator("#g-task option").all_text_contents() == [
+        "boxes (finder)", "boxes (matcher)", "classes of pixels (zones)", "nothing"
+    ]  # fmt: skip
+    assert page.locator(".layer .box.unmatched").count() > 0
+    assert page.locator("#g-legend").all_text_contents() == ["found"]
+    page.locator("#g-task").select_option("matcher")
+    assert page.locator(".layer .box.unmatched").count() == 0
+    assert page.locator(".layer .box.right").count() > 0
+    page.locator("#g-task").select_option("zones")
+    assert page.locator(".layer .mask").count() == 3
+    context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200])
 def test_no_width_scrolls_sideways_and_both_schemes_have_contrast(scheme: str, width: int, open_page: Open) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.api.report import sights_of
+from bench.protocols import Drawable
 from bench.report.curves import POINTS, curve_of, curves_of
 from bench.report.run import read_run
+from bench.runs.rows import Row
 from synth.datasets.dataset import open_dataset
+from tasks import TASKS
 
 
 def test_the_curve_is_scikit_learns() -> None:
@@ -44,11 +46,14 @@ def test_without_detections_there_is_no_point() -> None:
 def test_the_point_of_the_table_lies_on_the_curve(finished: Path) -> None:
     run = read_run(finished)
     dataset = open_dataset(finished / "data/streets")
-    sights = {sight.task: sight for sight in sights_of(run, "streets", dataset.classes)}
     with (finished / "records.csv").open(newline="", encoding="utf-8") as file:
         values = {(row["derainer"], row["metric"]): float(row["value"]) for row in csv.DictReader(file)}
     for task, prefix, tag in (("detection", "", "0.25/0.60"), ("instances", "mask_", "0.25/0.50")):
-        for row, curve in curves_of(run.store, dataset, "streets", ["rain", "mine"], sights[task]).items():
+        built = TASKS.load(TASKS.named(task))(run.card.tasks["streets"][task].scoring, dataset.classes)
+        assert isinstance(built, Drawable)
+        curves = curves_of(run.store, dataset, [Row("streets", row, task) for row in ("rain", "mine")], built)
+        assert list(curves) == ["rain", "mine"]
+        for row, curve in curves.items():
             assert curve.point is not None
             assert 100 * curve.point[0] == pytest.approx(values[row, f"{prefix}recall@{tag}"], abs=1e-4)
             assert 100 * curve.point[1] == pytest.approx(values[row, f"{prefix}precision@{tag}"], abs=1e-4)

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import math
-
 from bench.contract import Record
 from bench.report.figures import against_cost, against_quality, ranking, severity, severity_groups, styles_of
 from bench.report.findings import findings
 from bench.report.tables import score_table
-from bench.scoring.intervals import Difference, Estimate, without_doubtful_recovery
+from bench.scoring.estimates import Difference, Estimate
 from bench.suites.suite import DatasetConfig
 
 ROWS = ["rain", "mine", "clean"]
@@ -63,14 +61,8 @@ def test_colours_stay_with_the_derainer() -> None:
     assert (styles["rain"], styles["clean"]) == ("s-rain", "s-clean")
 
 
-def test_what_may_be_no_loss_is_not_recovered() -> None:
-    certain, doubtful = (
-        {("d", "AP"): Difference(10.0, 5.0, 15.0)},
-        {("d", "AP"): Difference(10.0, -1.0, 21.0)},
-    )
-    assert without_doubtful_recovery(ESTIMATES, certain) == ESTIMATES
-    assert math.isnan(without_doubtful_recovery(ESTIMATES, doubtful)["d", "mine", "AP"].recovery)
-    words = findings(records(*ROWS), ESTIMATES, "d", ROWS, {("clean", "rain"): doubtful})
+def test_a_loss_that_may_be_chance_is_said_to_be_one() -> None:
+    words = findings(records(*ROWS), ESTIMATES, "d", ROWS, {("clean", "rain"): {("d", "AP"): Difference(10, -1, 21)}})
     assert words[0].text == "The rain moves AP of net from 20.00 % to 10.00 %, which may be chance."
 
 

@@ -8,8 +8,9 @@ import pandas as pd
 from PIL import Image as Pillow
 
 from bench.contract import ClassSpace, Sample, Truth
+from bench.report.evidence import EvidenceStyle
 from bench.report.gallery import choose_images, image_scores
-from bench.report.layers import Sight, true_layer
+from bench.report.layers import true_layer
 from bench.scoring.per_image import join_measures
 
 SPACE = ClassSpace("own", (7, 0, 33), ("road", "sky", "car"))
@@ -51,7 +52,7 @@ def test_a_mask_is_a_picture_of_classes_with_nothing_see_through() -> None:
     labels = np.array([[7, 7, 255, 255], [33, 33, 0, 5]], dtype=np.uint8)
     image = np.zeros((2, 4, 3), dtype=np.uint8)
     sample = Sample("a", image, image, Truth((2, 4), label_map=labels))
-    layer = true_layer(Sight("semantic"), SPACE, sample, (4, 2))
+    layer = true_layer(EvidenceStyle("segments", SPACE, "classes of pixels"), sample, (4, 2))
     assert layer["classes"] == [0, 1, 2]
     picture = Pillow.open(io.BytesIO(base64.b64decode(str(layer["mask"]).partition(",")[2])))
     places = np.asarray(picture)

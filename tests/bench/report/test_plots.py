@@ -15,8 +15,8 @@ from bench.report.plots import (
     RIGHT,
     TOP,
     WIDTH,
+    PlottedNumber,
     Series,
-    Value,
     draw,
     draw_ranking,
     log_ticks,
@@ -44,7 +44,7 @@ def test_ticks_lie_between_the_ends_evenly_and_are_few(low: float, span: float) 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=14))
 def test_every_point_is_inside_and_no_two_names_overlap(points: list[tuple[float, float]]) -> None:
-    series = [Series(str(index), "s1", ((Value(x), Value(y)),)) for index, (x, y) in enumerate(points)]
+    series = [Series(str(index), "s1", ((PlottedNumber(x), PlottedNumber(y)),)) for index, (x, y) in enumerate(points)]
     plot = draw("", "", "x", "y", series)
     assert plot is not None
     for drawn in plot.series:
@@ -57,7 +57,10 @@ def test_every_point_is_inside_and_no_two_names_overlap(points: list[tuple[float
 
 
 def test_larger_numbers_are_further_right_and_further_up_with_their_intervals() -> None:
-    low, high = (Value(1.0, 0.5, 1.5), Value(10.0)), (Value(2.0), Value(30.0, 20.0, 40.0))
+    low, high = (
+        (PlottedNumber(1.0, 0.5, 1.5), PlottedNumber(10.0)),
+        (PlottedNumber(2.0), PlottedNumber(30.0, 20.0, 40.0)),
+    )
     plot = draw("", "", "x", "y", [Series("a", "s1", (low, high), line=True)], [("clean", "s-clean", 35.0)])
     assert plot is not None
     rule, line = plot.series
@@ -73,7 +76,7 @@ def test_larger_numbers_are_further_right_and_further_up_with_their_intervals() 
 
 
 def test_a_logarithmic_axis_leaves_out_what_has_no_logarithm() -> None:
-    points = [Series(str(x), "s1", ((Value(x), Value(1.0)),)) for x in (0.0, 0.01, 0.1, 1.0)]
+    points = [Series(str(x), "s1", ((PlottedNumber(x), PlottedNumber(1.0)),)) for x in (0.0, 0.01, 0.1, 1.0)]
     plot = draw("", "", "seconds", "y", points, log_x=True)
     assert plot is not None
     places = [drawn.marks[0].x for drawn in plot.series]
@@ -87,7 +90,7 @@ def test_nothing_to_draw_is_no_plot() -> None:
 
 
 def test_a_ranking_has_a_line_for_every_row_in_order() -> None:
-    rows = [("rain", "s-rain", Value(10.0, 8.0, 12.0)), ("mine", "s1", Value(20.0))]
+    rows = [("rain", "s-rain", PlottedNumber(10.0, 8.0, 12.0)), ("mine", "s1", PlottedNumber(20.0))]
     plot = draw_ranking("", "", "AP (%)", rows, [("s-rain", 10.0)])
     assert plot is not None
     assert [tick.text for tick in plot.y.ticks] == ["rain", "mine"]
