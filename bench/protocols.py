@@ -54,6 +54,12 @@ class NamedDerainer(Protocol):
     def restore_named(self, rainy: Image, id: str, /) -> Image: ...
 
 
+def traits_of(derainer: Derainer) -> Traits:
+    """Return the traits of a derainer; the defaults of :class:`Traits` if it states none."""
+    traits: Traits = getattr(derainer, "traits", Traits())
+    return traits
+
+
 class Judge(Protocol):
     """A loaded task model: looks at restored images and says what it saw, one evidence per image.
 

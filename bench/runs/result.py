@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from bench.contract import ClassMeasure, Failure, FloatArray, Record
+from bench.errors import UserError
 from bench.runs.rows import Row
 
 
@@ -26,6 +27,16 @@ class RunResult:
     """Seconds of what is no model: ``restore reading``, ``judge writing``, ..., ``metrics``, ``statistics``."""
     stopped: bool = False
     """Whether the first failure ended the work, as asked for."""
+
+    def raise_first(self) -> None:
+        """Raise the first failure, where a result without every image is of no use.
+
+        Raises:
+            UserError: An image could not be rendered, restored, judged or scored.
+        """
+        for failure in self.failures:
+            place = (failure.dataset, failure.derainer, failure.task, failure.image)
+            raise UserError(f"could not {failure.stage} {' '.join(filter(None, place))}: {failure.reason}")
 
 
 @dataclass(frozen=True)
