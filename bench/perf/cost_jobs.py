@@ -15,7 +15,7 @@ from bench.perf.drawn_evidence import draw_picture
 from bench.protocols import Task
 from bench.registry import Entry
 from bench.runs.folder import RunStore
-from bench.runs.rows import CLEAN
+from bench.runs.rows import is_control
 from bench.suites.suite import Suite
 from derainers.external.plugins import find_derainer
 from synth.datasets.dataset import open_dataset
@@ -56,11 +56,16 @@ def derainers_of_run(run: Path) -> list[Entry]:
     """Find the derainers of a finished run; rows that compute nothing (``clean``, ``folder:``) are left out.
 
     Raises:
-        UserError: There is no run, its card is of another version, or it names programs: it might be somebody else's.
+        UserError: There is no run, its card is of another version, no row computes anything, or the card names
+            programs: it might be somebody else's.
     """
     specs = [
-        spec for spec in _suite_of(run).derainers if not spec.startswith((CLEAN, "folder:")) and "=folder:" not in spec
+        spec
+        for spec in _suite_of(run).derainers
+        if not (is_control(spec) or spec.startswith("folder:") or "=folder:" in spec)
     ]
+    if not specs:
+        raise UserError(f"{run}: none of its rows computes anything; name derainers: --derainers NAME,NAME")
     entries = [find_derainer(spec) for spec in specs]
     if code := [spec for spec, entry in zip(specs, entries, strict=True) if entry.origin in _CODE]:
         raise UserError(
@@ -93,6 +98,7 @@ def tasks_of_run(run: Path) -> list[Task]:
 
 
 def _suite_of(run: Path) -> Suite:
+    """Read the suite in the card of a finished run."""
     try:
         return Suite.model_validate(RunStore(run).read_card().get("suite"))
     except ValidationError as error:

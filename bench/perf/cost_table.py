@@ -64,7 +64,8 @@ def read_costs(run: Path) -> pd.DataFrame:
     if lacking := sorted({*_TEXTS, *_NUMBERS} - set(frame.columns)):
         raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; measure again")
     with damage_named(path):
-        return frame.fillna({"task": ""}).astype({**dict.fromkeys(_TEXTS, str), **dict.fromkeys(_NUMBERS, float)})
+        whole = frame.astype({**dict.fromkeys(_TEXTS, object), **dict.fromkeys(_NUMBERS, float)})
+    return whole.fillna(dict.fromkeys(_TEXTS, "")).astype(dict.fromkeys(_TEXTS, str))
 
 
 def _text(rows: pd.DataFrame, name: str, column: str, scale: float, digits: int) -> str:
