@@ -92,7 +92,7 @@ def _measures(run: _MeasuredRun, count: list[int], workers: int, turns: int) -> 
     from bench.perf import budget, derainers, memory_growth, metrics, pipeline, rain, resampling, scenes
 
     last = count[-1] if count else None
-    own = run.suite if run.name != _STREETS else lambda: None
+    unchanged = run == _MeasuredRun(_STREETS, [], [], [])
     return {
         "rain": rain.rain_speeds,
         "scenes": scenes.scene_speeds,
@@ -101,5 +101,5 @@ def _measures(run: _MeasuredRun, count: list[int], workers: int, turns: int) -> 
         "resampling": resampling.resampling_speeds,
         "pipeline": lambda: pipeline.pipeline_speeds(run.suite(last), run.roots(), workers, turns),
         "budget": lambda: budget.pipeline_budget(run.suite(last), run.roots()),
-        "memory": lambda: memory_growth.memory_growth(count or memory_growth.SIZES, own()),
+        "memory": lambda: memory_growth.memory_growth(count or memory_growth.SIZES, None if unchanged else run.suite()),
     }

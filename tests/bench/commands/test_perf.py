@@ -27,6 +27,9 @@ def test_figures_come_with_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path
     frame = pd.read_csv(out)
     assert list(frame.columns[:3]) == ["images", "stage", "peak_bytes"]
     assert {"memory_bytes", "system", "processor", "cores", "python"} <= set(frame.columns)
+    result = CliRunner().invoke(app, ["perf", "memory", "--count", "1", "--derainers", "rain,clean"])
+    assert result.exit_code == 0, result.output
+    assert seen[1][1].derainers == ("rain", "clean")  # type: ignore[index]
 
 
 def test_a_run_that_is_measured_may_be_changed_as_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
