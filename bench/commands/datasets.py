@@ -84,6 +84,7 @@ def _verify(folder: Path, quiet: bool) -> None:
 
 
 def _say_reasons(failures: Sequence[Failure]) -> None:
+    """Print the reason of each failure."""
     for failure in failures:
         error_console.print(failure.reason, style="red", markup=False, soft_wrap=True)
 

@@ -23,7 +23,7 @@ _STREETS = "streets"
 
 @dataclass(frozen=True)
 class _MeasuredRun:
-    """The run that pipeline, budget and memory measure, as the options name it."""
+    """Options that choose the run which pipeline, budget and memory measure."""
 
     name: str
     data: list[str]
