@@ -1,7 +1,11 @@
-"""Choose the device on which PyTorch computes, and check that it is there. PyTorch is imported when it is needed."""
+"""Choose the device on which PyTorch computes, check that it is there, and count the processor cores.
+
+PyTorch is imported when it is needed.
+"""
 
 from __future__ import annotations
 
+import os
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -80,3 +84,13 @@ def choose_device(wish: str) -> str:
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"--device {wish}: {str(error).splitlines()[0]}. Use --device cpu") from error
     return wish
+
+
+def usable_cores() -> int:
+    """Count the processor cores on which this process may run: at least 1.
+
+    Linux tells the cores that a scheduler or container has left to the process; other systems tell all of them.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

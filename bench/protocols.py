@@ -59,9 +59,9 @@ class NamedDerainer(Protocol):
 
 
 def traits_of(derainer: Derainer) -> Traits:
-    """Return what a derainer can bear; the default where it does not say."""
-    traits = getattr(derainer, "traits", None)
-    return traits if isinstance(traits, Traits) else Traits()
+    """Return the traits of a derainer; the defaults of :class:`Traits` if it states none."""
+    traits: Traits = getattr(derainer, "traits", Traits())
+    return traits
 
 
 class Judge(Protocol):

@@ -1,4 +1,4 @@
-"""Progress bars with images per second and time left."""
+"""Draw progress bars with images per second and time left."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from bench.runner.outcome import Outcome
 _TITLES = {"render": "Rain", "restore": "Derain", "judge": "Judge", "examine": "Examine", "fetch": "Fetch"}
 
 
-class Rate(ProgressColumn):
-    """Images per second."""
+class ImageRate(ProgressColumn):
+    """Column of a progress bar: images per second."""
 
     def render(self, task: Task) -> Text:
-        """Show the speed once it is known."""
+        """Render the speed of a bar; nothing until it is known."""
         return Text(f"{task.speed:.1f} images/s" if task.speed else "", style="cyan")
 
 
 class Bars:
-    """Draws one bar a stage; a context manager.
+    """Draw one bar a stage of a run, as a context manager.
 
     Args:
-        console: Where to.
-        hidden: True draws none; failures are still said.
-        every_image: True says every image, too.
+        console: Console to draw on.
+        hidden: True draws no bars; failures are still printed.
+        every_image: True prints a line for every image, too.
     """
 
     def __init__(self, console: Console, hidden: bool = False, every_image: bool = False) -> None:
@@ -35,7 +35,7 @@ class Bars:
             TextColumn("{task.description:<7}"),
             BarColumn(),
             MofNCompleteColumn(),
-            Rate(),
+            ImageRate(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[row]}", style="dim", markup=False),
             console=console,
@@ -51,17 +51,17 @@ class Bars:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop drawing."""
+        """Stop drawing, if a stage has begun."""
         if self._progress.live.is_started:
             self._progress.stop()
 
     def begin(self, stage: str, images: int, done: int) -> None:
-        """Draw a new bar, with what was found done already."""
+        """Draw the bar of a new stage: ``images`` to do, and ``done`` that were found done already."""
         self._progress.start()
         self._task = self._progress.add_task(_TITLES[stage], total=images + done, completed=done, row="")
 
     def advance(self, outcome: Outcome) -> None:
-        """Move the bar; a failure is said at once."""
+        """Move the bar by one image; print a failure at once."""
         row = " ".join(filter(None, (outcome.row.dataset, outcome.row.derainer, outcome.row.task)))
         self._progress.update(self._task, advance=1, row=row)
         if outcome.failure:

@@ -1,4 +1,4 @@
-"""What there is, and whether it is sound."""
+"""List what can be named in a run, and check the installation and folders of photographs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands share: consoles, options, tables, exit statuses."""
+"""Print for the commands: consoles, JSON, failures and exit statuses."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit statuses: some images failed; the user has to mend something; stopped by Ctrl-C."""
 
 FORMAT = "How it is printed."
-
+"""Help of an option for the format."""
 
 Cell = str | float | int | bool | None
+"""Value of a table's cell in JSON."""
 
 # Without emoji: in "detection=net:x:" the end is a name, not a cross.
 out_console = Console(emoji=False)
@@ -33,15 +34,15 @@ error_console = Console(stderr=True, emoji=False)
 
 
 def command_line() -> list[str]:
-    """This command, as logs tell it."""
+    """Return the words of the running command, as logs tell it."""
     return ["derainbench", *sys.argv[1:]]
 
 
 def bars_of(quiet: bool, verbose: bool) -> Bars:
-    """The progress bars: none, or a line for every image besides.
+    """Make the progress bars: with ``quiet`` hidden, with ``verbose`` and a line for every image.
 
     Raises:
-        UserError: Both are wanted.
+        UserError: Both are asked for.
     """
     from bench.commands.bars import Bars
 
@@ -51,12 +52,12 @@ def bars_of(quiet: bool, verbose: bool) -> Bars:
 
 
 def json_text(value: object) -> str:
-    """A value as JSON, whose lines a person can read."""
+    """Format a value as JSON in lines that a person can read."""
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def print_json(value: object) -> None:
-    """Print JSON, one value a call, without colours or line breaks of the console's."""
+    """Print one value as JSON, without colours or line breaks of the console's."""
     sys.stdout.write(json_text(value))
 
 
@@ -79,7 +80,11 @@ def _plain(cell: object) -> Cell:
 
 
 def report_failures(failures: int, path: Path | None = None) -> None:
-    """End with status 1 if any image failed, saying where the reasons are."""
+    """End the command with status 1 if any image failed; name the file with the reasons.
+
+    Raises:
+        typer.Exit: An image failed.
+    """
     if failures:
         where = f": {path}" if path else ""
         error_console.print(f"[red]{failures} images failed[/]{escape(where)}", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,7 +26,9 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.perf.cost import Effort
+    from bench.perf.cost import Cost, Effort
+    from bench.protocols import Task
+    from bench.registry import Entry
 
 
 def cost(
@@ -63,40 +66,61 @@ def cost(
 
         derainbench cost run1 --device cuda --batch 8 --repeats 500 --precision bf16
     """
-    from bench.api.derainers import find_derainer
-    from bench.perf import cost_jobs as library
-    from bench.perf.cost_table import cost_frame
-    from bench.runs.records import write_frame
+    from bench.perf import cost_jobs
 
-    if run is None and not derainers:
-        raise UserError("give a run folder or --derainers NAME,NAME")
-    if derainers or run is None:
-        entries = [find_derainer(spec) for spec in listed(derainers)]
-    else:
-        entries = library.derainers_of_run(run)
-    tasks = library.tasks_of_run(run) if run and not alone else []
+    entries, tasks = _derainers_and_tasks(run, listed(derainers), alone)
     options = options_of(device, weights_dir, offline, allow_random_weights)
     options = replace(options, precision=precision, compile=compile, threads=threads)
-    sizes = [_size(text) for text in size] or library.SIZES
+    sizes = [_size(text) for text in size] or cost_jobs.SIZES
     effort = _effort(options.device, warm_up, repeats, batch)
     target = out or (run / "cost.csv" if run else None)
-    costs = []
-    measured = library.costs_of(entries, tasks, options, sizes, effort)
-    for one in measured:
-        costs.append(one)
-        error_console.print(f"{one.derainer} {one.task} {one.width}x{one.height}", markup=False, highlight=False)
-        if target:
-            write_frame(target, cost_frame(costs))  # what is measured is kept if the rest is stopped
-    for row in costs:
-        if row.failure:
-            error_console.print(f"{row.derainer}: {row.failure}", style="yellow", markup=False, soft_wrap=True)
-    print_table(_shown(cost_frame(costs)), f"{costs[0].hardware}, {costs[0].threads} threads, {precision}")
+    costs = _measure_and_keep(cost_jobs.costs_of(entries, tasks, options, sizes, effort), target)
+    _give(costs)
     if target:
         out_console.print(f"wrote {target}", markup=False, soft_wrap=True)
     report_failures(sum(bool(row.failure) for row in costs))
 
 
+def _derainers_and_tasks(run: Path | None, derainers: list[str], alone: bool) -> tuple[list[Entry], list[Task]]:
+    """Find the named derainers, or else those of the run, and the tasks of the run unless derainers stand alone."""
+    from bench.api.derainers import find_derainer
+    from bench.perf import cost_jobs
+
+    if run is None and not derainers:
+        raise UserError("give a run folder or --derainers NAME,NAME")
+    named = [find_derainer(spec) for spec in derainers]
+    if run is None:
+        return named, []
+    return named or cost_jobs.derainers_of_run(run), [] if alone else cost_jobs.tasks_of_run(run)
+
+
+def _measure_and_keep(measured: Iterable[Cost], target: Path | None) -> list[Cost]:
+    """Take costs as they are measured; write all so far after each, so that a stop loses none that was measured."""
+    from bench.perf.cost_table import cost_frame
+    from bench.runs.records import write_frame
+
+    costs = []
+    for cost in measured:
+        costs.append(cost)
+        error_console.print(f"{cost.derainer} {cost.task} {cost.width}x{cost.height}", markup=False, highlight=False)
+        if target:
+            write_frame(target, cost_frame(costs))
+    return costs
+
+
+def _give(costs: list[Cost]) -> None:
+    """Print the failures and the table."""
+    from bench.perf.cost_table import cost_frame
+
+    for cost in costs:
+        if cost.failure:
+            error_console.print(f"{cost.derainer}: {cost.failure}", style="yellow", markup=False, soft_wrap=True)
+    first = costs[0]
+    print_table(_shown(cost_frame(costs)), f"{first.hardware}, {first.threads} threads, {first.precision}")
+
+
 def _effort(device: str, warm_up: int | None, repeats: int | None, batch: int) -> Effort:
+    """Fill in the usual numbers of calls: more on a GPU, which is faster and less steady."""
     from bench.perf.cost import Effort
 
     usual = Effort(10, 100) if device.startswith("cuda") else Effort()
@@ -104,6 +128,7 @@ def _effort(device: str, warm_up: int | None, repeats: int | None, batch: int) -
 
 
 def _size(text: str) -> tuple[int, int]:
+    """Parse ``WIDTHxHEIGHT`` into (height, width)."""
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
         raise UserError(f"--size {text}: expected WIDTHxHEIGHT such as 640x480")
@@ -111,21 +136,21 @@ def _size(text: str) -> tuple[int, int]:
 
 
 _SHOWN = (
-    ("latency_ms", "ms", 1),
-    ("latency_p95_ms", "ms p95", 1),
-    ("images_per_second", "images/s", 2),
-    ("added_memory_mb", "MB added", 0),
+    ("latency_ms", "ms", 1, 1.0),
+    ("latency_p95_ms", "ms p95", 1, 1.0),
+    ("images_per_second", "images/s", 2, 1.0),
+    ("added_memory_mb", "MB added", 0, 1.0),
+    ("parameters", "params (M)", 2, 1e-6),
+    ("gflop", "GFLOP", 0, 1.0),
 )
+"""Column of ``cost.csv``, its heading in the terminal, digits after the point, and factor."""
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """A few columns, rounded, as text."""
+    """Choose a few columns, rounded, as text."""
     shown = frame[["derainer", "task"]].copy()
     shown["size"] = frame["width"].astype(str) + "x" + frame["height"].astype(str)
-    for column, title, digits in _SHOWN:
-        shown[title] = [f"{value:.{digits}f}" if value == value else "" for value in frame[column].astype(float)]
-    shown["params (M)"] = [
-        f"{value / 1e6:.2f}" if value == value else "" for value in frame["parameters"].astype(float)
-    ]
-    shown["GFLOP"] = [f"{value:.0f}" if value == value else "" for value in frame["gflop"].astype(float)]
+    for column, heading, digits, factor in _SHOWN:
+        values = frame[column].astype(float) * factor
+        shown[heading] = [f"{value:.{digits}f}" if value == value else "" for value in values]
     return shown

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,6 +12,9 @@ from bench.commands.console import bars_of, command_line, error_console, out_con
 from bench.commands.options import Quiet, Verbose, Workers
 from bench.commands.terminal_tables import print_table
 from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from bench.contract import Failure
 
 
 def build(
@@ -43,24 +47,18 @@ def build(
         derainbench build coco350 --out coco350 --verify
     """
     from bench.api import datasets as library
+    from bench.runner.logs import Logged, run_log
+    from bench.runs.folder import BUILD_LOG
     from bench.suites.suite import dataset_config
 
     folder = out or Path(name)
     if verify:
-        faults = library.verify_dataset(folder)
-        for fault in faults:
-            error_console.print(fault.reason, style="red", markup=False, soft_wrap=True)
-        report_failures(len(faults))
-        if not quiet:
-            out_console.print(f"{folder}: every file is as the manifest says", markup=False, soft_wrap=True)
+        _verify(folder, quiet)
         return
     changes = {"source": reader, "rain": rain, "severity": severity, "count": count, "size": size, "seed": seed}
     config = dataset_config(name, {key: value for key, value in changes.items() if value not in ("", None)})
     if source is None and config.root:
         raise UserError(f"dataset {name}: say where the photographs are: --source DIR")
-    from bench.runner.logs import Logged, run_log
-    from bench.runs.folder import BUILD_LOG
-
     with (
         bars_of(quiet, verbose) as bars,
         run_log(folder, command_line(), verbose, BUILD_LOG, needs="rows") as log,
@@ -68,11 +66,27 @@ def build(
         progress = Logged(bars, log)
         absent = library.fetch_photographs(config, source, progress) if fetch and source else []
         built, failures = library.build_dataset(name, config, source, folder, workers, rebuild, progress)
-    for failure in absent:
-        error_console.print(failure.reason, style="red", markup=False, soft_wrap=True)
+    _say_reasons(absent)
     if not quiet:
         out_console.print(f"{len(built.ids)} images in {folder}", markup=False, soft_wrap=True)
     report_failures(len(failures))
+
+
+def _verify(folder: Path, quiet: bool) -> None:
+    """Compare a built dataset with its digests; end with status 1 if a file differs."""
+    from bench.api.datasets import verify_dataset
+
+    faults = verify_dataset(folder)
+    _say_reasons(faults)
+    report_failures(len(faults))
+    if not quiet:
+        out_console.print(f"{folder}: every file is as the manifest says", markup=False, soft_wrap=True)
+
+
+def _say_reasons(failures: Sequence[Failure]) -> None:
+    """Print the reason of each failure."""
+    for failure in failures:
+        error_console.print(failure.reason, style="red", markup=False, soft_wrap=True)
 
 
 def calibrate(

@@ -38,6 +38,7 @@ def export(
 
 
 def _export(run: Path, to: str, folder: Path, offline: bool) -> str:
+    """Call the exporter of a tool; return the place to which it exported."""
     if to == "mlflow":
         from bench.exports.to_mlflow import export_mlflow
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their texts are read."""
+"""Declare the options that several commands share, and parse their texts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     from bench.contract import Options
 
-
 _COMMAND = re.compile(r"(?:(?<=,)|^)\s*(?:[\w.+-]+=)?command:.*", re.DOTALL)
-
+"""A derainer that is a command, with its name if it has one, up to the end of the text."""
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...", rich_help_panel="Models")]
-
 
 WeightsDirs = Annotated[
     list[Path],
@@ -29,12 +27,10 @@ WeightsDirs = Annotated[
     ),
 ]
 
-
 Offline = Annotated[
     bool,
     typer.Option("--offline", envvar="DERAINBENCH_OFFLINE", help="Never download anything.", rich_help_panel="Models"),
 ]
-
 
 AllowRandomWeights = Annotated[
     bool,
@@ -45,40 +41,34 @@ AllowRandomWeights = Annotated[
     ),
 ]
 
-
 Precision = Annotated[
     Literal["fp32", "bf16", "fp16"],
     typer.Option(help="Of the derainers' networks; the card tells what it changes.", rich_help_panel="Models"),
 ]
-
 
 Compile = Annotated[
     bool,
     typer.Option("--compile", help="Compile the derainers' networks; needs a C++ compiler.", rich_help_panel="Models"),
 ]
 
-
 Workers = Annotated[int, typer.Option(min=1, help="Local processes.")]
-
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors and failures.")]
 
-
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say every image.")]
-
 
 Json = Annotated[bool, typer.Option("--json", help="For scripts: JSON on standard output.")]
 
 
 def complete_suite(typed: str) -> list[str]:
-    """What the shell may make of the beginning of a suite's name."""
+    """List the suites whose names begin as typed, for the shell's completion."""
     from bench.suites.suite import suite_names
 
     return [name for name in suite_names() if name.startswith(typed)]
 
 
 def complete_derainer(typed: str) -> list[str]:
-    """Likewise of a derainer's name, or of the last of several with commas between them."""
+    """List completions of a derainer's name, or of the last of several with commas between them."""
     from bench.api.catalogue import derainer_names
 
     before, comma, last = typed.rpartition(",")
@@ -86,10 +76,10 @@ def complete_derainer(typed: str) -> list[str]:
 
 
 def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weights: bool = False) -> Options:
-    """Options of the models, checked.
+    """Make the options of the models from those of the command line.
 
     Raises:
-        UserError: A folder is absent, or the device cannot be used.
+        UserError: A folder of weights is absent, or the device cannot be used.
     """
     from bench.contract import Options
     from bench.devices import choose_device
@@ -100,7 +90,7 @@ def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weig
 
 
 def listed(texts: list[str]) -> list[str]:
-    """Split at commas up to a command, which is the rest of its text, since it may hold commas of its own."""
+    """Split lists of names at commas, up to a command: it is the rest of its text, and may hold commas of its own."""
     parts: list[str] = []
     for text in texts:
         command = _COMMAND.search(text)
@@ -110,10 +100,15 @@ def listed(texts: list[str]) -> list[str]:
 
 
 def pairs_of(texts: list[str], option: str, form: str) -> dict[str, str]:
-    """Take ``NAME=VALUE`` texts apart.
+    """Split ``NAME=VALUE`` texts into a map of names to values; of a name given twice the last counts.
+
+    Args:
+        texts: What was given.
+        option: The option, for messages: ``--data``.
+        form: The form expected of a text, for messages: ``NAME=DIR``.
 
     Raises:
-        UserError: One has another form.
+        UserError: A text has another form.
     """
     pairs: dict[str, str] = {}
     for text in texts:

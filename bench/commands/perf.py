@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -17,6 +19,27 @@ if TYPE_CHECKING:
 
 What = Literal["rain", "scenes", "derainers", "metrics", "resampling", "pipeline", "budget", "memory"]
 _STREETS = "streets"
+
+
+@dataclass(frozen=True)
+class _MeasuredRun:
+    """Options that choose the run which pipeline, budget and memory measure."""
+
+    name: str
+    data: list[str]
+    derainers: list[str]
+    model: list[str]
+
+    def suite(self, count: int | None = None) -> Suite:
+        """Load the suite with the changes that the options ask for."""
+        from bench.suites.suite import load_suite, override
+
+        models = pairs_of(self.model, "--model", "TASK=BACKEND:CHECKPOINT")
+        return override(load_suite(self.name), derainers=listed(self.derainers), models=models, count=count)
+
+    def roots(self) -> dict[str, Path]:
+        """Return the folders of photographs by their names."""
+        return {key: Path(place).expanduser() for key, place in pairs_of(self.data, "--data", "NAME=DIR").items()}
 
 
 def perf(
@@ -55,67 +78,28 @@ def perf(
     from bench.runs.provenance import machine
     from bench.runs.records import write_frame
 
-    if what in ("pipeline", "budget"):
-        frame = _of_runs(what, suite, data, derainers, model, count, workers, turns)
-    elif what == "memory":
-        from bench.perf.memory_growth import SIZES, memory_growth
-
-        chosen = _suite(suite, derainers, model, []) if suite != _STREETS else None
-        frame = memory_growth(count or SIZES, chosen)
-    else:
-        frame = _of_parts(what)
+    frame = _measures(_MeasuredRun(suite, data, derainers, model), count, workers, turns)[what]()
     if out:
-        write_frame(out, frame.assign(**{name: str(fact) for name, fact in machine().items()}))
+        facts = {name: str(fact) for name, fact in machine().items() if name not in frame}
+        write_frame(out, frame.assign(**facts))
     shown = frame.round(3)
     same = [name for name in shown if len(shown) > 1 and shown[name].nunique(dropna=False) == 1]
     print_table(shown.drop(columns=same), "; ".join([what, *(f"{name} {shown[name].iloc[0]}" for name in same)]))
 
 
-def _of_parts(what: str) -> pd.DataFrame:
-    if what == "rain":
-        from bench.perf.rain import rain_speeds
+def _measures(run: _MeasuredRun, count: list[int], workers: int, turns: int) -> dict[What, Callable[[], pd.DataFrame]]:
+    """List what can be measured: WHAT on the command line to the function that returns the figures."""
+    from bench.perf import budget, derainers, memory_growth, metrics, pipeline, rain, resampling, scenes
 
-        return rain_speeds()
-    if what == "scenes":
-        from bench.perf.scenes import streets_speeds
-
-        return streets_speeds()
-    if what == "derainers":
-        from bench.perf.derainers import derainer_speeds
-
-        return derainer_speeds()
-    if what == "metrics":
-        from bench.perf.metrics import metric_speeds
-
-        return metric_speeds()
-    from bench.perf.resampling import resampling_speeds
-
-    return resampling_speeds()
-
-
-def _of_runs(
-    what: str,
-    name: str,
-    data: list[str],
-    derainers: list[str],
-    model: list[str],
-    count: list[int],
-    workers: int,
-    turns: int,
-) -> pd.DataFrame:
-    roots = {key: Path(place).expanduser() for key, place in pairs_of(data, "--data", "NAME=DIR").items()}
-    suite = _suite(name, derainers, model, count)
-    if what == "budget":
-        from bench.perf.budget import pipeline_budget
-
-        return pipeline_budget(suite, roots)
-    from bench.perf.pipeline import pipeline_speeds
-
-    return pipeline_speeds(suite, roots, workers, turns)
-
-
-def _suite(name: str, derainers: list[str], model: list[str], count: list[int]) -> Suite:
-    from bench.suites.suite import load_suite, override
-
-    models = pairs_of(model, "--model", "TASK=BACKEND:CHECKPOINT")
-    return override(load_suite(name), derainers=listed(derainers), models=models, count=count[-1] if count else None)
+    last = count[-1] if count else None
+    unchanged = run == _MeasuredRun(_STREETS, [], [], [])
+    return {
+        "rain": rain.rain_speeds,
+        "scenes": scenes.scene_speeds,
+        "derainers": derainers.derainer_speeds,
+        "metrics": metrics.metric_speeds,
+        "resampling": resampling.resampling_speeds,
+        "pipeline": lambda: pipeline.pipeline_speeds(run.suite(last), run.roots(), workers, turns),
+        "budget": lambda: budget.pipeline_budget(run.suite(last), run.roots()),
+        "memory": lambda: memory_growth.memory_growth(count or memory_growth.SIZES, None if unchanged else run.suite()),
+    }

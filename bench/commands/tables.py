@@ -1,4 +1,4 @@
-"""Tables of finished runs: of one, of several, by slices, and what image quality says of the tasks."""
+"""Print tables of finished runs: of one, of several, by slices, and correlations of image quality with scores."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 Format = Literal["csv", "md", "latex", "html", "json", "parquet", "terminal"]
 _OF_CLASSES = ("dataset", "derainer", "task", "class", "metric", "value", "unit", "support")
-"""What is read of ``per_class.csv``."""
+"""Columns that are read of ``per_class.csv``."""
 
+OfDataset = Annotated[str, typer.Option(help="Only this dataset.")]
+AllMetrics = Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")]
+ToFile = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
 Mix = Annotated[bool, typer.Option("--mix", help="Also of other protocols, images or rain: not to be compared.")]
 
 
@@ -29,9 +32,9 @@ def table(
     runs: Annotated[list[Path], typer.Argument(help="A run folder, or several of the same protocol.")],
     format: Annotated[Format, typer.Option(help="parquet: every record, into --out.")] = "terminal",
     layout: Annotated[Literal["wide", "long"], typer.Option(help="Wide: one row a derainer.")] = "wide",
-    dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
+    dataset: OfDataset = "",
     by: Annotated[str, typer.Option(help="Slices: timeofday, weather, object_size, severity, class, ...")] = "",
-    all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
+    all_metrics: AllMetrics = False,
     untrained: Annotated[bool, typer.Option("--untrained", help="Also rows with random weights.")] = False,
     intervals: Annotated[bool, typer.Option("--intervals", help="95 % intervals beside the numbers.")] = False,
     mix: Mix = False,
@@ -41,7 +44,7 @@ def table(
     ] = "no",
     cost: Annotated[bool, typer.Option("--cost", help="With what each derainer costs; measure it first.")] = False,
     into: Annotated[Path | None, typer.Option(help="Markdown file whose '<!-- table: DATASET -->' it follows.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    out: ToFile = None,
 ) -> None:
     """Print the tables of finished runs.
 
@@ -69,52 +72,34 @@ def table(
 
         derainbench table results/runs/streets --intervals --into README.md
     """
-    from bench.scoring.intervals import read_intervals
-    from bench.tables import joining
-    from bench.tables import wide as tables
-    from bench.tables.wide import with_intervals
+    from bench.runs.records import long
 
-    records = joining.join_runs(runs, mix)
-    datasets = list(dict.fromkeys(record.dataset for record in records))
-    if dataset and dataset not in datasets:
-        told = ", ".join(map(str, runs))
-        raise UserError(f"{told} has no dataset {dataset!r}; it has {', '.join(datasets) or 'none'}")
-    chosen = [name for name in datasets if dataset in ("", name)]
-    records = [record for record in records if record.dataset in chosen]
+    records = _records_of(runs, dataset, mix)
     if format == "parquet":
         _write_parquet(out, records)
         return
     if paper != "no":
         frames = _with_paper(runs, paper == "difference", dataset)
     elif by:
-        frames = _sliced(runs, by, chosen, all_metrics)
+        frames = _sliced(runs, by, _datasets_of(records), all_metrics)
     elif layout == "long":
-        from bench.runs.records import long
-
         frames = {"records": long(records)}
     else:
-        frames = {
-            name: tables.wide(records, name, every_metric=all_metrics, untrained=untrained, mix=mix) for name in chosen
-        }
-        for run in runs if intervals else ():
-            frames = {name: with_intervals(frame, read_intervals(run), name) for name, frame in frames.items()}
+        frames = _wide(records, all_metrics, untrained, mix)
+        frames = _with_intervals(frames, runs) if intervals else frames
     if cost:
-        from bench.perf.cost_table import with_costs
-
-        if len(runs) > 1 or "records" in frames:
-            raise UserError("--cost goes with the wide table of one run")
-        frames = {name: with_costs(frame, runs[0]) for name, frame in frames.items()}
+        frames = _with_costs(frames, runs)
     _give(frames, format, into, out)
 
 
 def leaderboard(
     runs: Annotated[list[Path], typer.Argument(help="Run folders.")],
     format: Annotated[Format, typer.Option(help="html: a whole page; parquet: every record, into --out.")] = "terminal",
-    dataset: Annotated[str, typer.Option(help="Only this dataset.")] = "",
+    dataset: OfDataset = "",
     sort: Annotated[str, typer.Option(help="Metric; default AP, else mIoU, else PSNR.")] = "",
-    all_metrics: Annotated[bool, typer.Option("--all", help="Every metric, not only the headlines.")] = False,
+    all_metrics: AllMetrics = False,
     mix: Mix = False,
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    out: ToFile = None,
 ) -> None:
     """Join runs of the same protocol into one table, best derainer first.
 
@@ -128,19 +113,17 @@ def leaderboard(
         derainbench leaderboard results/* --sort psnr_y --format html --out leaderboard.html
     """
     from bench.io.files import write_text
-    from bench.tables import joining
-    from bench.tables import wide as tables
     from bench.tables.html import leaderboard_page
     from bench.tables.ranking import ranked
 
-    records = joining.join_runs(runs, mix)
-    chosen = [name for name in dict.fromkeys(record.dataset for record in records) if dataset in ("", name)]
-    if not chosen:
-        raise UserError(f"no run has the dataset {dataset!r}")
+    records = _records_of(runs, dataset, mix)
     if format == "parquet":
-        _write_parquet(out, [record for record in records if record.dataset in chosen])
+        _write_parquet(out, records)
         return
-    frames = {name: ranked(tables.wide(records, name, every_metric=all_metrics, mix=mix), sort) for name in chosen}
+    if not records:
+        raise UserError(f"{', '.join(map(str, runs))}: no records, so there is nothing to rank")
+    tables = _wide(records, all_metrics, untrained=False, mix=mix)
+    frames = {name: ranked(frame, sort) for name, frame in tables.items()}
     if format == "html":
         page = leaderboard_page(frames, records)
         write_text(out, page) if out else sys.stdout.write(page)
@@ -156,7 +139,7 @@ def correlate(
     ] = "terminal",
     disagreements: Annotated[bool, typer.Option("--disagreements", help="The images where they disagree.")] = False,
 ) -> None:
-    """Does image quality predict what a model sees? Rank correlations of every quality with every score.
+    """Correlate image quality with what a model sees: rank correlations of every quality with every score.
 
     Over the gains of a derainer's images on the rain (does what PSNR gains help the detector in the same image?),
     over its images, or over the derainers' values in the table.
@@ -187,6 +170,52 @@ def correlate(
     _give({run.name: frame}, format, None, None)
 
 
+def _records_of(runs: list[Path], dataset: str, mix: bool) -> list[Record]:
+    """Read the records of runs that may stand in one table, of one dataset or, without a name, of all."""
+    from bench.tables.joining import join_runs
+
+    records = join_runs(runs, mix)
+    datasets = _datasets_of(records)
+    if dataset and dataset not in datasets:
+        told = ", ".join(map(str, runs))
+        raise UserError(f"{told} has no dataset {dataset!r}; it has {', '.join(datasets) or 'none'}")
+    return [record for record in records if dataset in ("", record.dataset)]
+
+
+def _datasets_of(records: Sequence[Record]) -> list[str]:
+    return list(dict.fromkeys(record.dataset for record in records))
+
+
+def _wide(records: list[Record], all_metrics: bool, untrained: bool, mix: bool) -> dict[str, pd.DataFrame]:
+    """Make the table of each dataset with one row a derainer."""
+    from bench.tables.wide import wide
+
+    return {
+        name: wide(records, name, every_metric=all_metrics, untrained=untrained, mix=mix)
+        for name in _datasets_of(records)
+    }
+
+
+def _with_intervals(frames: dict[str, pd.DataFrame], runs: list[Path]) -> dict[str, pd.DataFrame]:
+    """Put the 95 % intervals of the runs beside the numbers of wide tables."""
+    from bench.scoring.intervals import read_intervals
+    from bench.tables.wide import with_intervals
+
+    for run in runs:
+        intervals = read_intervals(run)
+        frames = {name: with_intervals(frame, intervals, name) for name, frame in frames.items()}
+    return frames
+
+
+def _with_costs(frames: dict[str, pd.DataFrame], runs: list[Path]) -> dict[str, pd.DataFrame]:
+    """Add columns of what each derainer costs to the tables of one run."""
+    from bench.perf.cost_table import with_costs
+
+    if len(runs) > 1 or "records" in frames:
+        raise UserError("--cost goes with the wide table of one run")
+    return {name: with_costs(frame, runs[0]) for name, frame in frames.items()}
+
+
 def _write_parquet(out: Path | None, records: Sequence[Record]) -> None:
     from bench.tables.wide import write_parquet
 
@@ -196,6 +225,7 @@ def _write_parquet(out: Path | None, records: Sequence[Record]) -> None:
 
 
 def _with_paper(runs: list[Path], differences: bool, dataset: str) -> dict[str, pd.DataFrame]:
+    """Put the paper's values beside one run's, or subtract them; say which datasets were refused and why."""
     from bench.tables.published import paper_tables
 
     if len(runs) > 1:
@@ -211,6 +241,7 @@ def _with_paper(runs: list[Path], differences: bool, dataset: str) -> dict[str, 
 
 
 def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -> dict[str, pd.DataFrame]:
+    """Make the tables of one run by slices: of an attribute, of severity, or of classes."""
     from bench.scoring import slices
     from bench.scoring.metrics import HEADLINES
 
@@ -237,6 +268,7 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
 
 
 def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Read a table of a run folder that has at least these columns."""
     import pandas as pd
 
     from bench.io.files import damage_named
@@ -252,6 +284,7 @@ def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, out: Path | None) -> None:
+    """Print tables, write them to a file, or paste them into a Markdown file."""
     from bench.io.files import write_text
     from bench.tables import wide as tables
 
@@ -268,6 +301,7 @@ def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, ou
 
 
 def _text_of(frames: Mapping[str, pd.DataFrame], format: Format) -> str:
+    """Render tables as the text of one file."""
     from bench.tables.wide import render
 
     if format == "json":

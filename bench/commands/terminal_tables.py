@@ -1,8 +1,12 @@
-"""How a table fits a terminal: which columns stand side by side, and where their texts are broken. Pure."""
+"""Fit a table into a terminal: choose which columns stand side by side, and break their texts between words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import zip_longest
+from textwrap import wrap
 from typing import TYPE_CHECKING, Literal
 
 from rich.markup import escape
@@ -12,26 +16,21 @@ from bench.commands.console import out_console
 if TYPE_CHECKING:
     import pandas as pd
 
-from collections.abc import Iterator, Sequence
-from functools import cache
-from itertools import zip_longest
-from textwrap import wrap
-
 _LONGEST_WORD = 40
-"""Longer ones, such as addresses, may be broken anywhere."""
+"""Letters of the longest word that stays whole; longer ones, such as addresses, may be broken anywhere."""
 
-_LOOKED_AT = 64
-"""Rows by which the widths of a long table are chosen."""
+_SAMPLED_ROWS = 64
+"""Rows of a long table by which its widths are chosen."""
 
 _IN_AN_INTERVAL = re.compile(r"(?<=,) (?=[-\d.]+\])")
+"""The blank within an interval: ``[1.2, 3.4]``."""
+
+TablePart = list[tuple[int, int]]
+"""Index and width of the columns that stand side by side in one part of a table."""
 
 
-Part = list[tuple[int, int]]
-"""Place and width of columns that stand side by side."""
-
-
-def layout_of(columns: Sequence[Sequence[str]], room: int) -> tuple[list[Part], int]:
-    """Make a table narrow enough: its columns closer together, or in several parts.
+def layout_of(columns: Sequence[Sequence[str]], room: int) -> tuple[list[TablePart], int]:
+    """Lay a table out for a terminal: with its columns closer together, or in several parts, where it is too wide.
 
     Args:
         columns: Texts of every column, the lines of its heading first.
@@ -45,7 +44,8 @@ def layout_of(columns: Sequence[Sequence[str]], room: int) -> tuple[list[Part], 
     return (usual, 2) if len(closer) > 1 or closer is usual else (closer, 1)
 
 
-def _parts(columns: Sequence[Sequence[str]], room: int, gap: int) -> Iterator[Part]:
+def _parts(columns: Sequence[Sequence[str]], room: int, gap: int) -> Iterator[TablePart]:
+    """Fill one part after the other with as many columns as the terminal has room for."""
     room -= 2 - gap  # the ends of the rules stand out on both sides
     least = [min(_longest_word(texts), _LONGEST_WORD) for texts in columns]
     least[:1] = [max(len(word) for text in columns[0] for word in text.split() or [""])]
@@ -60,16 +60,18 @@ def _parts(columns: Sequence[Sequence[str]], room: int, gap: int) -> Iterator[Pa
 
 @cache
 def lines_of(text: str, width: int) -> tuple[str, ...]:
-    """A text broken between its words; longer words and intervals (``[1.2, 3.4]``) stay whole."""
+    """Break a text into lines between its words; longer words and intervals (``[1.2, 3.4]``) stay whole."""
     whole = _IN_AN_INTERVAL.sub("\N{NO-BREAK SPACE}", text)
     return tuple(line.replace("\N{NO-BREAK SPACE}", " ") for line in wrap(whole, max(1, width), break_long_words=False))
 
 
-def _sized(columns: Sequence[Sequence[str]], least: Sequence[int], part: Sequence[int], room: int, gap: int) -> Part:
-    """Each column as wide as its longest text, or less where that makes the table least longer."""
+def _sized(
+    columns: Sequence[Sequence[str]], least: Sequence[int], part: Sequence[int], room: int, gap: int
+) -> TablePart:
+    """Choose widths: of each column's longest text, or less where that makes the table least longer."""
     widths = {place: max(map(len, columns[place])) for place in part}
     rows = list(zip_longest(*(columns[place] for place in part), fillvalue=""))
-    rows = rows[:: max(1, -(-len(rows) // _LOOKED_AT))]
+    rows = rows[:: max(1, -(-len(rows) // _SAMPLED_ROWS))]
 
     def length(narrowed: int) -> int:
         tried = [width - (place == narrowed) for place, width in widths.items()]
@@ -82,11 +84,12 @@ def _sized(columns: Sequence[Sequence[str]], least: Sequence[int], part: Sequenc
 
 
 def _longest_word(texts: Sequence[str]) -> int:
+    """Count the letters of the longest word, or interval, of several texts."""
     return max(len(word) for text in texts for word in lines_of(text, 1) or [""])
 
 
 def print_table(frame: pd.DataFrame, title: str) -> None:
-    """Print a table that fits the terminal: in parts, if its columns do not fit side by side."""
+    """Print a table under a title so that it fits the terminal: in parts if its columns do not fit side by side."""
     from rich import box
     from rich.table import Table
 

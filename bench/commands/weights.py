@@ -1,4 +1,4 @@
-"""Weights of foreign formats."""
+"""Import weights of foreign formats."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Where the time of a run goes, from rain to the page. Knows the rooms, like :mod:`bench.api.run`."""
+"""Measure where the time of a run goes, from rendering rain to writing the page."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,29 +12,26 @@ import pandas as pd
 
 from bench.api.report import write_report
 from bench.api.run import run_suite
-from bench.errors import UserError
+from bench.perf.conditions import conditions_here
 from bench.runner.outcome import Outcome
-from bench.runs.provenance import hardware
+from bench.runs.result import raise_first
 from bench.scoring.scores import RunResult
 from bench.suites.suite import Suite
 
 WHOLE = "the whole"
+"""Name of the line of the whole run."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """One line of the budget.
+class BudgetLine:
+    """Time of one part of a run.
 
     Attributes:
-        suite: What was run.
-        part: Of the run.
+        suite: Name of the suite that was run.
+        part: Name of the part, such as ``rain`` or ``judge: detection``.
         seconds: On the clock; of ``beside`` parts the sum over threads.
-        share: Of the whole.
-        beside: Whether other parts went on meanwhile; the others add up to the whole.
-        images: Of all datasets together.
-        derainers: Rows of the table, by comma.
-        cores: On which this process may run.
-        processor: Its name.
+        share: Share of the whole run's seconds.
+        beside: True if other parts went on meanwhile; the parts where it is false add up to the whole.
     """
 
     suite: str
@@ -43,49 +39,48 @@ class Part:
     seconds: float
     share: float
     beside: bool
-    images: int
-    derainers: str
-    cores: int
-    processor: str
 
 
 def pipeline_budget(suite: Suite, roots: Mapping[str, Path]) -> pd.DataFrame:
-    """Run a suite once in this process, with intervals and page, and tell where its time went.
+    """Run a suite once in this process, with intervals and page; return one row a part with the seconds it took.
 
     Args:
-        suite: What is run.
-        roots: Folders of photographs.
+        suite: The suite to run.
+        roots: Folders of photographs, by the names under which the suite asks for them.
+
+    Raises:
+        UserError: The run cannot be done, or an image fails.
     """
     with tempfile.TemporaryDirectory() as folder:
         parts, beside, images = budget(suite, roots, Path(folder) / "run")
     whole = sum(parts.values())
-    names = (images, ",".join(suite.derainers), len(os.sched_getaffinity(0)), hardware("cpu"))
-    rows = [Part(suite.name, part, spent, spent / whole, False, *names) for part, spent in parts.items()]
-    rows += [Part(suite.name, part, spent, spent / whole, True, *names) for part, spent in beside.items()]
-    return pd.DataFrame([asdict(row) for row in [*rows, Part(suite.name, WHOLE, whole, 1.0, False, *names)]])
+    lines = [BudgetLine(suite.name, part, spent, spent / whole, False) for part, spent in parts.items()]
+    lines += [BudgetLine(suite.name, part, spent, spent / whole, True) for part, spent in beside.items()]
+    lines.append(BudgetLine(suite.name, WHOLE, whole, 1.0, False))
+    conditions = asdict(conditions_here(images, suite.derainers))
+    return pd.DataFrame([asdict(line) | conditions for line in lines])
 
 
 def budget(suite: Suite, roots: Mapping[str, Path], out: Path) -> tuple[dict[str, float], dict[str, float], int]:
-    """Run here and tell the seconds of every part.
+    """Run a suite in this process; return the seconds of every part.
 
     Returns:
-        Seconds on the clock, which add up to the whole: ``derain`` and tasks are the time inside the models, loading
-        left out; what loading, reading and writing cost beyond that, since it was not beside the models, is a part
-        of its own. Then seconds in threads beside the models. Then the number of images.
+        First, seconds on the clock, which add up to the whole: ``derain`` and tasks are the time inside the models,
+        loading left out; what loading, reading and writing cost beyond that, since it was not beside the models, is a
+        part of its own. Second, seconds in threads beside the models. Third, the number of images.
     """
-    watch = _Stopwatch()
+    clock = _StageClock()
     started = perf_counter()
-    result = run_suite(suite, out, roots=roots, progress=watch)
+    result = run_suite(suite, out, roots=roots, progress=clock)
     ended = perf_counter()
     write_report(out)
     reported = perf_counter() - ended
-    if failures := result.failures:
-        raise UserError(f"{failures[0].derainer} {failures[0].image}: {failures[0].reason}")
-    walls, inside = watch.walls(), _seconds_inside(result)
+    raise_first(result.failures)
+    walls, inside = clock.walls(), _seconds_inside(result)
     judged = {f"judge: {task}": seconds for task, seconds in inside.items() if task not in ("", "rain")}
     scored = sum(result.scores.spent.values())
     parts = {
-        "opening": watch.begun["render"] - started,
+        "opening": clock.begun["render"] - started,
         "rain": walls["render"],
         "derain": inside[""],
         "waiting around derain": max(0.0, walls["restore"] - inside[""]),
@@ -93,7 +88,7 @@ def budget(suite: Suite, roots: Mapping[str, Path], out: Path) -> tuple[dict[str
         "waiting around judges": max(0.0, walls["judge"] - sum(judged.values())),
         "metrics": result.scores.spent["metrics"],
         "statistics": result.scores.spent["statistics"],
-        "slices, correlations, tables, digests": max(0.0, ended - watch.last - scored),
+        "slices, correlations, tables, digests": max(0.0, ended - clock.last - scored),
         "report": reported,
     }
     beside = {
@@ -106,8 +101,8 @@ def budget(suite: Suite, roots: Mapping[str, Path], out: Path) -> tuple[dict[str
     return parts, beside, len(images)
 
 
-class _Stopwatch:
-    """Notes when stages begin and when the last image is through."""
+class _StageClock:
+    """Watch a run's progress and note when stages begin and when the last image is through."""
 
     def __init__(self) -> None:
         self.begun: dict[str, float] = {}
@@ -120,13 +115,13 @@ class _Stopwatch:
         self.last = perf_counter()
 
     def walls(self) -> dict[str, float]:
-        """Seconds of every stage."""
+        """Return the seconds of every stage on the clock."""
         ends = [*list(self.begun.values())[1:], self.last]
         return {stage: end - start for (stage, start), end in zip(self.begun.items(), ends, strict=True)}
 
 
 def _seconds_inside(result: RunResult) -> dict[str, float]:
-    """Task to seconds inside it; those inside derainers under the empty name, of rendering under ``rain``."""
+    """Sum the seconds inside each task; inside derainers under the empty name, in rendering under ``rain``."""
     inside: dict[str, float] = {}
     for row, seconds in result.work.seconds.items():
         name = row.task if row.derainer else "rain"

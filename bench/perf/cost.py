@@ -1,4 +1,4 @@
-"""What a derainer costs: latency, throughput, memory, parameters, operations. Knows the derainers.
+"""Measure what a derainer costs: latency, throughput, memory, parameters, operations.
 
 Every figure is of one derainer on images of one size, in a process of its own. An image goes in and comes out as
 uint8 in the computer's memory, so latency has conversions and copies to and from a GPU in it, but neither files
@@ -8,7 +8,6 @@ nor their coding; the result is in the computer's memory when the clock stops, s
 from __future__ import annotations
 
 import multiprocessing
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,9 +17,10 @@ from time import perf_counter
 
 import numpy as np
 
-from bench.contract import Image, Options, Sample, Traits, Truth
+from bench.contract import Image, Options, Sample, Truth
+from bench.devices import usable_cores
 from bench.errors import UserError, reason_of
-from bench.perf.memory import open_memory
+from bench.perf.memory import open_memory_meter
 from bench.protocols import BatchDerainer, Derainer, Judge, Task
 from bench.registry import Entry
 from bench.runner.engines import limit_threads
@@ -31,11 +31,11 @@ from derainers.facts import count, facts_table
 
 @dataclass(frozen=True)
 class Effort:
-    """How long it is measured.
+    """Number of calls for one measurement.
 
     Attributes:
-        warm_up: Calls that are not measured.
-        repeats: Calls that are.
+        warm_up: Calls before the clock starts.
+        repeats: Calls that are timed.
         batch: Images a call when throughput is measured, where the derainer can bear more than one.
     """
 
@@ -45,8 +45,8 @@ class Effort:
 
 
 @dataclass(frozen=True)
-class Job:
-    """One derainer on one image, alone or with a task's model after it.
+class CostJob:
+    """One measurement: a derainer on one image, alone or with a task's model after it.
 
     The image comes from outside, since drawing it would need more memory than some derainers.
     """
@@ -65,25 +65,26 @@ class Cost:
     Attributes:
         derainer: The row's name.
         task: Task whose model looks at the restored image within the time; empty for the derainer alone.
-        model: That model.
-        height: Pixels.
-        width: Pixels.
-        latency_ms: Median time of one image.
-        latency_p95_ms: The 95th percentile.
+        model: Short name of that model.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
+        latency_ms: Median time of one image in milliseconds.
+        latency_p95_ms: 95th percentile of that time.
         repeats: Images that were timed.
-        images_per_second: In batches of ``batch``.
-        batch: Images a call.
+        images_per_second: Throughput in batches of ``batch``.
+        batch: Images a call when throughput was measured.
         peak_memory_mb: 10^6 bytes: of a GPU's allocator, weights included; on a CPU the resident memory of the
             whole process, with Python and libraries.
-        added_memory_mb: The same above what it was before the derainer was built, its libraries being loaded.
-        parameters: Of the network; of MSPFN with those that multiply zeros.
+        added_memory_mb: ``peak_memory_mb`` above what was held before the derainer was built, its libraries being
+            loaded.
+        parameters: Parameters of the network; of MSPFN with those that multiply zeros.
         gflop: 10^9 operations an image, two a multiply-add, of convolutions and matrix products.
-        precision: Of the network.
-        compiled: Whether it was compiled; that takes place in the warm-up.
+        precision: ``fp32``, ``bf16`` or ``fp16``, of the network.
+        compiled: True if the network was compiled; that takes place in the warm-up.
         device: ``cpu``, ``cuda``, ...
-        hardware: Its name.
-        threads: Of the process.
-        failure: Why there are no figures.
+        hardware: Name of the processor or GPU.
+        threads: CPU threads of the process.
+        failure: Reason why there are no figures; else empty.
     """
 
     derainer: str
@@ -108,8 +109,8 @@ class Cost:
     failure: str = ""
 
 
-def measure_costs(jobs: Iterable[Job]) -> Iterator[Cost]:
-    """Measure one after the other, each in a fresh process: memory is its own, and a crash ends it alone."""
+def measure_costs(jobs: Iterable[CostJob]) -> Iterator[Cost]:
+    """Measure one job after the other, each in a fresh process: memory is its own, and a crash ends it alone."""
     context = multiprocessing.get_context("spawn")
     for job in jobs:
         # Numerical libraries read these when they are imported, which a child does after its parent has set them.
@@ -122,8 +123,8 @@ def measure_costs(jobs: Iterable[Job]) -> Iterator[Cost]:
                 yield replace(_blank(job), failure="its process was ended, as by the system when memory is full")
 
 
-def measure(job: Job) -> Cost:
-    """Measure here; what the derainer raises is the row's failure.
+def measure(job: CostJob) -> Cost:
+    """Measure one job in this process; what the derainer raises is the row's failure.
 
     Raises:
         UserError: Something the user has to mend.
@@ -136,16 +137,16 @@ def measure(job: Job) -> Cost:
         return replace(_blank(job), failure=" ".join(reason_of(error).split()))
 
 
-def _measure(job: Job) -> Cost:
+def _measure(job: CostJob) -> Cost:
     job.entry.load()  # with its libraries, which are not the derainer's memory
-    memory = open_memory(job.options.device)
-    before = memory.now()
+    meter = open_memory_meter(job.options.device)
+    before = meter.now()
     derainer = DerainerLoader(job.entry, job.options)()
     judge = job.task.judge(job.options) if job.task else None
     image = job.image
     seconds = _latencies(derainer, judge, image, job.effort)
     batch, rate = (1, 1 / float(np.mean(seconds))) if judge else _throughput(derainer, image, job.effort, seconds)
-    peak = memory.peak()
+    peak = meter.peak()
     parameters, operations = _size(job, derainer, image)
     return replace(
         _blank(job),
@@ -163,12 +164,13 @@ def _measure(job: Job) -> Cost:
 
 
 def _latencies(derainer: Derainer, judge: Judge | None, image: Image, effort: Effort) -> list[float]:
+    """Restore and judge an image several times; return the seconds of each call after the warm-up."""
     sample = Sample("cost", image, None, Truth(image.shape[:2]))
     seconds = []
     for _ in range(effort.warm_up + effort.repeats):
-        given = image.copy()  # a derainer may spoil it
+        rainy = image.copy()  # a derainer may spoil it
         started = perf_counter()
-        restored = derainer(given)
+        restored = derainer(rainy)
         if judge:
             judge([restored], [sample])
         seconds.append(perf_counter() - started)
@@ -176,11 +178,9 @@ def _latencies(derainer: Derainer, judge: Judge | None, image: Image, effort: Ef
 
 
 def _throughput(derainer: Derainer, image: Image, effort: Effort, seconds: Sequence[float]) -> tuple[int, float]:
-    """Images a call, and images a second."""
-    able = isinstance(derainer, BatchDerainer) and getattr(derainer, "traits", Traits()).batchable
-    if effort.batch == 1 or not able:
+    """Restore batches; return images a call and images a second. Without batches, take the latencies' seconds."""
+    if effort.batch == 1 or not (isinstance(derainer, BatchDerainer) and derainer.traits.batchable):
         return 1, len(seconds) / sum(seconds)
-    assert isinstance(derainer, BatchDerainer)  # noqa: S101  (tells the type checker)
     calls = -(-effort.repeats // effort.batch)
     derainer.restore_batch([image] * effort.batch)
     started = perf_counter()
@@ -189,8 +189,8 @@ def _throughput(derainer: Derainer, image: Image, effort: Effort, seconds: Seque
     return effort.batch, calls * effort.batch / (perf_counter() - started)
 
 
-def _size(job: Job, derainer: Derainer, image: Image) -> tuple[int | None, int | None]:
-    """Parameters and operations: counted without computing where the network is ours, else while it computes."""
+def _size(job: CostJob, derainer: Derainer, image: Image) -> tuple[int | None, int | None]:
+    """Count parameters and operations: without computing where the network is ours, else while it computes."""
     name = job.entry.name
     if job.entry.origin == "built-in":
         return count(name, *image.shape[:2]) if name in facts_table() else (None, None)
@@ -204,7 +204,8 @@ def _size(job: Job, derainer: Derainer, image: Image) -> tuple[int | None, int |
     return sum(parameter.numel() for parameter in network.parameters()), int(counter.get_total_flops())
 
 
-def _blank(job: Job) -> Cost:
+def _blank(job: CostJob) -> Cost:
+    """Fill in what is known of a job before it is measured."""
     options = job.options
     return Cost(
         derainer=job.entry.name,
@@ -221,8 +222,9 @@ def _blank(job: Job) -> Cost:
 
 
 def _threads(options: Options) -> int:
+    """Count the CPU threads that the libraries of this process compute with."""
     if "torch" in sys.modules:
         import torch
 
         return torch.get_num_threads()
-    return options.threads or os.cpu_count() or 1
+    return options.threads or usable_cores()

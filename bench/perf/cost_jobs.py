@@ -1,4 +1,4 @@
-"""Which costs are measured: of given derainers, or of a run's, alone and before its models. Knows the rooms."""
+"""Choose what costs are measured of: named derainers or those of a run, alone and before the run's models."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 from bench.contract import Options
 from bench.errors import UserError
-from bench.perf.cost import Cost, Effort, Job, measure_costs
-from bench.perf.derainers import picture
+from bench.perf.cost import Cost, CostJob, Effort, measure_costs
+from bench.perf.drawn_evidence import draw_picture
 from bench.protocols import Task
 from bench.registry import Entry
 from bench.runs.card import CARD, read_card
 from bench.runs.folder import RunStore
-from bench.runs.rows import CLEAN
+from bench.runs.rows import CLEAN, ON_CLEAN
 from bench.suites.suite import Suite, suite_of_card
 from derainers.external.plugins import find_derainer
 from synth.datasets.dataset import open_dataset
@@ -23,6 +23,7 @@ from tasks import TASKS
 SIZES = ((480, 640), (720, 1280))
 """Height and width of the two kinds of images in the MSPFN paper's Table 6."""
 _CODE = ("file", "command", "torchscript")
+"""Origins of derainers that run code which a run's card names."""
 
 
 def costs_of(
@@ -32,14 +33,17 @@ def costs_of(
     sizes: Sequence[tuple[int, int]] = SIZES,
     effort: Effort | None = None,
 ) -> Iterator[Cost]:
-    """Every derainer alone and before every task, on images of every size (height, width).
+    """Measure every derainer alone and before every task, on a drawn image of every size (height, width).
+
+    Yields:
+        One cost after the other, as soon as it is measured.
 
     Raises:
         UserError: A model cannot be had, or the user has to mend something else.
     """
-    images = [picture(height, width, seed=0) for height, width in sizes]
+    images = [draw_picture(height, width, seed=0) for height, width in sizes]
     jobs = (
-        Job(entry, options, image, effort or Effort(), task)
+        CostJob(entry, options, image, effort or Effort(), task)
         for task in (None, *tasks)
         for image in images
         for entry in entries
@@ -48,14 +52,19 @@ def costs_of(
 
 
 def derainers_of_run(run: Path) -> list[Entry]:
-    """Derainers of a finished run; what is no computation is left out.
+    """Find the derainers of a finished run; rows that compute nothing (``clean``, ``folder:``) are left out.
 
     Raises:
-        UserError: There is no run, its card is of another version, or it names programs: it might be somebody else's.
+        UserError: There is no run, its card is of another version, no row computes anything, or the card names
+            programs: it might be somebody else's.
     """
     specs = [
-        spec for spec in _suite_of(run).derainers if not spec.startswith((CLEAN, "folder:")) and "=folder:" not in spec
+        spec
+        for spec in _suite_of(run).derainers
+        if not (spec == CLEAN or spec.startswith((ON_CLEAN, "folder:")) or "=folder:" in spec)
     ]
+    if not specs:
+        raise UserError(f"{run}: none of its rows computes anything; name derainers: --derainers NAME,NAME")
     entries = [find_derainer(spec) for spec in specs]
     if code := [spec for spec, entry in zip(specs, entries, strict=True) if entry.origin in _CODE]:
         raise UserError(
@@ -66,7 +75,7 @@ def derainers_of_run(run: Path) -> list[Entry]:
 
 
 def tasks_of_run(run: Path) -> list[Task]:
-    """Tasks of a finished run that have a model, each model once.
+    """Make the tasks of a finished run that have a model, each model once.
 
     Raises:
         UserError: There is no run, its card is of another version, or it trusts a checkpoint that can run code.

@@ -1,4 +1,4 @@
-"""Costs beside scores: columns of ``cost.csv`` in a table of derainers."""
+"""Read ``cost.csv`` and put costs beside the scores of a table of derainers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import UserError
+from bench.io.files import damage_named
 from bench.perf.cost import Cost
+from bench.runs.records import read_table
 
-_NEEDED = {"derainer", "task", "height", "width", "latency_ms", "parameters", "gflop"}
+_TEXTS = ("derainer", "task")
+_NUMBERS = ("height", "width", "latency_ms", "parameters", "gflop")
+"""Columns without which no table can be made."""
 
 
 def with_costs(frame: pd.DataFrame, run: Path) -> pd.DataFrame:
-    """A table with one row a derainer and, behind its other columns, what each derainer costs alone.
+    """Add columns to a table: what each row's derainer costs alone.
 
-    Of every size that was measured there are milliseconds an image and 10^9 operations; cells are text, empty where
-    nothing is known.
+    They are millions of parameters and, of every size that was measured, milliseconds an image and 10^9 operations;
+    cells are text, empty where nothing is known.
 
     Args:
-        frame: The table; its column ``derainer`` names the rows.
-        run: The run folder with ``cost.csv``.
+        frame: Table whose column ``derainer`` names the rows.
+        run: Run folder with ``cost.csv``.
 
     Raises:
         UserError: There is no such file, or it is damaged.
@@ -37,18 +41,18 @@ def with_costs(frame: pd.DataFrame, run: Path) -> pd.DataFrame:
         of_size = rows.set_index("derainer")
         for heading, column, digits in (("ms", "latency_ms", 1), ("GFLOP", "gflop", 0)):
             cells = [_text(of_size, name, column, 1.0, digits) for name in frame["derainer"]]
-            joined[f"{heading} {width}x{height}"] = cells
+            joined[f"{heading} {width:.0f}x{height:.0f}"] = cells
     return joined
 
 
 def cost_frame(costs: Sequence[Cost]) -> pd.DataFrame:
-    """``cost.csv``."""
+    """Make the table of ``cost.csv``: one row a cost."""
     frame = pd.DataFrame([asdict(cost) for cost in costs], columns=[field.name for field in fields(Cost)])
     return frame.astype({"parameters": "Int64"})
 
 
 def read_costs(run: Path) -> pd.DataFrame:
-    """Read ``cost.csv`` of a run.
+    """Read ``cost.csv`` of a run; the task of a derainer alone is empty text.
 
     Raises:
         UserError: There is no such file, or it is damaged.
@@ -56,16 +60,16 @@ def read_costs(run: Path) -> pd.DataFrame:
     path = run / "cost.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such file; measure first: derainbench cost {run}")
-    try:
-        frame = pd.read_csv(path, dtype={"derainer": str, "task": str}).fillna({"task": ""})
-    except ValueError as error:
-        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); measure again") from error
-    if lacking := sorted(_NEEDED - set(frame.columns)):
+    frame = read_table(path)
+    if lacking := sorted({*_TEXTS, *_NUMBERS} - set(frame.columns)):
         raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; measure again")
-    return frame
+    with damage_named(path):
+        whole = frame.astype({**dict.fromkeys(_TEXTS, object), **dict.fromkeys(_NUMBERS, float)})
+    return whole.fillna(dict.fromkeys(_TEXTS, "")).astype(dict.fromkeys(_TEXTS, str))
 
 
 def _text(rows: pd.DataFrame, name: str, column: str, scale: float, digits: int) -> str:
+    """Print one cell of a derainer's row, scaled and rounded; empty where it is unknown."""
     known = rows[column].astype(float).to_dict()
     value = known.get(name, math.nan)
     return f"{value * scale:.{digits}f}" if math.isfinite(value) else ""

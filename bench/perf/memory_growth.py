@@ -1,4 +1,4 @@
-"""How much memory a whole run holds at most, and how that grows with the number of images. Knows the rooms."""
+"""Measure the most memory that a whole run holds, and how that grows with the number of images."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pandas as pd
 
 from bench.api.report import write_report
 from bench.api.run import run_suite
-from bench.errors import UserError
-from bench.perf.memory import open_memory, restart_peak
+from bench.perf.memory import open_memory_meter, restart_peak
 from bench.runner.outcome import Outcome
+from bench.runs.result import raise_first
 from bench.suites.suite import Suite, load_suite, override
 
 SIZES = (100, 500, 2000)
@@ -27,11 +27,11 @@ WHOLE = "whole"
 
 
 @dataclass(frozen=True)
-class Held:
-    """One line of the figures.
+class StagePeak:
+    """Most memory that one stage of a run held.
 
     Attributes:
-        images: Of the run.
+        images: Number of images of the run.
         stage: ``render``, ``restore``, ``judge``, ``tables``, ``report``, or ``whole``.
         peak_bytes: Most resident memory of the process within the stage, with Python and all libraries.
         grown_bytes: The same, less that of the run with the fewest images.
@@ -44,29 +44,29 @@ class Held:
 
 
 def memory_growth(sizes: Sequence[int] = SIZES, suite: Suite | None = None) -> pd.DataFrame:
-    """Run a suite with so many images, from rendering to the page, each time in one fresh process.
+    """Run a suite with several numbers of images, from rendering to the page, each time in a fresh process.
 
     Args:
         sizes: Numbers of images.
-        suite: What is run; None is the drawn streets with a cheap derainer, its input and the clean images, scored
+        suite: The suite to run; None is the drawn streets with a cheap derainer, its input and the clean images, scored
             by image quality, a detector and a segmenter. A source that draws is asked for enough images.
 
     Returns:
         One row a number of images and stage. Peaks of single stages are told on Linux only.
     """
     suite = suite or override(load_suite("streets"), derainers=list(DERAINERS), tasks=list(TASKS))
-    peaks = {images: _peaks_of(_with(suite, images)) for images in sizes}
+    peaks = {images: _peaks_of(_with_images(suite, images)) for images in sizes}
     least = peaks[min(sizes)]
     rows = [
-        Held(images, stage, peak, peak - least[stage])
+        StagePeak(images, stage, peak, peak - least[stage])
         for images, stages in peaks.items()
         for stage, peak in stages.items()
     ]
     return pd.DataFrame([asdict(row) for row in rows])
 
 
-def _with(suite: Suite, images: int) -> Suite:
-    """The suite with so many images of every dataset."""
+def _with_images(suite: Suite, images: int) -> Suite:
+    """Ask every dataset of a suite for so many images."""
     grown = override(suite, count=images)
     datasets = {
         name: config.model_copy(update={"parameters": {**config.parameters, "count": images}})
@@ -84,22 +84,21 @@ def _peaks_of(suite: Suite) -> dict[str, int]:
 
 
 def _run(suite: Suite, out: Path) -> dict[str, int]:
-    """A whole run here; stage to its peak in bytes."""
-    watch = _Watch()
-    if failures := run_suite(suite, out, progress=watch).failures:
-        raise UserError(f"{failures[0].derainer} {failures[0].image}: {failures[0].reason}")
+    """Run a suite in this process, page and all; return the peak of each stage in bytes."""
+    watch = _PeakWatch()
+    raise_first(run_suite(suite, out, progress=watch).failures)
     watch.turn("report")
     write_report(out)
     watch.turn("")
     return {**watch.peaks, WHOLE: max(watch.peaks.values())}
 
 
-class _Watch:
-    """Notes the peak of every stage; what comes after the last image is ``tables``."""
+class _PeakWatch:
+    """Watch a run's progress and note the peak of every stage; what comes after the last image is ``tables``."""
 
     def __init__(self) -> None:
         self.peaks: dict[str, int] = {}
-        self._memory = open_memory("cpu")
+        self._meter = open_memory_meter("cpu")
         self._stage = "opening"
         self._left = 0
 
@@ -114,6 +113,6 @@ class _Watch:
 
     def turn(self, stage: str) -> None:
         """End a stage and begin the next."""
-        self.peaks[self._stage] = self._memory.peak()
+        self.peaks[self._stage] = self._meter.peak()
         restart_peak()
         self._stage = stage

@@ -1,4 +1,4 @@
-"""How fast our metrics are beside the libraries that others use for them."""
+"""Measure the speed of our metrics beside the libraries that others use for them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.contract import Detections, FloatArray, Image, Instances, IntArray, LabelMap
+from bench.contract import Detections, FloatArray, Image, Instances, IntArray
 from bench.io.masks import decode, encode
+from bench.perf.drawn_evidence import draw_label_maps, draw_objects
 from bench.perf.timing import Comparison, in_turns
 from bench.scoring.statistics import draw_weights
 from tasks.detection.coco import CocoTables
@@ -28,28 +29,28 @@ _CLASSES = 19
 _THINGS = tuple(range(1, 9))
 _SIZE = (HEIGHT, WIDTH)
 
-Pair = tuple[str, Callable[[], object], Callable[[], object]]
-"""What is compared; our way; the other."""
+TwoWays = tuple[str, Callable[[], object], Callable[[], object]]
+"""Name of a comparison, our way, and the reference."""
 
 
-def metric_speeds(repeats: int = 5, images: int = 60, resamples: int = 10) -> pd.DataFrame:
-    """Our metrics against scikit-image, piq, scikit-learn, pycocotools and dense masks; one row a comparison.
+def metric_speeds(turns: int = 5, images: int = 60, resamples: int = 10) -> pd.DataFrame:
+    """Time our metrics against scikit-image, piq, scikit-learn, pycocotools and dense masks; one row a comparison.
 
     Both ways take the same input in one process, in turns, and give the same numbers to the accuracy that the tests
     of each metric demand. Libraries that are not installed are left out.
 
     Args:
-        repeats: Turns of which the median is taken.
+        turns: Turns of which the median is taken.
         images: Images with detections, for average precision.
         resamples: Bootstrap resamples, for average precision with its interval.
     """
     noise = np.random.default_rng(2020)
     pairs = [*_of_pictures(noise), *_of_labels(noise), *_of_masks(noise), *_of_detections(noise, images, resamples)]
-    rows = [Comparison(what, *_SIZE, *in_turns(ours, other, repeats)) for what, ours, other in pairs]
+    rows = [Comparison(what, *_SIZE, *in_turns(ours, reference, turns)) for what, ours, reference in pairs]
     return pd.DataFrame([asdict(row) for row in rows])
 
 
-def _of_pictures(noise: np.random.Generator) -> Iterator[Pair]:
+def _of_pictures(noise: np.random.Generator) -> Iterator[TwoWays]:
     reference: Image = noise.integers(0, 256, (*_SIZE, 3), dtype=np.uint8)
     image: Image = np.clip(reference + noise.normal(0, 12, reference.shape), 0, 255).astype(np.uint8)
     skimage = importlib.import_module("skimage.metrics")
@@ -72,9 +73,8 @@ def _fsim_of_piq(piq: Any, tensors: Sequence[object]) -> tuple[float, float]:  #
     return plain, chromatic
 
 
-def _of_labels(noise: np.random.Generator) -> Iterator[Pair]:
-    truth: LabelMap = np.repeat(noise.integers(0, _CLASSES, (HEIGHT, WIDTH // 16), dtype=np.uint8), 16, axis=1)
-    seen = np.where(noise.random(_SIZE) < 0.9, truth, 0).astype(np.uint8)
+def _of_labels(noise: np.random.Generator) -> Iterator[TwoWays]:
+    seen, truth = draw_label_maps(noise, _CLASSES, HEIGHT, WIDTH)
     ids = tuple(range(_CLASSES))
     if importlib.util.find_spec("sklearn"):
         sklearn = importlib.import_module("sklearn.metrics")
@@ -85,7 +85,7 @@ def _of_labels(noise: np.random.Generator) -> Iterator[Pair]:
         )
 
 
-def _of_masks(noise: np.random.Generator, seen: int = 30, there: int = 20) -> Iterator[Pair]:
+def _of_masks(noise: np.random.Generator, seen: int = 30, there: int = 20) -> Iterator[TwoWays]:
     masks = [encode(_ellipse(noise)) for _ in range(seen + there)]
     dense = [decode(mask) for mask in masks]
     crowd = np.zeros(there, dtype=bool)
@@ -106,8 +106,8 @@ def _overlap(mine: Any, yours: Any) -> float:  # noqa: ANN401  masks of bools
     return float((mine & yours).sum() / max(1, (mine | yours).sum()))
 
 
-def _of_detections(noise: np.random.Generator, images: int, resamples: int) -> Iterator[Pair]:
-    content = [_scene(noise) for _ in range(images)]
+def _of_detections(noise: np.random.Generator, images: int, resamples: int) -> Iterator[TwoWays]:
+    content = [draw_objects(noise, _THINGS, objects=8, detections=40) for _ in range(images)]
     weights = draw_weights(images, resamples, 0)
     drawn = [np.repeat(np.arange(images), row) for row in weights]
     yield (
@@ -122,17 +122,6 @@ def _of_detections(noise: np.random.Generator, images: int, resamples: int) -> I
     )
 
 
-def _scene(noise: np.random.Generator, truths: int = 8, seen: int = 40) -> tuple[Instances, Detections]:
-    """True objects and detections, of which every other one is near a true object."""
-    corner, side = noise.uniform(0, 400, (truths, 2)), noise.uniform(10, 80, (truths, 2))
-    boxes, classes = np.concatenate([corner, corner + side], axis=1), noise.choice(_THINGS, truths)
-    instances = Instances(boxes, classes, np.zeros(truths, dtype=bool), side.prod(axis=1))
-    near = noise.integers(0, truths, seen)
-    moved = boxes[near] + noise.normal(0, np.where(np.arange(seen) % 2, 2, 40)[:, None], (seen, 4))
-    moved = np.concatenate([moved[:, :2], np.maximum(moved[:, 2:], moved[:, :2] + 1)], axis=1)
-    return instances, Detections(moved, np.sort(noise.random(seen))[::-1].copy(), classes[near])
-
-
 def _tables(content: Sequence[tuple[Instances, Detections]]) -> CocoTables:
     tables = CocoTables(_THINGS, "bbox")
     for instances, detections in content:
@@ -141,17 +130,17 @@ def _tables(content: Sequence[tuple[Instances, Detections]]) -> CocoTables:
 
 
 def _pycocotools(content: Sequence[tuple[Instances, Detections]], chosen: IntArray) -> float:
-    """AP as pycocotools' own demonstration computes it, with images as often as they were chosen."""
+    """Compute AP in percent of chosen images, each as often as it was chosen, as pycocotools' demonstration does."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
     truths: list[dict[str, Any]] = []
     seen: list[dict[str, Any]] = []
-    for image, place in enumerate(chosen.tolist(), start=1):
-        instances, found = content[place]
+    for image, index in enumerate(chosen.tolist(), start=1):
+        instances, detections = content[index]
         for box, kind, area in zip(instances.boxes, instances.class_ids, instances.areas, strict=True):
             truths.append({**_entry(image, box, kind), "id": len(truths) + 1, "area": float(area), "iscrowd": 0})
-        for box, kind, score in zip(found.boxes, found.class_ids, found.scores, strict=True):
+        for box, kind, score in zip(detections.boxes, detections.class_ids, detections.scores, strict=True):
             seen.append({**_entry(image, box, kind), "score": float(score)})
     with contextlib.redirect_stdout(io.StringIO()):
         coco: Any = COCO()

@@ -1,18 +1,21 @@
-"""How fast rain is rendered, beside imgaug and albumentations where they are installed, in one run."""
+"""Measure the speed of rendering rain, beside imgaug and albumentations where they are installed."""
 
 from __future__ import annotations
 
 import importlib
-import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from statistics import median
 
 import numpy as np
 import pandas as pd
 
 from bench.contract import Image
 from bench.errors import MissingExtraError
+from bench.perf.drawn_evidence import draw_picture
+from bench.perf.timing import seconds_of
 from synth.rain.imgaug_renderer import build as build_imgaug
 from synth.rain.presets import preset
 from synth.rain.renderer import render
@@ -20,18 +23,19 @@ from synth.rain.renderer import render
 SIZES = ((480, 640), (720, 1280))
 
 Rainfall = Callable[[Image, str], Image]
+"""Turn a clean image into a rainy one; the text is the key of its randomness."""
 
 
 @dataclass(frozen=True)
-class Speed:
-    """How fast one renderer is at one size.
+class RainSpeed:
+    """Speed and memory of one renderer at one size.
 
     Attributes:
         renderer: Preset, or library and class.
-        height: Pixels.
-        width: Pixels.
-        seconds: Median over the images of each image's fastest time.
-        images_per_second: Its inverse.
+        height: Height of the pictures in pixels.
+        width: Width of the pictures in pixels.
+        seconds: Median over the pictures of each picture's fastest time.
+        images_per_second: Inverse of ``seconds``.
         megabytes: Peak of what Python and NumPy allocated for one image, in units of 10^6 bytes.
     """
 
@@ -43,13 +47,13 @@ class Speed:
     megabytes: float
 
 
-def compare(
-    presets: tuple[str, ...] = ("coco350_y", "bdd350_y", "bdd150_y"),
-    sizes: tuple[tuple[int, int], ...] = SIZES,
+def rain_speeds(
+    presets: Sequence[str] = ("coco350_y", "bdd350_y", "bdd150_y"),
+    sizes: Sequence[tuple[int, int]] = SIZES,
     images: int = 6,
     repeats: int = 5,
-) -> tuple[Speed, ...]:
-    """Time every renderer on the same seeded pictures, one after the other, in this process.
+) -> pd.DataFrame:
+    """Time every renderer on the same seeded pictures in this process; return one row a renderer and size.
 
     The built-in renderer and imgaug use one thread each of their own; keep the libraries to one as well
     (``OMP_NUM_THREADS=1``) for equal terms.
@@ -61,27 +65,25 @@ def compare(
         repeats: Times that each is rendered; the fastest counts, for others use the machine as well.
     """
     rainfalls = {name: _built_in(name) for name in presets} | _others()
-    found = []
+    speeds = []
     for height, width in sizes:
-        pictures = [_picture(height, width, number) for number in range(images)]
+        pictures = [draw_picture(height, width, number) for number in range(images)]
         for name, rainfall in rainfalls.items():
-            seconds = float(np.median(_fastest(rainfall, pictures, repeats)))
-            found.append(Speed(name, height, width, seconds, 1.0 / seconds, _peak(rainfall, pictures[0]) / 1e6))
-    return tuple(found)
+            seconds = median(_fastest(rainfall, pictures, repeats))
+            speeds.append(RainSpeed(name, height, width, seconds, 1 / seconds, _peak(rainfall, pictures[0]) / 1e6))
+    return pd.DataFrame([asdict(speed) for speed in speeds])
 
 
-def _fastest(rainfall: Rainfall, pictures: list[Image], repeats: int) -> list[float]:
+def _fastest(rainfall: Rainfall, pictures: Sequence[Image], repeats: int) -> list[float]:
+    """Time rain on every picture; return the fewest seconds of each."""
     rainfall(pictures[0], "warm up")
-    best = [float("inf")] * len(pictures)
-    for _ in range(repeats):
-        for number, picture in enumerate(pictures):
-            start = time.perf_counter()
-            rainfall(picture, f"speed/{number}")
-            best[number] = min(best[number], time.perf_counter() - start)
-    return best
+    calls = [partial(rainfall, picture, f"speed/{number}") for number, picture in enumerate(pictures)]
+    turns = [[seconds_of(call) for call in calls] for _ in range(repeats)]
+    return [min(seconds) for seconds in zip(*turns, strict=True)]
 
 
 def _peak(rainfall: Rainfall, picture: Image) -> int:
+    """Render one picture; return the most bytes that Python and NumPy held for it."""
     tracemalloc.start()
     try:
         rainfall(picture, "speed/0")
@@ -90,20 +92,13 @@ def _peak(rainfall: Rainfall, picture: Image) -> int:
         tracemalloc.stop()
 
 
-def _picture(height: int, width: int, number: int) -> Image:
-    """A soft, seeded picture with grain, about as bright as a photograph."""
-    rng = np.random.default_rng(number)
-    coarse = np.kron(rng.integers(20, 200, (height // 40 + 1, width // 40 + 1, 3)), np.ones((40, 40, 1)))
-    return (coarse[:height, :width] + rng.integers(0, 30, (height, width, 3))).astype(np.uint8)
-
-
 def _built_in(name: str) -> Rainfall:
     parameters = preset(name)
     return lambda image, key: render(image, parameters, key).rainy
 
 
 def _others() -> dict[str, Rainfall]:
-    """Other libraries' rain with their default arguments, as far as installed."""
+    """Make the rain of other libraries with their default arguments, as far as they are installed."""
     found: dict[str, Rainfall] = {}
     try:
         imgaug = build_imgaug({})
@@ -116,8 +111,3 @@ def _others() -> dict[str, Rainfall]:
     except ImportError:
         pass
     return found
-
-
-def rain_speeds() -> pd.DataFrame:
-    """How fast rain is rendered, beside imgaug and albumentations where they are installed; one row a renderer."""
-    return pd.DataFrame([asdict(speed) for speed in compare()])

@@ -1,4 +1,4 @@
-"""How long intervals take: AP and mIoU of many rows on many resamples, as a run computes them. Knows the tasks."""
+"""Measure the time that intervals take: AP and mIoU of many rows on many resamples, as a run computes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from time import perf_counter, process_time
 import numpy as np
 import pandas as pd
 
-from bench.contract import Detections, Evidence, Instances, LabelMap, Truth
+from bench.contract import FloatArray, IntArray, Truth
+from bench.perf.drawn_evidence import draw_label_maps, draw_objects
 from bench.scoring.statistics import draw_weights
 from tasks.detection.summary import Scoring, resample_objects
 from tasks.detection.task import overlaps_of_boxes
@@ -19,17 +20,19 @@ CLASSES, DETECTIONS, OBJECTS = 80, 140, 7
 """Of COCO; detections and true objects an image as a YOLOv8n leaves them of COCO photographs in the rain."""
 LABELS, HEIGHT, WIDTH = 19, 360, 480
 """Classes and size of label maps, as of street frames."""
+_MAPS = 8
+"""Different pairs of label maps; images take them in turns."""
 
 
 @dataclass(frozen=True)
-class Resampled:
-    """One line of the figures.
+class ResamplingSpeed:
+    """Time of resampling some metrics of a whole table.
 
     Attributes:
-        what: Which metrics.
-        images: Of every row.
-        rows: Of the table.
-        resamples: Paired: the same for all rows.
+        what: Names of the metrics.
+        images: Images of every row.
+        rows: Rows of the table.
+        resamples: Number of resamples, the same for all rows (paired).
         seconds: On the clock, from evidence in memory to values; matching and confusion matrices are in it.
         cpu_seconds: Of this process, which others on the machine do not lengthen.
     """
@@ -43,54 +46,41 @@ class Resampled:
 
 
 def resampling_speeds(images: int = 350, rows: int = 8, resamples: int = 1000) -> pd.DataFrame:
-    """Resample AP and mIoU of a table's rows; one line each, then both together.
+    """Time resampling AP and mIoU of a table's rows; return a line for each metric, then one for both together.
 
     The evidence is drawn at random, as much of it as real models leave.
     """
     weights = draw_weights(images, resamples, 0)
-    rules = Scoring("bbox", overlaps_of_boxes, tuple(range(CLASSES)), 0.25, 0.6)
-    spent = {"AP": np.zeros(2), "mIoU": np.zeros(2)}
-    for row in range(rows):
-        rng = np.random.default_rng(row)
-        evidence, truths = _objects(rng, images)
-        started = _clocks()
-        resample_objects(evidence, truths, rules, weights)
-        spent["AP"] += _clocks() - started
-        maps = _label_maps(rng)
-        started = _clocks()
-        matrices = [confusion_matrix(*maps[image % len(maps)], tuple(range(LABELS))) for image in range(images)]
-        resampled_scores(matrices, weights)
-        spent["mIoU"] += _clocks() - started
+    spent = {
+        "AP": sum((_time_ap(row, images, weights) for row in range(rows)), np.zeros(2)),
+        "mIoU": sum((_time_miou(row, images, weights) for row in range(rows)), np.zeros(2)),
+    }
     spent["AP and mIoU"] = spent["AP"] + spent["mIoU"]
-    lines = [Resampled(what, images, rows, resamples, *found.tolist()) for what, found in spent.items()]
+    lines = [ResamplingSpeed(what, images, rows, resamples, *seconds.tolist()) for what, seconds in spent.items()]
     return pd.DataFrame([asdict(line) for line in lines])
 
 
-def _clocks() -> np.ndarray:
+def _time_ap(seed: int, images: int, weights: IntArray) -> FloatArray:
+    """Resample AP of one row; return seconds on the wall and of the processor."""
+    rng = np.random.default_rng(seed)
+    content = {f"{image:05}": draw_objects(rng, range(CLASSES), OBJECTS, DETECTIONS) for image in range(images)}
+    truths = {image: Truth((480, 640), objects) for image, (objects, _) in content.items()}
+    evidence = {image: detections for image, (_, detections) in content.items()}
+    rules = Scoring("bbox", overlaps_of_boxes, tuple(range(CLASSES)), 0.25, 0.6)
+    started = _clocks()
+    resample_objects(evidence, truths, rules, weights)
+    return _clocks() - started
+
+
+def _time_miou(seed: int, images: int, weights: IntArray) -> FloatArray:
+    """Resample mIoU of one row; return seconds on the wall and of the processor."""
+    rng = np.random.default_rng(seed)
+    maps = [draw_label_maps(rng, LABELS, HEIGHT, WIDTH) for _ in range(_MAPS)]
+    started = _clocks()
+    matrices = [confusion_matrix(*maps[image % _MAPS], tuple(range(LABELS))) for image in range(images)]
+    resampled_scores(matrices, weights)
+    return _clocks() - started
+
+
+def _clocks() -> FloatArray:
     return np.array([perf_counter(), process_time()])
-
-
-def _objects(rng: np.random.Generator, images: int) -> tuple[dict[str, Evidence], dict[str, Truth]]:
-    """Every other detection is near a true object; scores fall off as those of real detectors."""
-    evidence: dict[str, Evidence] = {}
-    truths: dict[str, Truth] = {}
-    for image in range(images):
-        corner, side = rng.uniform(0, 400, (OBJECTS, 2)), rng.uniform(10, 120, (OBJECTS, 2))
-        boxes, classes = np.concatenate([corner, corner + side], axis=1), rng.integers(0, CLASSES, OBJECTS)
-        none = np.zeros(OBJECTS, dtype=np.bool_)
-        truths[f"{image:05}"] = Truth((480, 640), Instances(boxes, classes, none, side.prod(axis=1)))
-        near = rng.integers(0, OBJECTS, DETECTIONS)
-        moved = boxes[near] + rng.normal(0, np.where(np.arange(DETECTIONS) % 2, 4, 60)[:, None], (DETECTIONS, 4))
-        moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 1)
-        kinds = np.where(np.arange(DETECTIONS) % 2, classes[near], rng.integers(0, CLASSES, DETECTIONS))
-        evidence[f"{image:05}"] = Detections(moved, np.sort(rng.beta(0.3, 3, DETECTIONS))[::-1].copy(), kinds)
-    return evidence, truths
-
-
-def _label_maps(rng: np.random.Generator, different: int = 8) -> list[tuple[LabelMap, LabelMap]]:
-    """Predicted and true label maps in stripes, nine tenths of whose pixels agree."""
-    maps: list[tuple[LabelMap, LabelMap]] = []
-    for _ in range(different):
-        true = np.repeat(rng.integers(0, LABELS, (HEIGHT, WIDTH // 16), dtype=np.uint8), 16, axis=1)
-        maps.append((np.where(rng.random(true.shape) < 0.9, true, 0).astype(np.uint8), true))
-    return maps

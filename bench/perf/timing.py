@@ -1,24 +1,24 @@
-"""Time two ways to the same result in turns and give medians and their ratio."""
+"""Time two ways to the same result in turns; give the median of both times and of their ratio."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two ways to one result.
+    """Times of two ways to one result on images of one size.
 
     Attributes:
-        what: The two ways.
-        height: Pixels.
-        width: Pixels.
-        seconds: Our way, the fastest of some repeats.
-        reference_seconds: The other way, likewise.
-        ratio: How many times as fast ours is, the median of the repeats.
+        what: Name of our way and of the reference.
+        height: Height of the images in pixels.
+        width: Width of the images in pixels.
+        seconds: Our way, the median of the turns.
+        reference_seconds: The reference, the median of the turns.
+        ratio: Reference to ours (above 1: ours is faster), the median of the ratios of the turns.
     """
 
     what: str
@@ -29,17 +29,26 @@ class Comparison:
     ratio: float
 
 
-def in_turns(ours: Callable[[], object], other: Callable[[], object], repeats: int) -> tuple[float, float, float]:
-    """Fastest seconds of both, and how many times as fast ours is: the median over the turns.
-
-    They are taken in turns, and each ratio within one, since others use the machine as well. The first turn warms up.
-    """
-    turns = [(_seconds(ours), _seconds(other)) for _ in range(repeats + 1)][1:]
-    mine, theirs = (min(column) for column in zip(*turns, strict=True))
-    return mine, theirs, median(second / first for first, second in turns)
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def seconds_of(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Time one call in seconds of a clock: by default on the wall, with ``time.process_time`` of this process."""
+    start = clock()
     call()
-    return time.perf_counter() - start
+    return clock() - start
+
+
+def in_turns(ours: Callable[[], object], reference: Callable[[], object], turns: int) -> tuple[float, float, float]:
+    """Time two calls in turns; return median seconds of ours and of the reference, and their median ratio.
+
+    In turns, because other programs use the machine as well. One turn before the first is not counted: it warms up.
+    """
+    pairs = [(seconds_of(ours), seconds_of(reference)) for _ in range(turns + 1)]
+    return medians(pairs[1:])
+
+
+def medians(pairs: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """Reduce (our seconds, reference seconds) of every turn to the median of each and of reference to ours.
+
+    The ratio is taken within each turn, where both ways met the same machine.
+    """
+    ours, reference = (median(column) for column in zip(*pairs, strict=True))
+    return ours, reference, median(theirs / mine for mine, theirs in pairs)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.contract import Failure
+from bench.errors import UserError
 from bench.protocols import Dataset
 from bench.runs.rows import Row
 
@@ -28,3 +29,14 @@ class WorkDone:
     spent: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     stopped: bool = False
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
+
+
+def raise_first(failures: Sequence[Failure]) -> None:
+    """Raise the first failure, where a result without every image is of no use.
+
+    Raises:
+        UserError: An image could not be rendered, restored, judged or scored.
+    """
+    for failure in failures:
+        place = (failure.dataset, failure.derainer, failure.task, failure.image)
+        raise UserError(f"could not {failure.stage} {' '.join(filter(None, place))}: {failure.reason}")

@@ -1,13 +1,17 @@
-"""A task without a version is refused before any work, with what to add."""
+"""A derainer may be a plain function; a task without a version is refused before any work, with what to add."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from bench.api.run import foresee, run_suite
+from bench.api.run import open_suite, plan_run, run_suite
+from bench.contract import Image, Traits
 from bench.errors import UserError
+from bench.protocols import traits_of
 from bench.suites.suite import load_suite, override
 
 TASK = """
@@ -53,11 +57,12 @@ def test_a_task_without_a_version_is_refused_with_what_to_add(
     monkeypatch.syspath_prepend(str(tmp_path))
     suite = override(load_suite("streets"), count=1, derainers=["rain"], tasks=["quality"])
     suite = suite.model_copy(update={"tasks": {"brightness": {}}})
-    for attempt in (foresee, run_suite):
+    opened = open_suite(suite)
+    for attempt in (partial(plan_run, opened), partial(run_suite, suite)):
         with pytest.raises(
             UserError, match=f"task 'brightness': expected an attribute version, a text, got {got}; write"
         ):
-            attempt(suite, tmp_path / "out")
+            attempt(tmp_path / "out")
     assert not (tmp_path / "out/data").exists()
 
 
@@ -69,3 +74,17 @@ def test_a_plugins_version_stands_in_the_card(tmp_path: Path, monkeypatch: pytes
     assert [record.metric for record in result.records] == ["mean"]
     card = (tmp_path / "out/card.json").read_text()
     assert card.count('"version": "2026-11"') == 2  # of the task, and of the protocol
+
+
+@dataclass
+class OnClean:
+    traits: Traits
+
+    def __call__(self, rainy: Image, /) -> Image:
+        return rainy
+
+
+def test_traits_are_those_stated_or_the_defaults() -> None:
+    assert traits_of(lambda rainy: rainy) == Traits()
+    stated = Traits(reads="clean")
+    assert traits_of(OnClean(stated)) is stated

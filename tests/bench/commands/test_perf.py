@@ -27,6 +27,9 @@ def test_figures_come_with_the_machine(monkeypatch: pytest.MonkeyPatch, tmp_path
     frame = pd.read_csv(out)
     assert list(frame.columns[:3]) == ["images", "stage", "peak_bytes"]
     assert {"memory_bytes", "system", "processor", "cores", "python"} <= set(frame.columns)
+    result = CliRunner().invoke(app, ["perf", "memory", "--count", "1", "--derainers", "rain,clean"])
+    assert result.exit_code == 0, result.output
+    assert seen[1][1].derainers == ("rain", "clean")  # type: ignore[index]
 
 
 def test_a_run_that_is_measured_may_be_changed_as_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,3 +48,15 @@ def test_a_run_that_is_measured_may_be_changed_as_a_run(monkeypatch: pytest.Monk
     assert suite.datasets["coco350"].count == 7
     assert suite.tasks["detection"]["model"] == "torchvision:net"
     assert roots == {"coco": Path("photos")}
+
+
+def test_what_a_measurement_tells_of_the_machine_stands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    figures = pd.DataFrame({"what": ["PSNR"], "ratio": [2.0], "cores": [1]})
+    monkeypatch.setattr("bench.perf.metrics.metric_speeds", lambda: figures)
+    out = tmp_path / "metrics.csv"
+    result = CliRunner().invoke(app, ["perf", "metrics", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    frame = pd.read_csv(out)
+    assert frame["cores"].tolist() == [1]
+    assert list(frame.columns).count("cores") == 1
+    assert "processor" in frame

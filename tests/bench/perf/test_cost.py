@@ -15,11 +15,11 @@ from bench.api.run import run_suite
 from bench.cli import app
 from bench.contract import Options
 from bench.errors import UserError
-from bench.perf.cost import Cost, Effort, Job, measure
+from bench.perf.cost import Cost, CostJob, Effort, measure
 from bench.perf.cost_jobs import costs_of, derainers_of_run, tasks_of_run
 from bench.perf.cost_table import cost_frame, read_costs, with_costs
-from bench.perf.derainers import picture
-from bench.perf.memory import open_memory
+from bench.perf.drawn_evidence import draw_picture
+from bench.perf.memory import open_memory_meter
 from bench.suites.suite import parse_suite
 from derainers import DERAINERS
 from derainers.facts import facts_table
@@ -84,22 +84,22 @@ def test_size_of_built_in_networks_is_counted_and_of_others_measured(tmp_path):
         "def build(options):\n    return TorchDerainer(torch.nn.Conv2d(3, 3, 5, padding=2), Traits(), options)\n"
     )
     effort = Effort(0, 1)
-    image = picture(32, 48, seed=0)
-    own = measure(Job(find_derainer(f"{tmp_path / 'conv.py'}:build"), Options(), image, effort))
+    image = draw_picture(32, 48, seed=0)
+    own = measure(CostJob(find_derainer(f"{tmp_path / 'conv.py'}:build"), Options(), image, effort))
     assert own.parameters == 3 * 3 * 25 + 3
     assert own.gflop == pytest.approx(2 * 3 * 3 * 25 * 32 * 48 / 1e9)
-    light = measure(Job(DERAINERS.find("mspfn-light"), Options(), image, effort))
+    light = measure(CostJob(DERAINERS.find("mspfn-light"), Options(), image, effort))
     assert light.parameters == 1_666_320
     # Convolutions do as much for every pixel; facts.csv is for 640x480.
     assert light.gflop == pytest.approx(facts_table()["mspfn-light"][1] / 1e9 * (32 * 48) / (480 * 640), rel=0.02)
 
 
 def test_throughput_of_batches(tmp_path):
-    image = picture(16, 16, seed=0)
-    one = measure(Job(DERAINERS.find("mspfn-light"), Options(), image, Effort(1, 3, batch=2)))
+    image = draw_picture(16, 16, seed=0)
+    one = measure(CostJob(DERAINERS.find("mspfn-light"), Options(), image, Effort(1, 3, batch=2)))
     assert one.batch == 2
     assert one.images_per_second > 0
-    assert measure(Job(DERAINERS.find("classical"), Options(), image, Effort(1, 3, batch=2))).batch == 1
+    assert measure(CostJob(DERAINERS.find("classical"), Options(), image, Effort(1, 3, batch=2))).batch == 1
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,14 @@ class SlowTask:
 
 
 def test_with_a_task_the_time_of_its_model_is_in():
-    image = picture(16, 16, seed=0)
-    cost = measure(Job(DERAINERS.find("rain"), Options(), image, Effort(1, 3), SlowTask()))
+    image = draw_picture(16, 16, seed=0)
+    cost = measure(CostJob(DERAINERS.find("rain"), Options(), image, Effort(1, 3), SlowTask()))
     assert (cost.task, cost.model) == ("detection", "slow")
     assert cost.latency_ms >= 30
 
 
 def test_memory_of_this_process():
-    memory = open_memory("cpu")
+    memory = open_memory_meter("cpu")
     before = memory.now()
     assert 10e6 < before <= memory.peak()
     block = np.ones(200_000_000, dtype=np.uint8)
@@ -202,9 +202,37 @@ def test_table_with_costs():
     assert list(shown.columns) == ["derainer", "params (M)", "ms 640x480", "GFLOP 640x480"]
 
 
+def test_a_row_may_be_called_null(tmp_path):
+    costs = [Cost(name, "", "", 480, 640, latency_ms=number) for number, name in enumerate(("null", "NA", "None"))]
+    cost_frame(costs).to_csv(tmp_path / "cost.csv", index=False)
+    assert read_costs(tmp_path)["derainer"].tolist() == ["null", "NA", "None"]
+    shown = with_costs(pd.DataFrame({"derainer": ["None", "null"]}), tmp_path)
+    assert shown["ms 640x480"].tolist() == ["2.0", "0.0"]
+
+
+@pytest.mark.parametrize("cell", ["slow", "9" * 30 + "x"])
+def test_costs_that_are_no_numbers_are_refused(cell, tmp_path):
+    cost_frame([Cost("net", "", "", 480, 640)]).assign(latency_ms=cell).to_csv(tmp_path / "cost.csv", index=False)
+    with pytest.raises(UserError, match=r"cost\.csv: damaged"):
+        read_costs(tmp_path)
+
+
+def test_rows_that_compute_nothing_cost_nothing(run):
+    card = json.loads((run / "card.json").read_text())
+    card["suite"]["derainers"] = ["clean", "clean+classical", "cleaner=onnx:none.onnx", "old=folder:restored"]
+    (run / "card.json").write_text(json.dumps(card))
+    with pytest.raises(UserError, match=r"none\.onnx"):  # begins like clean, and is a derainer all the same
+        derainers_of_run(run)
+    card["suite"]["derainers"] = ["clean", "old=folder:restored"]
+    (run / "card.json").write_text(json.dumps(card))
+    with pytest.raises(UserError, match="none of its rows computes anything"):
+        derainers_of_run(run)
+
+
 def test_what_has_to_be_given(tmp_path):
     for arguments, message in (
         ([], "give a run folder"),
+        (["--derainers", ","], "give a run folder"),
         (["--derainers", "rain", "--size", "640"], "--size 640"),
         ([str(tmp_path)], "no run here"),
     ):

@@ -31,7 +31,7 @@ def test_both_ways_of_every_comparison_give_the_same() -> None:
 
 
 def test_a_row_a_comparison_with_its_ratio() -> None:
-    frame = metric_speeds(repeats=1, images=2, resamples=2)
+    frame = metric_speeds(turns=1, images=2, resamples=2)
     assert list(frame.columns) == ["what", "height", "width", "seconds", "reference_seconds", "ratio"]
     assert (frame[["seconds", "reference_seconds", "ratio"]] > 0).all(axis=None)
     assert any("pycocotools" in what for what in frame["what"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 
 from bench.api.datasets import build_dataset
 from bench.api.run import run_suite
+from bench.devices import usable_cores
 from bench.io.images import read_image
 from bench.perf.pipeline import harness_speed, obvious_script, pipeline_speeds
 from bench.suites.suite import Suite, override
@@ -36,10 +36,12 @@ def test_a_run_is_timed_beside_the_script_and_restoring_beside_the_derainer(
     few: Suite, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = harness_speed(turns=2, derainer="classical", images=2, size=(64, 96))
-    assert small.what == "restoring at 96x64 / inside the derainer"
-    assert 0 < small.reference_seconds < small.seconds
-    assert 0 < small.ratio < 1
-    monkeypatch.setattr("bench.perf.pipeline.harness_speed", lambda turns: replace(small, images=turns))
+    (line,) = small.to_dict("records")
+    assert line["what"] == "restoring at 96x64 / inside the derainer"
+    assert 0 < line["reference_seconds"] < line["seconds"]
+    assert 0 < line["ratio"] < 1
+    assert (line["images"], line["derainers"], line["cores"]) == (2, "classical", usable_cores())
+    monkeypatch.setattr("bench.perf.pipeline.harness_speed", lambda turns: small.assign(images=turns))
     frame = pipeline_speeds(few, {"photos": photos}, workers=1, turns=1)
     first = frame.iloc[0]
     assert first["what"] == f"{few.name}: a run in 1 processes / the obvious script"

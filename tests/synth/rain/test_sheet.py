@@ -1,9 +1,7 @@
-"""The contact sheet and the speed table, made small."""
+"""The contact sheet, made small."""
 
 import numpy as np
-import pytest
 
-from bench.perf.rain import compare
 from synth.rain.presets import preset
 from synth.rain.renderer import build, render
 from synth.rain.sheet import contact_sheet
@@ -19,13 +17,3 @@ def test_sheet_shows_the_rain_beside_the_photograph(image_of):
     assert np.array_equal(sheet[:60, :100], photographs["a"])
     assert np.array_equal(sheet[:60, 100:200], render(photographs["a"], preset("bdd150_y"), "a").rainy)
     assert sheet.shape[0] > 60 + 167 + 60 + 60 + 100
-
-
-def test_speeds_are_measured_per_size():
-    speeds = compare(("coco350_y",), ((48, 64), (96, 128)), images=2, repeats=2)
-    ours = [speed for speed in speeds if speed.renderer == "coco350_y"]
-    assert [(speed.height, speed.width) for speed in ours] == [(48, 64), (96, 128)]
-    for speed in speeds:
-        assert speed.images_per_second == pytest.approx(1 / speed.seconds)
-        assert 0 < speed.seconds < 5
-        assert speed.megabytes > 0.01
