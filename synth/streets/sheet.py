@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import pycocotools.mask
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from bench.contract import UNLABELLED, Image, Photograph
 from bench.errors import UserError
 from bench.io.files import atomic
+from bench.io.masks import decode
 from bench.protocols import Source
 from synth.streets.stage import TIMES
 
@@ -102,7 +102,7 @@ def draw_masks(scene: Photograph) -> Image:
     picture = clean_of(scene).mean(axis=2, keepdims=True).repeat(3, axis=2) * 0.6
     if scene.truth.instances is not None and scene.truth.instances.masks is not None:
         for rle, category in zip(scene.truth.instances.masks, scene.truth.instances.class_ids, strict=True):
-            mask = pycocotools.mask.decode({"size": rle["size"], "counts": rle["counts"].encode()}).astype(bool)
+            mask = decode(rle)
             inside = mask & np.roll(mask, 1, 0) & np.roll(mask, -1, 0) & np.roll(mask, 1, 1) & np.roll(mask, -1, 1)
             colour = np.array(_CATEGORY_COLOURS[int(category)], dtype=np.float64)
             picture[mask] = 0.45 * picture[mask] + 0.55 * colour

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pycocotools.mask
 
-from bench.contract import Classes, FloatArray, Image, Instances, IntArray, Parameters, Photograph, Rle, Truth
+from bench.contract import Classes, FloatArray, Image, Instances, IntArray, Parameters, Photograph, Truth
 from bench.errors import ImageError, UserError
+from bench.io.masks import encode
 from bench.protocols import Source
 from synth.streets.camera import Camera, look
 from synth.streets.classes import CLASSES, Category
@@ -150,10 +150,7 @@ def instances_of(numbers: IntArray, categories: Sequence[Category], ignored_area
         mask = numbers == number
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         boxes[index] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-        packed = pycocotools.mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-        counts = packed["counts"]
-        text = counts if isinstance(counts, str) else counts.decode("ascii")
-        masks.append(Rle(size=[int(side) for side in packed["size"]], counts=text))
+        masks.append(encode(mask))
     return Instances(
         boxes=boxes,
         class_ids=np.array([categories[n - 1] for n in kept], dtype=np.int64),
