@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean, faults_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -49,9 +48,7 @@ def text_of(kind: str, name: str, package: str, known: Sequence[str], file: str 
         return TomlText(Path(name).read_bytes(), name)
     if name in known:
         return TomlText(files(package).joinpath(f"{file or name}.toml").read_bytes(), f"built-in {kind} {name}")
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."
-    raise UserError(f"unknown {kind} {name!r}. {hint} A file of your own ends in .toml")
+    raise UserError(f"unknown {kind} {name!r}. {did_you_mean(name, known)} A file of your own ends in .toml")
 
 
 def validated(model: type[Model], text: TomlText, name: str, changes: Mapping[str, object], advice: str) -> Model:
@@ -77,12 +74,6 @@ def validated(model: type[Model], text: TomlText, name: str, changes: Mapping[st
         return model.model_validate({"name": name, **content, **changes})
     except ValidationError as error:
         raise UserError(f"{text.origin}: {faults_of(error)}. {advice}") from error
-
-
-def faults_of(error: ValidationError) -> str:
-    """What is wrong, setting by setting, in one line."""
-    faults = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
-    return "; ".join(f"{place}: {text}" if place else text for place, text in faults)
 
 
 def replaced(training: BaseModel, base: BaseModel, options: Mapping[str, str]) -> dict[str, object]:

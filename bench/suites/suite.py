@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from bench.contract import Parameter
-from bench.errors import UserError
-from bench.io.toml_files import TomlText, faults_of, names_in, text_of, validated
+from bench.errors import UserError, did_you_mean, faults_of
+from bench.io.toml_files import TomlText, names_in, text_of, validated
 
 _PACKAGE = "bench.suites"
 
@@ -127,7 +127,7 @@ def dataset_config(name: str, changes: Mapping[str, object]) -> DatasetConfig:
     base = known[name].model_dump() if name in known else {"root": name}
     if name not in known and "source" not in changes:
         raise UserError(
-            f"unknown dataset {name!r}. Known: {', '.join(known)}. For a new one say --reader coco, folder, ..."
+            f"unknown dataset {name!r}. {did_you_mean(name, known)} For a new one say --reader coco, folder, ..."
         )
     try:
         return DatasetConfig.model_validate({**base, **changes})

@@ -13,7 +13,7 @@ from importlib.metadata import version
 import numpy as np
 
 from bench.contract import FloatArray, Image, Parameters
-from bench.errors import ImageError, UserError
+from bench.errors import ImageError, UserError, did_you_mean
 from bench.io.files import key_of
 from synth.rain.imgaug_import import import_imgaug
 from synth.rain.renderer import Rain
@@ -91,5 +91,5 @@ def build(parameters: Parameters) -> ImgaugRenderer:
     known = asdict(ImgaugRenderer())
     for name in parameters:
         if name not in known:
-            raise UserError(f"imgaug rain: unknown parameter {name!r}. Known: {', '.join(known)}")
+            raise UserError(f"imgaug rain: unknown parameter {name!r}. {did_you_mean(name, known)}")
     return replace(ImgaugRenderer(), **dict(parameters))  # type: ignore[arg-type]  # __post_init__ checks

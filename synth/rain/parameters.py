@@ -6,13 +6,12 @@ Lengths and widths are fractions of the image scale S = sqrt(0.75 * width * heig
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from dataclasses import asdict, dataclass, fields, replace
 
 from bench.contract import Parameters
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean
 
 SPACES = ("srgb", "linear")
 LIGHTS = ("auto", "day", "dusk", "night")
@@ -139,8 +138,7 @@ class RainParameters:
         known = {field.name for field in fields(self)}
         for name in changes:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-                raise UserError(f"unknown rain parameter {name!r}. Did you mean {' or '.join(near) or sorted(known)}?")
+                raise UserError(f"unknown rain parameter {name!r}. {did_you_mean(name, sorted(known))}")
         floats = {name: _as_declared(value) for name, value in changes.items()}
         return replace(self, **floats)  # type: ignore[arg-type]  # __post_init__ checks what mypy cannot
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from functools import cache
 from importlib.resources import files
 
 from bench.contract import Parameters
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean
 from synth.rain.parameters import RainParameters
 
 LEVELS: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5, 2.0)
@@ -28,9 +27,7 @@ def preset(name: str) -> RainParameters:
     """
     presets = _presets()
     if name not in presets:
-        near = difflib.get_close_matches(name, presets, n=3, cutoff=0.4)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(presets)}"
-        raise UserError(f"unknown rain preset {name!r}. {hint}")
+        raise UserError(f"unknown rain preset {name!r}. {did_you_mean(name, presets)}")
     return presets[name]
 
 

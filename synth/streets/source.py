@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.contract import Classes, FloatArray, Image, Instances, IntArray, Parameters, Photograph, Truth
-from bench.errors import ImageError, UserError
+from bench.errors import ImageError, UserError, did_you_mean
 from bench.io.masks import encode
 from bench.protocols import Source
 from synth.streets.camera import Camera, look
@@ -89,7 +89,7 @@ def open_streets(root: Path | None, parameters: Parameters) -> Source:
     """
     for name in parameters:
         if name not in _DEFAULTS:
-            raise UserError(f"streets: unknown parameter {name!r}; known: {', '.join(_DEFAULTS)}")
+            raise UserError(f"streets: unknown parameter {name!r}. {did_you_mean(name, _DEFAULTS)}")
     split = parameters.get("split", _DEFAULTS["split"])
     if split not in SPLITS:
         raise UserError(f"streets: split is {split!r}; expected one of {', '.join(SPLITS)}")
