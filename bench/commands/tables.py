@@ -239,12 +239,12 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
 def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
-    from bench.io.files import damage_named
+    from bench.io.files import csv_errors_as_user_errors
 
     path = run / name
     if not path.is_file():
         raise UserError(f"{path}: no such file; give the run's command again, which does only what is missing")
-    with damage_named(path):
+    with csv_errors_as_user_errors(path):
         frame = pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"value": float})
     if lacking := [column for column in columns if column not in frame]:
         raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; run the benchmark again")

@@ -26,12 +26,12 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         UserError: The disk is full or cannot be written.
     """
-    with disk_faults_named(path), _atomic(path) as part:
+    with disk_errors_as_user_errors(path), _atomic(path) as part:
         yield part
 
 
 @contextmanager
-def disk_faults_named(path: Path) -> Iterator[None]:
+def disk_errors_as_user_errors(path: Path) -> Iterator[None]:
     """Turn what a full or read-only disk raises into a :class:`UserError` that says what to do."""
     try:
         yield
@@ -63,7 +63,7 @@ def _atomic(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def damage_named(path: Path) -> Iterator[None]:
+def csv_errors_as_user_errors(path: Path) -> Iterator[None]:
     """Turn what pandas says of a damaged CSV file into a :class:`UserError`."""
     try:
         yield

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.io.files import disk_faults_named
+from bench.io.files import disk_errors_as_user_errors
 
 LOCK = ".lock"
 """Holds the host and the process that work in the folder. It is gone when they have ended."""
@@ -27,7 +27,7 @@ def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
         UserError: Another process works there, or the folder cannot be written.
     """
     path = folder / name
-    with disk_faults_named(path):
+    with disk_errors_as_user_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         handle = _acquire(path)
     try:

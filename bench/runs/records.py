@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.contract import Record
 from bench.errors import UserError
-from bench.io.files import atomic, damage_named
+from bench.io.files import atomic, csv_errors_as_user_errors
 
 UNTRAINED = "untrained weights; "
 """A record's protocol begins so if the derainer ran with random weights; no table shows it unless asked to."""
@@ -42,13 +42,13 @@ def read_records(root: Path) -> list[Record]:
         raise UserError(
             f"{path}: no such file; give the folder passed to 'derainbench run --out' after a run has ended"
         )
-    with damage_named(path):
+    with csv_errors_as_user_errors(path):
         frame = pd.read_csv(path, keep_default_na=False, dtype=str)
     if list(frame.columns) == _HASHLESS:
         frame["protocol_hash"] = ""  # published numbers, and runs of schema 1
     if list(frame.columns) != _RECORD_COLUMNS:
         raise UserError(f"{path}: expected the columns {', '.join(_RECORD_COLUMNS)}, found {', '.join(frame.columns)}")
-    with damage_named(path):
+    with csv_errors_as_user_errors(path):
         return [_record(row) for row in frame.to_dict("records")]
 
 
@@ -88,5 +88,5 @@ def read_table(path: Path) -> pd.DataFrame:
     """A table of the run; empty where there is none."""
     if not path.is_file():
         return pd.DataFrame()
-    with damage_named(path):
+    with csv_errors_as_user_errors(path):
         return pd.read_csv(path, dtype={"image": str}, keep_default_na=False, na_values=[""])

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.contract import FloatArray, Record
 from bench.errors import UserError
-from bench.io.files import damage_named, safe_name
+from bench.io.files import csv_errors_as_user_errors, safe_name
 from bench.runs.records import read_records, read_table, untrained_in
 from bench.runs.result import RunResult
 from bench.runs.rows import CLEAN, RAIN, Row
@@ -51,7 +51,7 @@ def read_intervals(root: Path) -> pd.DataFrame:
         UserError: It is damaged.
     """
     path = root / "intervals.csv"
-    with damage_named(path):
+    with csv_errors_as_user_errors(path):
         return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=_COLUMNS)
 
 
@@ -140,7 +140,7 @@ def _both(
         paths = [root / _resamples_name(Row(dataset, name, task)) for name in (first, second)]
         if not all(path.is_file() for path in paths):
             continue
-        with damage_named(root / "bootstrap"):
+        with csv_errors_as_user_errors(root / "bootstrap"):
             ours, theirs = (pd.read_csv(path, dtype=np.float64) for path in paths)
         known = {(r.derainer, r.metric) for r in records if r.dataset == dataset and r.task == task}
         for metric in ours.columns:

@@ -11,7 +11,7 @@ from pandas.api.types import union_categoricals
 
 from bench.contract import ImageMeasure
 from bench.errors import UserError
-from bench.io.files import damage_named
+from bench.io.files import csv_errors_as_user_errors
 from bench.runs.rows import Row
 
 COLUMNS = ["dataset", "derainer", "task", "model", "image", "metric", "value"]
@@ -46,7 +46,7 @@ def read_measures(root: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=COLUMNS)
     types = {**dict.fromkeys(_TEXTS, "category"), "value": "float64"}
-    with damage_named(path):
+    with csv_errors_as_user_errors(path):
         frame = pd.read_csv(path, keep_default_na=False, dtype=types)
     if list(frame.columns) != COLUMNS:
         raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)}, found {', '.join(frame.columns)}")
