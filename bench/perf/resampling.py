@@ -47,7 +47,7 @@ def resampling_speeds(images: int = 350, rows: int = 8, resamples: int = 1000) -
 
     The evidence is drawn at random, as much of it as real models leave.
     """
-    weights = draw_weights(images, resamples, 0)
+    weights = draw_weights(images, resamples, "drawn")
     rules = Scoring("bbox", overlaps_of_boxes, tuple(range(CLASSES)), 0.25, 0.6)
     spent = {"AP": np.zeros(2), "mIoU": np.zeros(2)}
     for row in range(rows):

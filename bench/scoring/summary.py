@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -107,7 +106,7 @@ def resample_row(
     """
     if not resamples or not isinstance(task, Resampling):
         return {}
-    weights = draw_weights(len(expected), resamples, zlib.crc32(row.dataset.encode()))
+    weights = draw_weights(len(expected), resamples, row.dataset)
     evidence = LazyMapping(ids, partial(store.read_evidence, row))
     found = task.resample(evidence, LazyMapping(ids, dataset.truth), _columns(weights, places_of(ids, expected)))
     present = set(clean_ids)

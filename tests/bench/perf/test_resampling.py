@@ -30,6 +30,6 @@ def test_the_evidence_has_right_and_wrong_detections() -> None:
         assert found is not None
         assert len(found.boxes) == OBJECTS
     rules = Scoring("bbox", overlaps_of_boxes, tuple(range(80)), 0.25, 0.6)
-    found = resample_objects(evidence, truths, rules, draw_weights(4, 6, 0))
+    found = resample_objects(evidence, truths, rules, draw_weights(4, 6, "set 0"))
     assert (found["AP"] > 5).all()
     assert (found["AP"] < 100).all()
