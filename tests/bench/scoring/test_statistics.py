@@ -29,8 +29,8 @@ def test_every_resample_draws_as_many_images_as_there_are() -> None:
 
 
 def test_draws_depend_on_the_datasets_name_alone_and_are_these() -> None:
-    # From this function itself (NumPy 2.4), seeded with the CRC-32 of the name: PCG64's raw stream is promised to stay, so every machine and version of
-    # NumPy has to draw the same; published intervals rest on it.
+    # From this function itself (NumPy 2.4), seeded with the CRC-32 of the name: PCG64's raw stream is promised to
+    # stay, so every machine and version of NumPy has to draw the same; published intervals rest on it.
     assert draw_weights(5, 3, "streets").tolist() == [[1, 2, 0, 0, 2], [1, 2, 0, 1, 1], [3, 1, 0, 0, 1]]
     drawn = draw_weights(350, 1000, "coco350").astype("<i8").tobytes()
     assert hashlib.sha256(drawn).hexdigest() == "f01976f01b53ec1db940b0be9153e2635e1a68e179aa374018327a70869bbcea"
