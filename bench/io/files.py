@@ -68,7 +68,9 @@ def csv_errors_as_user_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:  # absent, empty, not UTF-8, rows of different lengths
-        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); run the benchmark again") from error
+        raise UserError(
+            f"{path}: damaged ({' '.join(str(error).split())}); give the command that wrote it again"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:

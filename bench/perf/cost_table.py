@@ -11,8 +11,9 @@ import pandas as pd
 
 from bench.errors import UserError
 from bench.perf.cost import Cost
+from bench.runs.records import read_table
 
-_NEEDED = {"derainer", "task", "height", "width", "latency_ms", "parameters", "gflop"}
+_NEEDED = ("derainer", "task", "height", "width", "latency_ms", "parameters", "gflop")
 
 
 def with_costs(frame: pd.DataFrame, run: Path) -> pd.DataFrame:
@@ -48,21 +49,15 @@ def cost_frame(costs: Sequence[Cost]) -> pd.DataFrame:
 
 
 def read_costs(run: Path) -> pd.DataFrame:
-    """Read ``cost.csv`` of a run.
+    """Read the costs of a run's derainers, ``cost.csv``.
 
     Raises:
-        UserError: There is no such file, or it is damaged.
+        UserError: There is no such file, it is damaged, or lacks a column.
     """
     path = run / "cost.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such file; measure first: derainbench cost {run}")
-    try:
-        frame = pd.read_csv(path, dtype={"derainer": str, "task": str}).fillna({"task": ""})
-    except ValueError as error:
-        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); measure again") from error
-    if lacking := sorted(_NEEDED - set(frame.columns)):
-        raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; measure again")
-    return frame
+    return read_table(path, _NEEDED)
 
 
 def _text(rows: pd.DataFrame, name: str, column: str, scale: float, digits: int) -> str:

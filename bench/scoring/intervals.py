@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.contract import FloatArray, Record
 from bench.errors import UserError
-from bench.io.files import csv_errors_as_user_errors, safe_name
+from bench.io.files import safe_name
 from bench.runs.records import read_records, read_table, untrained_in
 from bench.runs.result import RunResult
 from bench.runs.rows import CLEAN, RAIN, Row
@@ -48,11 +48,9 @@ def read_intervals(root: Path) -> pd.DataFrame:
     """Read ``intervals.csv``; empty if the run has none.
 
     Raises:
-        UserError: It is damaged.
+        UserError: The file is damaged or lacks a column.
     """
-    path = root / "intervals.csv"
-    with csv_errors_as_user_errors(path):
-        return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=_COLUMNS)
+    return read_table(root / "intervals.csv", _COLUMNS)
 
 
 def compare_rows(root: Path, first: str, second: str, every_metric: bool = False) -> pd.DataFrame:
@@ -140,8 +138,7 @@ def _both(
         paths = [root / _resamples_name(Row(dataset, name, task)) for name in (first, second)]
         if not all(path.is_file() for path in paths):
             continue
-        with csv_errors_as_user_errors(root / "bootstrap"):
-            ours, theirs = (pd.read_csv(path, dtype=np.float64) for path in paths)
+        ours, theirs = (read_table(path, texts=()) for path in paths)
         known = {(r.derainer, r.metric) for r in records if r.dataset == dataset and r.task == task}
         for metric in ours.columns:
             if metric in theirs and {(first, metric), (second, metric)} <= known:
@@ -256,7 +253,7 @@ def _comparisons(root: Path, records: Sequence[Record], pairs: Sequence[tuple[st
 
 
 def _resamples(root: Path, dataset: str, task: str, row: str) -> pd.DataFrame:
-    return read_table(root / "bootstrap" / safe_name(dataset) / safe_name(row) / f"{safe_name(task)}.csv")
+    return read_table(root / "bootstrap" / safe_name(dataset) / safe_name(row) / f"{safe_name(task)}.csv", texts=())
 
 
 Comparisons = Mapping[tuple[str, str], Differences]
