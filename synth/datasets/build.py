@@ -26,7 +26,7 @@ from bench.protocols import Source
 from bench.registry import Entry
 from synth import RAINS, SOURCES
 from synth.datasets.dataset import FORMAT, FolderDataset, open_dataset
-from synth.datasets.manifest import Row, manifest_text, pixels_sha256, read_row, row_text, write_instances
+from synth.datasets.manifest import ManifestRow, manifest_text, pixels_sha256, read_row, row_text, write_instances
 from synth.datasets.selection import Policy, choose
 from synth.rain.presets import preset_names
 from synth.rain.renderer import Renderer
@@ -137,7 +137,7 @@ class FolderBuilder:
         return open_dataset(self.folder)
 
     def _write_whole(self) -> None:
-        rows: list[Row] = []
+        rows: list[ManifestRow] = []
         labels: dict[str, str] = {}
         for number, id in enumerate(self.ids, start=1):
             if (found := self._finished(id)) is not None:
@@ -172,7 +172,7 @@ class FolderBuilder:
             write_png(self.folder / "clean" / f"{name}.png", clean)
         if truth.label_map is not None:
             write_png(self.folder / "labels/semantic" / f"{name}.png", truth.label_map)
-        row = Row(
+        row = ManifestRow(
             id=id,
             image_id=numbered.image_id(id) if numbered else NO_NUMBER,
             height=truth.size[0],
@@ -199,7 +199,7 @@ class FolderBuilder:
         rain = self.renderer(photograph.clean, key=key, severity=self.recipe.severity, depth=photograph.depth)
         return rain.rainy, rain.record
 
-    def _finished(self, id: str) -> tuple[Row, list[dict[str, object]] | None] | None:
+    def _finished(self, id: str) -> tuple[ManifestRow, list[dict[str, object]] | None] | None:
         """The row of a finished image, if its files are there and it was made from what is there now."""
         name = safe_name(id)
         found = read_row(self.folder / "rows" / f"{name}.json")
@@ -227,7 +227,7 @@ class FolderBuilder:
                 if path.is_file() and ours and (path.stem not in names or path.suffix == ".part"):
                     path.unlink()
 
-    def _card(self, rows: Sequence[Row], objects: int) -> dict[str, object]:
+    def _card(self, rows: Sequence[ManifestRow], objects: int) -> dict[str, object]:
         recipe = {key: value for key, value in asdict(self.recipe).items() if key != "root"}
         recipe |= {key: portable(recipe[key]) for key in ("parameters", "rain_parameters")}
         recipe |= {key: _short(recipe[key]) for key in ("source", "rain")}

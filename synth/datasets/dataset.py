@@ -12,7 +12,7 @@ from bench.contract import Classes, ClassSpace, Failure, Image, LabelMap, Sample
 from bench.errors import ImageError, UserError
 from bench.io.files import read_json, safe_name
 from bench.io.images import read_image, read_label_map
-from synth.datasets.manifest import Row, pixels_sha256, read_manifest
+from synth.datasets.manifest import ManifestRow, pixels_sha256, read_manifest
 from synth.sources.annotations import read_annotations
 
 FORMAT = 1
@@ -35,7 +35,7 @@ class FolderDataset:
     name: str
     folder: Path
     classes: Classes
-    rows: Mapping[str, Row]
+    rows: Mapping[str, ManifestRow]
     annotations: Mapping[str, Sequence[str]]
 
     @property
@@ -97,7 +97,7 @@ class FolderDataset:
         """A file of an image: ``place`` is ``rainy``, ``clean`` or ``labels/semantic``."""
         return self.folder / place / f"{safe_name(id)}.png"
 
-    def _image(self, place: str, row: Row, digest: str) -> Image:
+    def _image(self, place: str, row: ManifestRow, digest: str) -> Image:
         path = self.path(place, row.id)
         image = read_image(path, (row.height, row.width))
         _check(path, image, digest)
@@ -155,7 +155,7 @@ def _packed(value: dict[str, Any]) -> object:
     return _Annotation(value["image_id"], json.dumps(value)) if "image_id" in value else value
 
 
-def _annotations(path: Path, rows: Mapping[str, Row]) -> dict[str, Sequence[str]]:
+def _annotations(path: Path, rows: Mapping[str, ManifestRow]) -> dict[str, Sequence[str]]:
     content = read_json(path, _packed)
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a COCO instances file; build the dataset again")

@@ -226,6 +226,10 @@ COSTS = (
     "derainer,task,height,width,parameters,gflop,latency_ms,batch,images_per_second,memory_mb\n"
     "rain,,720,1280,0,0.0,0.1,1,10.0,5.0\n"
 )
+INTERVALS = (
+    "dataset,derainer,task,metric,value,low,high,recovery,recovery_low,recovery_high\n"
+    "d,rain,quality,psnr_y,21.5,20.0,23.0,,,\n"
+)
 
 
 def _table(name: str, read: Callable[[Path], object]) -> Callable[[Path, bytes], object]:
@@ -298,7 +302,7 @@ PLAIN: Mapping[str, Reader] = {
     ),
     "records": Reader(_table("records.csv", read_records), _text(RECORDS)),
     "costs": Reader(_table("cost.csv", read_costs), _text(COSTS)),
-    "intervals": Reader(_table("intervals.csv", read_intervals), _text("dataset,derainer,value\nd,rain,1.5\n")),
+    "intervals": Reader(_table("intervals.csv", read_intervals), _text(INTERVALS)),
     "table": Reader(_table("t.csv", lambda folder: read_table(folder / "t.csv")), _text("image,value\na,1.5\n")),
     "digests": Reader(_table("digests.csv", check_digests), _text("file,sha256\nrecords.csv," + "0" * 64 + "\n")),
     "going on": Reader(
