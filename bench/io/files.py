@@ -1,4 +1,4 @@
-"""Files that are whole or not there: write to a temporary name, flush, rename."""
+"""Write files that are whole or not there (temporary name, flush, rename); digests, keys and safe names."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def disk_errors_as_user_errors(path: Path) -> Iterator[None]:
-    """Turn what a full or read-only disk raises into a :class:`UserError` that says what to do."""
+    """Context manager: re-raise the OSError of a full or read-only disk as :class:`UserError` naming ``path``."""
     try:
         yield
     except OSError as error:
@@ -64,7 +64,7 @@ def _atomic(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def csv_errors_as_user_errors(path: Path) -> Iterator[None]:
-    """Turn what pandas says of a damaged CSV file into a :class:`UserError`."""
+    """Context manager: re-raise errors of reading a damaged CSV file as :class:`UserError` naming ``path``."""
     try:
         yield
     except (OSError, ValueError) as error:  # absent, empty, not UTF-8, rows of different lengths
@@ -85,19 +85,19 @@ def write_json(path: Path, value: object) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
+    """Compute the SHA-256 of one file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def key_of(*parts: object) -> str:
-    """Short content key (32 hexadecimal digits) of JSON-serialisable parts, in order."""
+    """Compute a short content key (32 hexadecimal digits) of JSON-serialisable parts, in order."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def safe_name(id: str) -> str:
-    """File name for an image id or a row name: no separators, no leading dot, reversible."""
+    """Make a file name of an image id or a row name: no separators, no leading dot, reversible."""
     name = quote(id, safe=" ()+,=@")
     return "%2E" + name[1:] if name.startswith(".") else name
 

@@ -1,4 +1,4 @@
-"""One run at a time in a folder."""
+"""Lock a folder, so that one run at a time works in it; refuse folders that lead elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
-    """Keep other processes out of a folder, or of what else a file of that name in it stands for.
+    """Lock a folder against other processes while a block runs; ``name`` is the lock's file in the folder.
 
     The kernel drops the lock of a process that dies, however it dies, so what is left of it holds nobody up.
 
@@ -39,7 +39,7 @@ def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
 
 
 def refuse_links(folder: Path) -> None:
-    """Refuse a folder that leads elsewhere by symbolic links: what a run writes and removes there is not its own.
+    """Refuse a folder with symbolic links to folders, in which a run would write and remove files of others.
 
     The folder itself may be a link. Links to files within its folders do no harm: they are replaced, not followed.
 

@@ -1,4 +1,4 @@
-"""Suites and trainings kept as TOML files: found by name or path, and validated."""
+"""Find suites and trainings, kept as TOML files, by name or path, and validate them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class TomlText:
-    """What a file holds, and what it is called in messages."""
+    """Text of one TOML file, and what the file is called in messages."""
 
     content: bytes
     origin: str
 
 
 def names_in(package: str) -> list[str]:
-    """Stems of the TOML files of a package, in order."""
+    """List the stems of the TOML files in a package, sorted."""
     return sorted(item.name.removesuffix(".toml") for item in files(package).iterdir() if item.name.endswith(".toml"))
 
 
 def text_of(kind: str, name: str, package: str, known: Sequence[str], file: str = "") -> TomlText:
-    """A built-in file by name, or one of the user's by path.
+    """Read a built-in TOML file by its name, or the user's own by its path.
 
     Args:
         kind: What it is, for messages: ``suite``, ``training``.
@@ -52,7 +52,7 @@ def text_of(kind: str, name: str, package: str, known: Sequence[str], file: str 
 
 
 def validated(model: type[Model], text: TomlText, name: str, changes: Mapping[str, object], advice: str) -> Model:
-    """A suite or training from its text.
+    """Parse the text of a TOML file and validate it as a suite or training.
 
     Args:
         model: What it has to be.
@@ -77,6 +77,6 @@ def validated(model: type[Model], text: TomlText, name: str, changes: Mapping[st
 
 
 def replaced(training: BaseModel, base: BaseModel, options: Mapping[str, str]) -> dict[str, object]:
-    """Which options, each of one setting, make a training of its base, and their values."""
+    """List the options, each of one setting, in which a training differs from its base, with their values."""
     pairs = ((option, getattr(training, key), getattr(base, key)) for option, key in options.items())
     return {option: value for option, value, usual in pairs if value != usual}

@@ -1,4 +1,4 @@
-"""Published weights: found by their SHA-256, wherever they lie, or downloaded and verified.
+"""Find published weights by their SHA-256 in the user's folders, or download and verify them.
 
 A table of weights is a CSV file beside the code that uses it, one row a file:
 
@@ -82,7 +82,7 @@ def read_weights_table(path: Path) -> dict[str, tuple[WeightsFile, ...]]:
 
 
 def cache_dir() -> Path:
-    """Where downloaded weights are kept."""
+    """Return the folder in which downloaded weights are kept."""
     import pooch
 
     return Path(pooch.os_cache("derainbench")) / "weights"
@@ -113,7 +113,7 @@ def weights_state(entry: WeightsFile, options: Options) -> State:
 
 
 def locate_weights(entry: WeightsFile, options: Options) -> Path:
-    """Path of a verified weights file, downloading it if need be and allowed.
+    """Find one weights file by its digest, or download it if that is allowed; return its path.
 
     Raises:
         UserError: It cannot be had; the message says what was found instead and what to do.
@@ -157,7 +157,7 @@ def diagnose(path: Path, entry: WeightsFile) -> str:
 
 
 def weights_digest(files: Iterable[WeightsFile]) -> str:
-    """One digest for a model of several files, known without having them."""
+    """Join the digests of a model's files to one text, which is known without having the files."""
     return "+".join(entry.sha256 for entry in files)
 
 

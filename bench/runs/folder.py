@@ -1,4 +1,4 @@
-"""The run folder: restored images, evidence, tables. Every file is written whole and knows its key.
+"""Read and write a run folder: restored images, evidence, card. Every file is written whole and holds its key.
 
 ::
 
@@ -46,11 +46,11 @@ class LazyMapping(Mapping[str, Value]):
         return self._load(id)
 
     def __iter__(self) -> Iterator[str]:
-        """Ids in order."""
+        """Iterate over the ids in order."""
         return iter(self._ids)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Count the ids."""
         return len(self._ids)
 
 
@@ -61,30 +61,30 @@ class RunStore:
     root: Path
 
     def data_folder(self, dataset: str) -> Path:
-        """Where the dataset is built."""
+        """Return the folder of a dataset."""
         return self.root / "data" / safe_name(dataset)
 
     def restored_path(self, row: Row, id: str) -> Path:
-        """Where the restored image lies."""
+        """Return the path of one restored image."""
         return self.root / "restored" / safe_name(row.dataset) / safe_name(row.derainer) / f"{safe_name(id)}.png"
 
     def evidence_folder(self, row: Row) -> Path:
-        """Where a row's evidence lies, one file an image."""
+        """Return the folder of a row's evidence, one file an image."""
         return self.root / "evidence" / safe_name(row.dataset) / safe_name(row.derainer) / safe_name(row.task)
 
     def key(self, row: Row, id: str) -> str:
-        """The key of what is stored for an image of a row; empty if nothing is."""
+        """Read the key of what is stored for one image of a row; empty if nothing is."""
         if not row.task:
             return _sealed(self.restored_path(row, id))[0]
         stem = self.evidence_folder(row) / safe_name(id)
         return _sealed(stem.with_name(stem.name + ".png"))[0] or _json_key(stem.with_name(stem.name + ".json"))
 
     def write_restored(self, row: Row, id: str, image: Image, key: str) -> None:
-        """Store a restored image."""
+        """Write one restored image with its key."""
         write_png(self.restored_path(row, id), image, _seal(key, image))
 
     def read_restored(self, row: Row, id: str) -> Image:
-        """Read a restored image back.
+        """Read one restored image.
 
         Raises:
             ImageError: It is absent, damaged, or not the image that was written.
@@ -95,11 +95,11 @@ class RunStore:
         return image
 
     def remove_restored(self, row: Row, id: str) -> None:
-        """Drop a restored image that cannot be used."""
+        """Delete one restored image that cannot be used."""
         self.restored_path(row, id).unlink(missing_ok=True)
 
     def write_evidence(self, row: Row, id: str, evidence: Evidence, key: str) -> None:
-        """Store evidence: a label map as PNG, all else as JSON."""
+        """Write the evidence of one image: a label map as PNG, all else as JSON."""
         stem = self.evidence_folder(row) / safe_name(id)
         if isinstance(evidence, np.ndarray):
             write_png(stem.with_name(stem.name + ".png"), evidence, _seal(key, evidence), level=6)
@@ -113,7 +113,7 @@ class RunStore:
         write_text(stem.with_name(stem.name + ".json"), json.dumps(sealed) + "\n")
 
     def read_evidence(self, row: Row, id: str) -> Evidence:
-        """Read evidence back, exactly as it was written."""
+        """Read the evidence of one image, exactly as it was written."""
         stem = self.evidence_folder(row) / safe_name(id)
         path = stem.with_name(stem.name + ".json")
         if not path.exists():
@@ -150,11 +150,11 @@ class RunStore:
             file.write("]\n")
 
     def write_card(self, card: Mapping[str, object]) -> None:
-        """Store the run's provenance."""
+        """Write ``card.json``, the run's provenance."""
         write_json(self.root / "card.json", card)
 
     def read_card(self) -> dict[str, object]:
-        """Read the run's provenance.
+        """Read ``card.json``, the run's provenance.
 
         Raises:
             UserError: The folder holds no run.
@@ -178,7 +178,7 @@ def _read_json(path: Path) -> dict[str, object]:
 
 
 def _json_key(path: Path) -> str:
-    """The key of evidence, if it is what was written under that key."""
+    """Read the key of evidence; empty if the evidence is not what was written under that key."""
     try:
         content = _read_json(path)
     except ImageError:
@@ -188,12 +188,12 @@ def _json_key(path: Path) -> str:
 
 
 def _seal(key: str, pixels: Image | LabelMap) -> str:
-    """A key, and the digest of the pixels that were made under it."""
+    """Join a key and the digest of the pixels made under it to the text kept in a PNG."""
     return f"{key}{_SEAL}{sha256(pixels.tobytes()).hexdigest()}"
 
 
 def _sealed(path: Path) -> tuple[str, str]:
-    """The key and the digest in a PNG; empty where there is none."""
+    """Read the key and the digest in a PNG; empty where there is none."""
     key, _, digest = png_key(path).partition(_SEAL)
     return key, digest
 

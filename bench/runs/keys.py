@@ -1,4 +1,4 @@
-"""Content keys: everything that can change a result is in its key, so a result is reused only if all is as it was."""
+"""Build the cache keys of restored images and of evidence from everything that can change them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from bench.io.files import key_of
 
 
 def restored_key(derainer_fingerprint: str, image_digest: str) -> str:
-    """Key of a restored image: the derainer with its code, weights and device; the image with its labels."""
+    """Build the key of a restored image from the derainer (code, weights, device) and the image (pixels, labels)."""
     return key_of("restored", derainer_fingerprint, image_digest)
 
 
 def judged_key(restored: str, task_fingerprint: str, code_version: str) -> str:
-    """Key of evidence: the restored image's key; the task's model, weights and settings; the task's code."""
+    """Build the key of evidence from the restored image's key and the task (model, weights, settings, code)."""
     return key_of("judged", restored, task_fingerprint, code_version)

@@ -61,12 +61,12 @@ def read_records(root: Path) -> list[Record]:
 
 
 def long(records: Sequence[Record]) -> pd.DataFrame:
-    """Every record, one metric a row."""
+    """Make a long table of records: one metric a row."""
     return _frame(map(asdict, records), _RECORD_COLUMNS)
 
 
 def mark_untrained(records: Sequence[Record], derainers: Sequence[str]) -> list[Record]:
-    """Say in the protocol of these derainers' records that their weights are random."""
+    """Mark the records of these derainers as made with random weights, in their protocol."""
     return [
         replace(record, protocol=UNTRAINED + record.protocol) if record.derainer in derainers else record
         for record in records
@@ -74,7 +74,7 @@ def mark_untrained(records: Sequence[Record], derainers: Sequence[str]) -> list[
 
 
 def untrained_in(records: Sequence[Record]) -> list[str]:
-    """Names of the rows whose weights are random."""
+    """List the rows whose weights are random."""
     return list(dict.fromkeys(record.derainer for record in records if record.protocol.startswith(UNTRAINED)))
 
 

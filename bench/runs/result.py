@@ -1,4 +1,4 @@
-"""The result of a run in memory: records, measures of images and classes, failures, times."""
+"""Define the result of a run in memory: records, measures of images and classes, failures, times."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.runs.rows import Row
 
 @dataclass
 class RunResult:
-    """What a run found out."""
+    """Everything that a run found out."""
 
     records: list[Record] = field(default_factory=list)
     per_image: dict[Row, pd.DataFrame] = field(default_factory=dict)

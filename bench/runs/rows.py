@@ -1,4 +1,4 @@
-"""The rows of a run: one derainer on one dataset, judged by one task; and the control rows."""
+"""Define the rows of a run: one derainer on one dataset, judged by one task; and the control rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ON_CLEAN = "clean+"
 
 
 def is_control(name: str) -> bool:
-    """Whether a row is the clean pictures, or what was made of them."""
+    """Return True for the row of clean pictures, and for what was restored from clean pictures."""
     return name == CLEAN or name.startswith(ON_CLEAN)
 
 
@@ -32,7 +32,7 @@ class Row:
 
 
 def is_bound(derainer: str) -> bool:
-    """Whether a row only says between what the derainers lie: the rain, the clean images and what was made of them."""
+    """Return True for control rows (``rain``, ``clean``, ``clean+NAME``), which are never ranked."""
     return derainer == RAIN or is_control(derainer)
 
 
@@ -40,7 +40,7 @@ Kind = Literal["derainer", "rain", "clean", "harm test", "untrained"]
 
 
 def kind_of(name: str, untrained: Collection[str]) -> Kind:
-    """What a row of a run is."""
+    """Tell the kind of a row by its name."""
     if name in untrained:
         return "untrained"
     if name in (RAIN, CLEAN):

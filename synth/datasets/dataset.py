@@ -1,4 +1,4 @@
-"""Opens a finished benchmark dataset."""
+"""Open a finished benchmark dataset, and verify its files."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ class FolderDataset:
         return tuple(self.rows)
 
     def digest(self, id: str, /) -> str:
-        """Digest of the image's pixels and labels, from the manifest."""
+        """Return the digest of one image's pixels and labels, from the manifest."""
         return self.rows[id].digest
 
     def image_id(self, id: str, /) -> int:
-        """The image's number in COCO files."""
+        """Return the number of one image in COCO files."""
         return self.rows[id].image_id
 
     def truth(self, id: str, /) -> Truth:
-        """The labels of an image; its label map is read from disk now.
+        """Read the labels of one image; a label map is decoded from disk now.
 
         Raises:
             ImageError: The label map is absent or has changed, or an annotation is damaged.
@@ -94,7 +94,7 @@ class FolderDataset:
         return self._image(place, row, digest) if digest else None
 
     def path(self, place: str, id: str) -> Path:
-        """A file of an image: ``place`` is ``rainy``, ``clean`` or ``labels/semantic``."""
+        """Return the path of one file of an image; ``place`` is ``rainy``, ``clean`` or ``labels/semantic``."""
         return self.folder / place / f"{safe_name(id)}.png"
 
     def _image(self, place: str, row: ManifestRow, digest: str) -> Image:
@@ -126,7 +126,7 @@ def open_dataset(folder: Path) -> FolderDataset:
 
 
 def verify(dataset: FolderDataset) -> tuple[Failure, ...]:
-    """Decode every file of a dataset and compare it with the manifest; what is wrong comes back."""
+    """Decode every file of a dataset, compare it with the manifest, and list what is wrong."""
     failures: list[Failure] = []
     for id in dataset.ids:
         try:

@@ -1,4 +1,4 @@
-"""Downloads just those COCO photographs that a benchmark chooses, and the labels."""
+"""Download the COCO photographs that a benchmark chooses, and the labels, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONNECTIONS = 8
 
 @dataclass(frozen=True)
 class CocoSite:
-    """Where COCO is published.
+    """Addresses where COCO is published.
 
     Attributes:
         images: Address of the folder of a split's images.
@@ -106,7 +106,7 @@ def _fetch_labels(path: Path, site: CocoSite) -> None:
 
 
 def _fetch_image(source: CocoSource, id: str, site: CocoSite) -> str:
-    """Download one image unless it is there; why it could not be had, or nothing."""
+    """Download one image unless it is there; return why it could not be had, or an empty text."""
     record = source.records[id]
     if record.fault or record.path.is_file():
         return record.fault

@@ -1,4 +1,4 @@
-"""What is known about the finished images of a dataset: a small JSON file each, the manifest, the COCO file."""
+"""Read and write the rows of finished images: a JSON file each, the manifest (CSV), the COCO instances file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _JSON_COLUMNS = ("rain", "attributes")
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """One finished image.
+    """One finished image of a dataset: a line of ``manifest.csv``.
 
     Attributes:
         id: The image's id.
@@ -60,17 +60,17 @@ class ManifestRow:
 
 
 def pixels_sha256(pixels: Image | LabelMap) -> str:
-    """SHA-256 of the pixels' bytes, which does not depend on how a file packs them."""
+    """Compute the SHA-256 of an image's pixels, which does not depend on how a file packs them."""
     return hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
 def row_text(row: ManifestRow, annotations: Sequence[Mapping[str, object]] | None) -> str:
-    """The JSON of one finished image and of its objects."""
+    """Write one finished image and its objects as JSON text."""
     return _sorted_json({**asdict(row), "annotations": annotations}) + "\n"
 
 
 def read_row(path: Path) -> tuple[ManifestRow, list[dict[str, object]] | None] | None:
-    """Read what :func:`row_text` wrote; None if the file is absent or damaged."""
+    """Read the JSON of one finished image; None if the file is absent or damaged."""
     try:
         content = json.loads(path.read_bytes())
         annotations = content.pop("annotations")
@@ -80,7 +80,7 @@ def read_row(path: Path) -> tuple[ManifestRow, list[dict[str, object]] | None] |
 
 
 def manifest_text(rows: Iterable[ManifestRow]) -> str:
-    """The manifest: CSV with one line an image."""
+    """Write the manifest as CSV text with one line an image."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = [field.name for field in fields(ManifestRow)]
@@ -94,7 +94,7 @@ def manifest_text(rows: Iterable[ManifestRow]) -> str:
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
-    """Read what :func:`manifest_text` wrote.
+    """Read the manifest of a dataset.
 
     Raises:
         UserError: The file is absent or is no manifest.

@@ -1,4 +1,4 @@
-"""Which photographs of a source become a dataset: a choice that depends on names and a seed, never on order."""
+"""Choose the photographs of a dataset by their names and a seed, whatever order the source lists them in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from synth.sources.reading import Described, parse_size
 
 @dataclass(frozen=True)
 class Policy:
-    """How photographs are chosen.
+    """Rules by which photographs are chosen.
 
     Attributes:
         count: How many; None for all that fit.
@@ -61,7 +61,7 @@ class Policy:
 
 
 def choose(source: Source, policy: Policy) -> tuple[str, ...]:
-    """The chosen ids, in the source's order.
+    """Choose the photographs of a source that become a dataset; ids in the source's order.
 
     Every id has a rank of its own, drawn from the seed and its name; the first ``count`` that fit are taken. So
     the choice is the same in any order of the files, and a larger count keeps what a smaller one chose.
@@ -110,7 +110,7 @@ def _facts(source: Source, id: str) -> set[str]:
 
 
 def _size(source: Source, id: str) -> tuple[int, int] | None:
-    """(width, height); None for a damaged image, which is kept so that it is reported rather than hidden."""
+    """Read (width, height); None for a damaged image, which is kept so that it is reported rather than hidden."""
     size = source.size(id)
     if size is None:
         try:

@@ -1,4 +1,4 @@
-"""imgaug's ``Rain`` as a renderer: a second opinion, without veil, night, layers or calibration.
+"""Render rain by imgaug's ``Rain``: a second opinion, without veil, night, layers or calibration.
 
 Its bytes follow from the key and the versions of imgaug, OpenCV and NumPy; they are not promised across machines.
 """
@@ -50,12 +50,12 @@ class ImgaugRenderer:
 
     @property
     def fingerprint(self) -> str:
-        """Arguments and the versions of the libraries that draw."""
+        """Name the arguments, and the versions of the libraries that draw."""
         opencv = importlib.import_module("cv2").__version__
         return f"imgaug {version('imgaug')} numpy {version('numpy')} opencv {opencv} {key_of(asdict(self))}"
 
     def __call__(self, image: Image, /, key: str, severity: float = 1.0, depth: FloatArray | None = None) -> Rain:
-        """Rain on one image; see :class:`synth.rain.renderer.Renderer`.
+        """Render rain on one image; see :class:`synth.rain.renderer.Renderer`.
 
         Args:
             image: (H, W, 3) uint8 RGB.

@@ -1,4 +1,4 @@
-"""What a rain is made of: one frozen record of plain numbers, checked when it is made.
+"""Define the parameters of rain: one frozen record of plain numbers, checked when it is made.
 
 Lengths and widths are fractions of the image scale S = sqrt(0.75 * width * height), which is 480 pixels for
 640x480, so that one set of parameters looks alike at every resolution and orientation.
@@ -130,7 +130,7 @@ class RainParameters:
             raise UserError(f"rain parameter gust_min: {self.gust_min:g} is above gust_max {self.gust_max:g}")
 
     def with_changes(self, changes: Parameters) -> RainParameters:
-        """These parameters with some replaced.
+        """Replace some of the parameters by name.
 
         Raises:
             UserError: A name is unknown (the nearest are given) or a value is out of range.
@@ -143,12 +143,12 @@ class RainParameters:
         return replace(self, **floats)  # type: ignore[arg-type]  # __post_init__ checks what mypy cannot
 
     def text(self) -> str:
-        """All parameters as one line of JSON with sorted keys: equal parameters give equal text."""
+        """Write all parameters as one line of JSON with sorted keys: equal parameters give equal text."""
         return json.dumps({name: _as_declared(value) for name, value in asdict(self).items()}, sort_keys=True)
 
 
 def _as_declared(value: object) -> object:
-    """Numbers that are whole become int: 30 and 30.0 are one parameter and give one text."""
+    """Convert whole numbers to int: 30 and 30.0 are one parameter and give one text."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

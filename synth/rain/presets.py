@@ -1,4 +1,4 @@
-"""Named rains, read from ``presets.toml``, and the severity ladder."""
+"""Read the named rains of ``presets.toml``, and define the severity ladder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ LEVELS: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5, 2.0)
 
 
 def preset_names() -> tuple[str, ...]:
-    """Every preset's name, in the order of the file."""
+    """List the names of the presets, in the order of the file."""
     return tuple(_presets())
 
 
 def preset(name: str) -> RainParameters:
-    """The parameters of a preset.
+    """Look up the parameters of a preset by its name.
 
     Raises:
         UserError: There is no such preset; the nearest names are given.

@@ -1,4 +1,4 @@
-"""Rain on a batch of equally large images with PyTorch, the same bytes as :mod:`synth.rain.renderer`.
+"""Render rain on a batch of equally large images with PyTorch, with the bytes of :mod:`synth.rain.renderer`.
 
 Attributes of the streaks and the small grids are made on the CPU as ever; drawing and blending, which touch every
 pixel, run on the device. Contributions of streaks are whole numbers, so the order in which a GPU adds them does not
@@ -34,7 +34,7 @@ def render_batch(
     depths: Sequence[FloatArray | None] | None = None,
     device: str = "cpu",
 ) -> list[Rain]:
-    """Rain on images of one size; each gets the bytes that :func:`synth.rain.renderer.render` gives it alone.
+    """Render rain on images of one size; each gets the bytes that :func:`synth.rain.renderer.render` gives it alone.
 
     Args:
         images: (H, W, 3) uint8 RGB each.
@@ -77,7 +77,7 @@ def _complete(rainy: Image, scene: Scene, layers: Layers, parameters: RainParame
 
 
 def _splat(batch: Sequence[Streaks], p: RainParameters, size: tuple[int, int], device: torch.device) -> Tensor:
-    """Optical thickness (N, H, W) int32 of every image, as :func:`synth.rain.streaks.splat`."""
+    """Add up the optical thickness (N, H, W) int32 of every image, as :func:`synth.rain.streaks.splat`."""
     import torch
 
     height, width = size
@@ -125,7 +125,7 @@ class _Chosen:
 
 
 def _rows(s: _Chosen, count: int, p: RainParameters) -> tuple[Tensor, Tensor]:
-    """Position and weight in every row, operation by operation as :mod:`synth.rain.streaks` does it."""
+    """Compute position and weight in every row, operation by operation as :mod:`synth.rain.streaks` does it."""
     import torch
 
     below = torch.arange(count, dtype=torch.float32, device=s.left.device)[:, None] + s.start
@@ -171,7 +171,7 @@ def _taps(share: Tensor, weight: Tensor, inverse: Tensor, reach: int) -> Iterato
 
 
 def _blend(images: Tensor, thickness: Tensor, layers: Sequence[Layers], p: RainParameters) -> Tensor:
-    """Rainy images (N, H, W, 3) uint8, as :func:`synth.rain.blend.blend`."""
+    """Blend rainy images (N, H, W, 3) uint8, as :func:`synth.rain.blend.blend`."""
     import torch
 
     device, (count, height, width) = images.device, thickness.shape

@@ -1,4 +1,4 @@
-"""A contact sheet of drawn scenes: the picture, its rain, what a derainer makes of it, and all that is known."""
+"""Draw a contact sheet of drawn scenes: the picture, its rain, what a derainer makes of it, and all labels."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def scene_sheet(
     restore: Callable[[Image], Image],
     times: Sequence[str] = TIMES,
 ) -> Image:
-    """For every time of day a row of clean, rainy and restored, and one of boxes, masks and label map.
+    """Draw for every time of day a row of clean, rainy and restored, and one of boxes, masks and label map.
 
     Args:
         source: The source ``streets``.
@@ -80,14 +80,14 @@ def _row(*pictures: Image) -> Image:
 
 
 def clean_of(scene: Photograph) -> Image:
-    """The picture itself; drawn scenes always have one."""
+    """Return the clean picture, which drawn scenes always have."""
     if scene.clean is None:
         raise ValueError(f"{scene.id}: no clean image")
     return scene.clean
 
 
 def draw_boxes(scene: Photograph) -> Image:
-    """The picture with the boxes of its objects."""
+    """Draw the boxes of a scene's objects over its picture."""
     picture = Pillow.fromarray(clean_of(scene))
     pen = ImageDraw.Draw(picture)
     if scene.truth.instances is not None:
@@ -98,7 +98,7 @@ def draw_boxes(scene: Photograph) -> Image:
 
 
 def draw_masks(scene: Photograph) -> Image:
-    """The picture, greyed, with the masks of its objects in the colours of their classes."""
+    """Draw the masks of a scene's objects over its greyed picture, in the colours of their classes."""
     picture = clean_of(scene).mean(axis=2, keepdims=True).repeat(3, axis=2) * 0.6
     if scene.truth.instances is not None and scene.truth.instances.masks is not None:
         for rle, category in zip(scene.truth.instances.masks, scene.truth.instances.class_ids, strict=True):
@@ -112,7 +112,7 @@ def draw_masks(scene: Photograph) -> Image:
 
 
 def draw_labels(scene: Photograph) -> Image:
-    """The label map in Cityscapes' colours; black where nothing is labelled."""
+    """Draw the label map in Cityscapes' colours; black where nothing is labelled."""
     palette = np.zeros((UNLABELLED + 1, 3), np.uint8)
     palette[: len(_LABEL_COLOURS)] = _LABEL_COLOURS
     if scene.truth.label_map is None:

@@ -1,4 +1,4 @@
-"""The source ``streets``: road scenes drawn by a program, with exact truth for everything.
+"""Draw road scenes by a program, with exact labels: the source ``streets``.
 
 No file is read. A scene depends on seed, split and its number only; the size decides how finely it is sampled.
 """
@@ -60,11 +60,11 @@ class Streets:
         return [f"{self.split}-{number:05d}" for number in range(self.count)]
 
     def size(self, id: str, /) -> tuple[int, int]:
-        """(height, width) of every scene."""
+        """Return (height, width) in pixels, the same for every scene."""
         return self.height, self.width
 
     def load(self, id: str, /) -> Photograph:
-        """Draw a scene.
+        """Draw one scene.
 
         Raises:
             ImageError: There is no scene of this name.
@@ -76,7 +76,7 @@ class Streets:
 
 
 def open_streets(root: Path | None, parameters: Parameters) -> Source:
-    """Drawn road scenes.
+    """Open the source of drawn road scenes.
 
     Args:
         root: Not used: nothing is read from disk.
@@ -136,7 +136,7 @@ def draw(id: str, key: tuple[int, ...], size: tuple[int, int], ignored_area: int
 
 
 def instances_of(numbers: IntArray, categories: Sequence[Category], ignored_area: int = 0) -> Instances:
-    """Boxes and masks of the visible parts.
+    """Encode boxes and masks of the visible parts of all objects.
 
     Args:
         numbers: (H, W) instance seen at each pixel, from 1; 0 for none.

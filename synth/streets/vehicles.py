@@ -1,4 +1,4 @@
-"""Models of what drives: cars, vans, buses, trucks."""
+"""Model vehicles: cars, vans, buses, trucks."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _CARS = {
 
 
 def paint(dice: Dice, colours: tuple[Colour, ...]) -> dict[str, Colour]:
-    """A palette with a random paint, slightly varied."""
+    """Draw a palette with a random paint, slightly varied."""
     base = dice.pick(colours)
     strength = dice.between(0.85, 1.12)
     body = (base[0] * strength, base[1] * strength, base[2] * strength)
@@ -81,7 +81,7 @@ def _wheel(sculptor: Sculptor, side: int, half_width: float, z: float, radius: f
 
 
 def _ends(sculptor: Sculptor, length: float, width: float, low: float, high: float) -> None:
-    """Lights, plates, bumpers and grille of a car; ``low`` .. ``high`` is the height of its ends."""
+    """Add lights, plates, bumpers and grille of a car; ``low`` .. ``high`` is the height of its ends."""
     back, front = -length / 2 - 0.012, length / 2 + 0.012
     lift = high - low
     for side in (-1, 1):
@@ -99,7 +99,7 @@ def _ends(sculptor: Sculptor, length: float, width: float, low: float, high: flo
 
 @cache
 def car(shape: str) -> Model:
-    """A car; ``shape`` is one of SHAPES."""
+    """Model a car; ``shape`` is one of SHAPES."""
     length, height, shoulder, screen, roof_front, roof_back, rear = _CARS[shape]
     half, w = length / 2, 0.90
     s = Sculptor()
@@ -156,7 +156,7 @@ def car(shape: str) -> Model:
 
 
 def _streak(pane: list[Point], out: float) -> list[Point]:
-    """A slanted band across a pane, from its lower left corner on, that mirrors the sky."""
+    """Add a slanted band across a pane, from its lower left corner on, that mirrors the sky."""
 
     def along(a: Point, b: Point, part: float) -> Point:
         return a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part, a[2] + (b[2] - a[2]) * part + out
@@ -174,7 +174,7 @@ def _side_windows(
     front: tuple[float, float],
     shape: str,
 ) -> None:
-    """Glass between pillars, on the sloping side of the cabin."""
+    """Add glass between pillars, on the sloping side of the cabin."""
 
     def point(part_up: float, part_along: float) -> tuple[float, float, float]:
         x = across[0] + (across[1] - across[0]) * part_up + 0.012
@@ -190,7 +190,7 @@ def _side_windows(
 
 @cache
 def bus() -> Model:
-    """A city bus of 11 metres."""
+    """Model a city bus of 11 metres."""
     s = Sculptor()
     half, w, roof = 5.5, 1.25, 3.05
     s.loft("body", [(-half, 0.35, roof - 0.08, w - 0.05), (-half + 0.2, 0.3, roof, w), (half - 0.2, 0.3, roof, w),
@@ -234,7 +234,7 @@ def bus() -> Model:
 
 @cache
 def truck(length: float) -> Model:
-    """A lorry: a cab in the paint's colour before a box of cargo."""
+    """Model a lorry: a cab in the paint's colour before a box of cargo."""
     s = Sculptor()
     half, w = length / 2, 1.22
     cab = half - 1.9

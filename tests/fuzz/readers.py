@@ -32,8 +32,7 @@ from bench.training.derainer_config import load_training
 from bench.training.task_config import load_task_training
 from derainers.tensorflow_checkpoint import read_tensorbundle
 from synth.datasets.dataset import open_dataset
-from synth.datasets.manifest import Row as ImageRow
-from synth.datasets.manifest import manifest_text, read_manifest, read_row, row_text
+from synth.datasets.manifest import ManifestRow, manifest_text, read_manifest, read_row, row_text
 from synth.sources.annotations import read_annotations
 from synth.sources.bdd import open_bdd
 from synth.sources.coco import open_coco
@@ -173,7 +172,7 @@ def _read_objects(folder: Path, data: bytes) -> object:
     return read_annotations(content if isinstance(content, list) else [content], SIDES, frozenset({1, 3}), "here")
 
 
-IMAGE_ROW = ImageRow(
+IMAGE_ROW = ManifestRow(
     "a", 1, *SIDES, "k" * 32, "s" * 64, {"angle": 1.5}, {"time": "day"}, "r" * 64, "c" * 64, "", "i" * 64
 )
 
