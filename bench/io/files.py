@@ -96,10 +96,10 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def safe_name(id: str) -> str:
+def safe_name(name: str) -> str:
     """Make a file name of an image id or a row name: no separators, no leading dot, reversible."""
-    name = quote(id, safe=" ()+,=@")
-    return "%2E" + name[1:] if name.startswith(".") else name
+    quoted = quote(name, safe=" ()+,=@")
+    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
 
 
 def read_json(path: Path, object_hook: Callable[[dict[str, Any]], object] | None = None) -> object:

@@ -48,8 +48,8 @@ def scene_sheet(
         UserError: The source has no scene of one of these times.
     """
     busiest: dict[str, Photograph] = {}
-    for id in source.ids[: 12 * len(times)]:
-        scene = source.load(id)
+    for image_id in source.ids[: 12 * len(times)]:
+        scene = source.load(image_id)
         time = scene.attributes["timeofday"]
         if time not in busiest or _objects(scene) > _objects(busiest[time]):
             busiest[time] = scene

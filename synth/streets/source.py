@@ -59,20 +59,22 @@ class Streets:
         """Names of all scenes, such as ``val-00007``."""
         return [f"{self.split}-{number:05d}" for number in range(self.count)]
 
-    def size(self, id: str, /) -> tuple[int, int]:
+    def size(self, image_id: str, /) -> tuple[int, int]:
         """Return (height, width) in pixels, the same for every scene."""
         return self.height, self.width
 
-    def load(self, id: str, /) -> Photograph:
+    def load(self, image_id: str, /) -> Photograph:
         """Draw one scene.
 
         Raises:
             ImageError: There is no scene of this name.
         """
-        split, _, number = id.rpartition("-")
+        split, _, number = image_id.rpartition("-")
         if split != self.split or not number.isdecimal() or int(number) >= self.count:
-            raise ImageError(f"streets: no scene {id!r}; there are {self.split}-00000 to {self.ids[-1]}")
-        return draw(id, (self.seed, SPLITS.index(split), int(number)), (self.height, self.width), self.ignored_area)
+            raise ImageError(f"streets: no scene {image_id!r}; there are {self.split}-00000 to {self.ids[-1]}")
+        return draw(
+            image_id, (self.seed, SPLITS.index(split), int(number)), (self.height, self.width), self.ignored_area
+        )
 
 
 def open_streets(root: Path | None, parameters: Parameters) -> Source:
@@ -103,11 +105,11 @@ def _whole(name: str, value: object) -> int:
     return value
 
 
-def draw(id: str, key: tuple[int, ...], size: tuple[int, int], ignored_area: int = 0) -> Photograph:
+def draw(image_id: str, key: tuple[int, ...], size: tuple[int, int], ignored_area: int = 0) -> Photograph:
     """Draw one scene with its truth.
 
     Args:
-        id: Name of the result.
+        image_id: Name of the scene.
         key: What the scene depends on.
         size: (height, width) in pixels.
         ignored_area: As in :class:`Streets`.
@@ -132,7 +134,7 @@ def draw(id: str, key: tuple[int, ...], size: tuple[int, int], ignored_area: int
         surface.labels,
     )
     depth: FloatArray = np.ascontiguousarray(view.depth[1::2, 1::2])
-    return Photograph(id, clean, None, truth, depth, {"timeofday": layout.time, "weather": "clear"})
+    return Photograph(image_id, clean, None, truth, depth, {"timeofday": layout.time, "weather": "clear"})
 
 
 def instances_of(numbers: IntArray, categories: Sequence[Category], ignored_area: int = 0) -> Instances:
