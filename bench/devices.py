@@ -16,74 +16,72 @@ if TYPE_CHECKING:
     import torch
 
 
+def choose_device(wish: str) -> str:
+    """Turn the device ``auto`` into ``cuda`` where PyTorch sees a GPU, else into ``cpu``; check any other name.
+
+    Raises:
+        MissingExtraError: The device needs PyTorch, which is not installed.
+        UserError: PyTorch cannot use the device.
+    """
+    if wish == "cpu":
+        return wish  # PyTorch need not be there, and takes seconds to import
+    try:
+        import torch
+    except ImportError as error:
+        if wish == "auto":
+            return "cpu"
+        raise MissingExtraError("PyTorch", "torch", f"--device {wish}") from error
+    if wish == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    device_of(wish)
+    return wish
+
+
+def device_of(name: str) -> torch.device:
+    """Make the PyTorch device of a name such as ``cpu``, ``cuda`` or ``cuda:1``, and reserve a number on it as a check.
+
+    Raises:
+        UserError: PyTorch cannot use the device.
+    """
+    import torch
+
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:  # an assertion where PyTorch was built without CUDA
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"--device {name}: PyTorch cannot use it ({reason}); expected cpu, or cuda or cuda:N where there is "
+            "such a GPU. Use --device cpu"
+        ) from error
+    return torch.device(name)
+
+
+def torch_device_ready(options: Options) -> None:
+    """Set the number of CPU threads that PyTorch keeps for the whole process; 0 leaves PyTorch's own."""
+    import torch
+
+    if options.threads > 0:
+        torch.set_num_threads(options.threads)
+
+
 def torch_for(options: Options, purpose: str) -> ModuleType:
-    """Import torch, set its threads and make sure that the device exists.
+    """Import PyTorch for one model: set the threads and check the device of its options.
+
+    Args:
+        options: Device and threads.
+        purpose: What PyTorch is needed for, to begin the message with if PyTorch is not installed.
 
     Raises:
         MissingExtraError: PyTorch is not installed.
-        UserError: The device is not one of this machine.
+        UserError: PyTorch cannot use the device.
     """
     try:
         import torch
     except ImportError as error:
         raise MissingExtraError("PyTorch", "torch", purpose) from error
-    if options.threads > 0:
-        torch.set_num_threads(options.threads)
-    try:
-        torch.empty(1, device=options.device)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(
-            f"device {options.device!r} cannot be used ({str(error).splitlines()[0]}); try --device cpu"
-        ) from error
+    torch_device_ready(options)
+    device_of(options.device)
     return torch
-
-
-def torch_device_ready(options: Options) -> None:
-    """Apply the options that PyTorch keeps for the whole process: the number of CPU threads."""
-    import torch
-
-    if options.threads > 0:
-        torch.set_num_threads(options.threads)
-
-
-def device_of(name: str) -> torch.device:
-    """The device of that name.
-
-    Raises:
-        UserError: There is no such device here.
-    """
-    import torch
-
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UserError(f"device {name!r}: expected cpu, cuda or cuda:N") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device {name!r}: PyTorch sees no CUDA device here. Use --device cpu")
-    return device
-
-
-def choose_device(wish: str) -> str:
-    """Turn ``auto`` into ``cuda`` where there is one, else ``cpu``; check anything else.
-
-    Raises:
-        UserError: CUDA is asked for and not there, or the name is none.
-    """
-    if wish == "cpu":
-        return wish
-    try:
-        import torch
-    except ImportError:
-        if wish == "auto":
-            return "cpu"
-        raise UserError(f"--device {wish} needs PyTorch. Install it: pip install 'derainbench[torch]'") from None
-    if wish == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=wish)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"--device {wish}: {str(error).splitlines()[0]}. Use --device cpu") from error
-    return wish
 
 
 def usable_cores() -> int:

@@ -1,21 +1,33 @@
-"""The two errors that DerainBench raises on purpose.
+"""Define the errors that DerainBench raises on purpose, and build the texts that their messages share.
 
 A message says what is wrong, where, what was expected, what was found and what to do next.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class UserError(Exception):
-    """The user can mend it: a wrong name, option, file or setting. The command line exits with 2."""
+    """A mistake that the user can mend: a wrong name, option, file or setting. The command line exits with 2."""
 
 
 class ImageError(Exception):
-    """One image is unusable. It becomes a row of ``failures.csv``; the rest goes on."""
+    """One unusable image. It becomes a row of ``failures.csv``; the other images are worked on."""
 
 
 class MissingExtraError(UserError):
-    """A library that is not installed, and the command that installs it."""
+    """A library that is not installed; the message names the command that installs it.
+
+    Args:
+        library: Name of the library, for people.
+        extra: Extra of the package ``derainbench`` that brings the library.
+        purpose: What needs the library; begins the message.
+    """
 
     def __init__(self, library: str, extra: str, purpose: str) -> None:
         self._parts = (library, extra, purpose)
@@ -29,5 +41,26 @@ class MissingExtraError(UserError):
 
 
 def reason_of(error: Exception | SystemExit) -> str:
-    """Why an image failed: our own words as they are, anybody else's with the kind of error before them."""
+    """Say why an image failed: the text of an ImageError as it is, any other with the error's type before it."""
     return str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+
+
+def did_you_mean(name: str, known: Iterable[str], label: str = "Known") -> str:
+    """Suggest known names after a misspelt one, as a sentence: the nearest three, or all if none is near.
+
+    Args:
+        name: The unknown name.
+        known: All names that would have been right.
+        label: What to call them where all are listed.
+    """
+    import difflib
+
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    return f"Did you mean {' or '.join(near)}?" if near else f"{label}: {', '.join(names) or 'none'}."
+
+
+def faults_of(error: ValidationError) -> str:
+    """Join the faults that pydantic found to one line: ``setting: fault; setting.inner: fault``."""
+    faults = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
+    return "; ".join(f"{place}: {text}" if place else text for place, text in faults)

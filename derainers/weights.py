@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,11 +12,10 @@ from bench.contract import Options
 from bench.errors import UserError
 from bench.io.files import sha256_of
 from bench.io.weights import (
-    WEIGHTS_VARIABLE,
     WeightsFile,
-    cache_dir,
     locate_weights,
     read_weights_table,
+    search_path,
     weights_digest,
 )
 
@@ -107,8 +105,7 @@ def imported_file(name: str) -> str:
 
 def find_imported(name: str, options: Options) -> Path | None:
     """A checkpoint without a pinned digest: ``<name>.safetensors`` or ``<name>.pth`` among the user's weights."""
-    folders = [*options.weights_dirs, *map(Path, filter(None, os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep)))]
-    for folder in (*folders, cache_dir()):
+    for folder in search_path(options):
         for path in (folder / imported_file(name), folder / f"{name}.pth"):
             if path.is_file():
                 return path

@@ -1,4 +1,4 @@
-"""Rain, labelled photographs, and the datasets built from both."""
+"""Render rain on labelled photographs, and build datasets of both."""
 
 from __future__ import annotations
 

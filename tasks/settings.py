@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,7 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bench.contract import Parameters
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean
 
 
 class Settings(BaseModel):
@@ -40,9 +39,7 @@ def _fault(fault: dict[str, object], kind: type[Settings]) -> str:
     name = ".".join(map(str, place)) if isinstance(place, tuple) else str(place)
     if fault["type"] != "extra_forbidden":
         return f"parameter {name!r}: {fault['msg']}, got {fault['input']!r}"
-    near = difflib.get_close_matches(name, kind.model_fields, n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(kind.model_fields)}"
-    return f"unknown parameter {name!r}. {hint}"
+    return f"unknown parameter {name!r}. {did_you_mean(name, kind.model_fields)}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""DerainBench's data as a library: build datasets, verify and examine them, fit rain to photographs.
+"""Build and verify datasets, examine folders of photographs, and download those of COCO.
 
-Together with :mod:`bench.api.run` and :mod:`bench.api.catalogue` it wires the rooms together.
+Rain and drawn scenes for looking at are in :mod:`bench.api.rain`.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from synth.datasets.fetch import fetch_coco
 from synth.sources.doctor import examine, sources_in
 
 HARMLESS = ("greyscale",)
-"""What :func:`examine_folder` finds and nobody has to mend."""
+"""Faults that :func:`examine_folder` names and nobody has to mend."""
 
 
 @dataclass(frozen=True)
 class BuilderLoader:
-    """Opens the builder of one dataset, in whatever process needs it."""
+    """Loader of one dataset's builder, for whatever process needs it."""
 
     recipe: Recipe
     folder: Path
 
     def __call__(self) -> DatasetBuilder:
-        """Open it."""
+        """Open the builder."""
         return open_builder(self.recipe, self.folder)
 
     def __hash__(self) -> int:
@@ -52,7 +52,7 @@ class BuilderLoader:
 
 
 def recipe_of(name: str, config: DatasetConfig, root: Path | None) -> Recipe:
-    """What a suite says of a dataset, as the builder takes it."""
+    """Convert a suite's settings of one dataset to the recipe that the builder takes."""
     return Recipe(
         name=name,
         source=config.source,

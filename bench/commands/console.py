@@ -62,8 +62,17 @@ def print_json(value: object) -> None:
 
 
 def plain_rows(frame: pd.DataFrame) -> list[dict[str, Cell]]:
-    """Rows as JSON can hold them: text that is a number becomes one; what is empty or not finite is None."""
-    return [{str(name): _plain(cell) for name, cell in row.items()} for row in frame.to_dict("records")]
+    """Convert a table to rows that JSON can hold.
+
+    Cells that are empty or not finite become None, and text that is a number becomes one, but for columns of names: a
+    row may be called ``nan``, and an image ``000000001993``.
+    """
+    from bench.runs.records import TEXT_COLUMNS
+
+    return [
+        {str(name): str(cell) or None if name in TEXT_COLUMNS else _plain(cell) for name, cell in row.items()}
+        for row in frame.to_dict("records")
+    ]
 
 
 def _plain(cell: object) -> Cell:

@@ -164,7 +164,8 @@ def correlate(
             out_console.print("nothing to correlate: the run has no task beside quality, or too few rows", markup=False)
             return
         for name, rows in frame.groupby("dataset", sort=False):
-            shown = rows.drop(columns=["dataset", "model"]).round(3).astype(str).replace("nan", "")
+            shown = rows.drop(columns=["dataset", "model"]).round(3)
+            shown = shown.astype(str).where(shown.notna(), "")
             print_table(shown, f"{name} - {'disagreements' if disagreements else f'over {over}'}")
         return
     _give({run.name: frame}, format, None, None)
@@ -268,19 +269,12 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
 
 
 def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Read a table of a run folder that has at least these columns."""
-    import pandas as pd
-
-    from bench.io.files import damage_named
+    from bench.runs.records import read_table
 
     path = run / name
     if not path.is_file():
         raise UserError(f"{path}: no such file; give the run's command again, which does only what is missing")
-    with damage_named(path):
-        frame = pd.read_csv(path, keep_default_na=False, na_values={"value": [""]}, dtype={"value": float})
-    if lacking := [column for column in columns if column not in frame]:
-        raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; run the benchmark again")
-    return frame
+    return read_table(path, columns)
 
 
 def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, out: Path | None) -> None:

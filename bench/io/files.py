@@ -1,4 +1,4 @@
-"""Files that are whole or not there: write to a temporary name, flush, rename."""
+"""Write files that are whole or not there (temporary name, flush, rename); digests, keys and safe names."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         UserError: The disk is full or cannot be written.
     """
-    with disk_faults_named(path), _atomic(path) as part:
+    with disk_errors_as_user_errors(path), _atomic(path) as part:
         yield part
 
 
 @contextmanager
-def disk_faults_named(path: Path) -> Iterator[None]:
-    """Turn what a full or read-only disk raises into a :class:`UserError` that says what to do."""
+def disk_errors_as_user_errors(path: Path) -> Iterator[None]:
+    """Context manager: re-raise the OSError of a full or read-only disk as :class:`UserError` naming ``path``."""
     try:
         yield
     except OSError as error:
@@ -63,12 +63,14 @@ def _atomic(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def damage_named(path: Path) -> Iterator[None]:
-    """Turn what pandas says of a damaged CSV file into a :class:`UserError`."""
+def csv_errors_as_user_errors(path: Path) -> Iterator[None]:
+    """Context manager: re-raise errors of reading a damaged CSV file as :class:`UserError` naming ``path``."""
     try:
         yield
     except (OSError, ValueError) as error:  # absent, empty, not UTF-8, rows of different lengths
-        raise UserError(f"{path}: damaged ({' '.join(str(error).split())}); run the benchmark again") from error
+        raise UserError(
+            f"{path}: damaged ({' '.join(str(error).split())}); give the command that wrote it again"
+        ) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -83,21 +85,21 @@ def write_json(path: Path, value: object) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
+    """Compute the SHA-256 of one file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def key_of(*parts: object) -> str:
-    """Short content key (32 hexadecimal digits) of JSON-serialisable parts, in order."""
+    """Compute a short content key (32 hexadecimal digits) of JSON-serialisable parts, in order."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def safe_name(id: str) -> str:
-    """File name for an image id or a row name: no separators, no leading dot, reversible."""
-    name = quote(id, safe=" ()+,=@")
-    return "%2E" + name[1:] if name.startswith(".") else name
+def safe_name(name: str) -> str:
+    """Make a file name of an image id or a row name: no separators, no leading dot, reversible."""
+    quoted = quote(name, safe=" ()+,=@")
+    return "%2E" + quoted[1:] if quoted.startswith(".") else quoted
 
 
 def read_json(path: Path, object_hook: Callable[[dict[str, Any]], object] | None = None) -> object:

@@ -1,4 +1,4 @@
-"""Reading and writing images: uint8 RGB in, uint8 RGB out, or a clear refusal."""
+"""Read and write images as uint8 RGB; refuse other files with a reason."""
 
 from __future__ import annotations
 
@@ -120,25 +120,25 @@ def write_png(path: Path, pixels: Image | LabelMap, key: str = "", level: int = 
 
 
 def png_key(path: Path) -> str:
-    """The key inside a PNG written by :func:`write_png`; empty if there is no such file or key."""
+    """Read the key inside a PNG written by :func:`write_png`; empty if there is no such file or key."""
     try:
         with _open(path, formats=["PNG"]) as picture:
             return str(picture.info.get(_KEY, ""))
-    except Exception:  # as below
+    except Exception:  # whatever Pillow raises at a damaged file, see _opened
         return ""
 
 
 def size_of_image(path: Path) -> tuple[int, int] | None:
-    """(height, width) from an image's header; None if it cannot be read."""
+    """Read (height, width) in pixels from an image's header; None if the header cannot be read."""
     try:
         with _open(path, formats=_FORMATS) as picture:
             return picture.height, picture.width
-    except Exception:  # as below
+    except Exception:  # whatever Pillow raises at a damaged file, see _opened
         return None
 
 
 def list_images(folder: Path) -> dict[str, Path]:
-    """Image files directly in a folder, by stem, sorted.
+    """List the image files directly in a folder, by stem, sorted.
 
     Raises:
         ImageError: The folder is absent, or two files share a stem.
@@ -178,12 +178,12 @@ def _decoded(path: Path, picture: Pillow.Image, mode: str | None) -> Pillow.Imag
     try:
         picture.load()
         return picture.convert(mode) if mode and picture.mode != mode else picture
-    except Exception as error:  # as above
+    except Exception as error:  # whatever Pillow raises at a damaged file, see _opened
         raise ImageError(f"{path}: truncated or damaged ({error})") from error
 
 
 def _orientation(path: Path, picture: Pillow.Image) -> object:
     try:
         return picture.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception as error:  # as above
+    except Exception as error:  # whatever Pillow raises at a damaged file, see _opened
         raise ImageError(f"{path}: its EXIF data are damaged ({error})") from error

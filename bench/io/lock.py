@@ -1,4 +1,4 @@
-"""One run at a time in a folder."""
+"""Lock a folder, so that one run at a time works in it; refuse folders that lead elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bench.errors import UserError
-from bench.io.files import disk_faults_named
+from bench.io.files import disk_errors_as_user_errors
 
 LOCK = ".lock"
 """Holds the host and the process that work in the folder. It is gone when they have ended."""
@@ -19,7 +19,7 @@ LOCK = ".lock"
 
 @contextmanager
 def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
-    """Keep other processes out of a folder, or of what else a file of that name in it stands for.
+    """Lock a folder against other processes while a block runs; ``name`` is the lock's file in the folder.
 
     The kernel drops the lock of a process that dies, however it dies, so what is left of it holds nobody up.
 
@@ -27,7 +27,7 @@ def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
         UserError: Another process works there, or the folder cannot be written.
     """
     path = folder / name
-    with disk_faults_named(path):
+    with disk_errors_as_user_errors(path):
         folder.mkdir(parents=True, exist_ok=True)
         handle = _acquire(path)
     try:
@@ -39,7 +39,7 @@ def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
 
 
 def refuse_links(folder: Path) -> None:
-    """Refuse a folder that leads elsewhere by symbolic links: what a run writes and removes there is not its own.
+    """Refuse a folder with symbolic links to folders, in which a run would write and remove files of others.
 
     The folder itself may be a link. Links to files within its folders do no harm: they are replaced, not followed.
 

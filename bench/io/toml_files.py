@@ -1,8 +1,7 @@
-"""Suites and trainings kept as TOML files: found by name or path, and validated."""
+"""Find suites and trainings, kept as TOML files, by name or path, and validate them."""
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,26 +11,26 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean, faults_of
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
 class TomlText:
-    """What a file holds, and what it is called in messages."""
+    """Text of one TOML file, and what the file is called in messages."""
 
     content: bytes
     origin: str
 
 
 def names_in(package: str) -> list[str]:
-    """Stems of the TOML files of a package, in order."""
+    """List the stems of the TOML files in a package, sorted."""
     return sorted(item.name.removesuffix(".toml") for item in files(package).iterdir() if item.name.endswith(".toml"))
 
 
 def text_of(kind: str, name: str, package: str, known: Sequence[str], file: str = "") -> TomlText:
-    """A built-in file by name, or one of the user's by path.
+    """Read a built-in TOML file by its name, or the user's own by its path.
 
     Args:
         kind: What it is, for messages: ``suite``, ``training``.
@@ -49,13 +48,11 @@ def text_of(kind: str, name: str, package: str, known: Sequence[str], file: str 
         return TomlText(Path(name).read_bytes(), name)
     if name in known:
         return TomlText(files(package).joinpath(f"{file or name}.toml").read_bytes(), f"built-in {kind} {name}")
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(known)}."
-    raise UserError(f"unknown {kind} {name!r}. {hint} A file of your own ends in .toml")
+    raise UserError(f"unknown {kind} {name!r}. {did_you_mean(name, known)} A file of your own ends in .toml")
 
 
 def validated(model: type[Model], text: TomlText, name: str, changes: Mapping[str, object], advice: str) -> Model:
-    """A suite or training from its text.
+    """Parse the text of a TOML file and validate it as a suite or training.
 
     Args:
         model: What it has to be.
@@ -79,13 +76,7 @@ def validated(model: type[Model], text: TomlText, name: str, changes: Mapping[st
         raise UserError(f"{text.origin}: {faults_of(error)}. {advice}") from error
 
 
-def faults_of(error: ValidationError) -> str:
-    """What is wrong, setting by setting, in one line."""
-    faults = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
-    return "; ".join(f"{place}: {text}" if place else text for place, text in faults)
-
-
 def replaced(training: BaseModel, base: BaseModel, options: Mapping[str, str]) -> dict[str, object]:
-    """Which options, each of one setting, make a training of its base, and their values."""
+    """List the options, each of one setting, in which a training differs from its base, with their values."""
     pairs = ((option, getattr(training, key), getattr(base, key)) for option, key in options.items())
     return {option: value for option, value, usual in pairs if value != usual}

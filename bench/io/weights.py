@@ -1,4 +1,4 @@
-"""Published weights: found by their SHA-256, wherever they lie, or downloaded and verified.
+"""Find published weights by their SHA-256 in the user's folders, or download and verify them.
 
 A table of weights is a CSV file beside the code that uses it, one row a file:
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -82,41 +82,47 @@ def read_weights_table(path: Path) -> dict[str, tuple[WeightsFile, ...]]:
 
 
 def cache_dir() -> Path:
-    """Where downloaded weights are kept."""
+    """Return the folder in which downloaded weights are kept."""
     import pooch
 
     return Path(pooch.os_cache("derainbench")) / "weights"
 
 
-def find_weights(entry: WeightsFile, weights_dirs: Iterable[Path] = ()) -> Path | None:
-    """Look for a file of the right digest: shipped, in the given folders, ``DERAINBENCH_WEIGHTS`` and the cache."""
+def search_path(options: Options) -> tuple[Path, ...]:
+    """List the folders searched for weights: those of the options, of ``DERAINBENCH_WEIGHTS``, and the cache."""
+    listed = os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep)
+    return (*options.weights_dirs, *(Path(text) for text in listed if text), cache_dir())
+
+
+def find_weights(entry: WeightsFile, options: Options) -> Path | None:
+    """Find one weights file by its digest: shipped with the package, or below a folder of :func:`search_path`."""
     if entry.shipped is not None and entry.shipped.is_file() and sha256_of(entry.shipped) == entry.sha256:
         return entry.shipped
-    for folder in _search_path(weights_dirs):
+    for folder in search_path(options):
         for path in _files_below(folder):
             if path.stat().st_size == entry.bytes and sha256_of(path) == entry.sha256:
                 return path
     return None
 
 
-def weights_state(entry: WeightsFile, weights_dirs: Iterable[Path] = ()) -> State:
-    """Say whether a file is present, could be downloaded, or must be fetched by a person."""
-    if find_weights(entry, weights_dirs):
+def weights_state(entry: WeightsFile, options: Options) -> State:
+    """Tell if one weights file is present, can be downloaded, or must be fetched by a person."""
+    if find_weights(entry, options):
         return "present"
     return "download" if entry.url else "by hand"
 
 
 def locate_weights(entry: WeightsFile, options: Options) -> Path:
-    """Path of a verified weights file, downloading it if need be and allowed.
+    """Find one weights file by its digest, or download it if that is allowed; return its path.
 
     Raises:
         UserError: It cannot be had; the message says what was found instead and what to do.
     """
-    if path := find_weights(entry, options.weights_dirs):
+    if path := find_weights(entry, options):
         return path
     lookalikes = [
         diagnose(path, entry)
-        for folder in _search_path(options.weights_dirs)
+        for folder in search_path(options)
         for path in _files_below(folder)
         if path.name == entry.file
     ]
@@ -151,16 +157,8 @@ def diagnose(path: Path, entry: WeightsFile) -> str:
 
 
 def weights_digest(files: Iterable[WeightsFile]) -> str:
-    """One digest for a model of several files, known without having them."""
+    """Join the digests of a model's files to one text, which is known without having the files."""
     return "+".join(entry.sha256 for entry in files)
-
-
-def _search_path(weights_dirs: Iterable[Path]) -> Iterator[Path]:
-    yield from weights_dirs
-    for text in os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep):
-        if text:
-            yield Path(text)
-    yield cache_dir()
 
 
 def _files_below(folder: Path) -> list[Path]:

@@ -10,13 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import UserError
-from bench.io.files import damage_named
 from bench.perf.cost import Cost
 from bench.runs.records import read_table
 
-_TEXTS = ("derainer", "task")
-_NUMBERS = ("height", "width", "latency_ms", "parameters", "gflop")
-"""Columns without which no table can be made."""
+_NEEDED = ("derainer", "task", "height", "width", "latency_ms", "parameters", "gflop")
 
 
 def with_costs(frame: pd.DataFrame, run: Path) -> pd.DataFrame:
@@ -52,20 +49,15 @@ def cost_frame(costs: Sequence[Cost]) -> pd.DataFrame:
 
 
 def read_costs(run: Path) -> pd.DataFrame:
-    """Read ``cost.csv`` of a run; the task of a derainer alone is empty text.
+    """Read the costs of a run's derainers, ``cost.csv``.
 
     Raises:
-        UserError: There is no such file, or it is damaged.
+        UserError: There is no such file, it is damaged, or lacks a column.
     """
     path = run / "cost.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such file; measure first: derainbench cost {run}")
-    frame = read_table(path)
-    if lacking := sorted({*_TEXTS, *_NUMBERS} - set(frame.columns)):
-        raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; measure again")
-    with damage_named(path):
-        whole = frame.astype({**dict.fromkeys(_TEXTS, object), **dict.fromkeys(_NUMBERS, float)})
-    return whole.fillna(dict.fromkeys(_TEXTS, "")).astype(dict.fromkeys(_TEXTS, str))
+    return read_table(path, _NEEDED)
 
 
 def _text(rows: pd.DataFrame, name: str, column: str, scale: float, digits: int) -> str:

@@ -108,7 +108,7 @@ def _overlap(mine: Any, yours: Any) -> float:  # noqa: ANN401  masks of bools
 
 def _of_detections(noise: np.random.Generator, images: int, resamples: int) -> Iterator[TwoWays]:
     content = [draw_objects(noise, _THINGS, objects=8, detections=40) for _ in range(images)]
-    weights = draw_weights(images, resamples, 0)
+    weights = draw_weights(images, resamples, "drawn")
     drawn = [np.repeat(np.arange(images), row) for row in weights]
     yield (
         f"AP of {images} images / pycocotools",

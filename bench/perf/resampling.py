@@ -50,7 +50,7 @@ def resampling_speeds(images: int = 350, rows: int = 8, resamples: int = 1000) -
 
     The evidence is drawn at random, as much of it as real models leave.
     """
-    weights = draw_weights(images, resamples, 0)
+    weights = draw_weights(images, resamples, "drawn")
     spent = {
         "AP": sum((_time_ap(row, images, weights) for row in range(rows)), np.zeros(2)),
         "mIoU": sum((_time_miou(row, images, weights) for row in range(rows)), np.zeros(2)),

@@ -96,7 +96,7 @@ def costs_of(root: Path) -> dict[str, float]:
     frame = read_table(root / "cost.csv")
     if frame.empty:
         return {}
-    alone = frame[frame["task"].isna() & frame["latency_ms"].notna()]
+    alone = frame[(frame["task"] == "") & frame["latency_ms"].notna()]
     first = alone.drop_duplicates("derainer")
     return {str(row["derainer"]): float(row["latency_ms"]) / 1000 for row in first.to_dict("records")}
 

@@ -63,7 +63,7 @@ def check_digests(root: Path) -> list[str]:
 
 
 def files_of(root: Path) -> list[str]:
-    """List a run's files but those that differ each time; none beyond a link to a folder."""
+    """List the files that ``digests.csv`` names: all of a run but those that differ each time, none beyond a link."""
     names = (path.relative_to(root) for path in root.rglob("*") if path.is_file() and not path.name.endswith(".part"))
     return sorted(name.as_posix() for name in names if name.as_posix() not in _NOT_DIGESTED)
 
@@ -72,7 +72,7 @@ _WORK = ("data/", "restored/", "evidence/")
 
 
 def discard_changed(root: Path) -> list[str]:
-    """Remove every image, label and evidence of a finished run that no longer has the digest it was left with.
+    """Delete files of a finished run whose SHA-256 differs from ``digests.csv``, so that the run makes them again.
 
     The digests are removed, too: they are those of a finished run, and are written anew when this one ends.
 

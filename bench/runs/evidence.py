@@ -11,7 +11,7 @@ from bench.errors import ImageError
 
 
 def coco_results(detections: Detections) -> list[dict[str, object]]:
-    """Detections in COCO's results format, without the image's number; boxes as x, y, width, height."""
+    """Convert one image's detections to COCO's results format, without image ids; boxes as x, y, width, height."""
     results: list[dict[str, object]] = []
     for index, (x1, y1, x2, y2) in enumerate(detections.boxes.tolist()):
         result: dict[str, object] = {
@@ -26,7 +26,7 @@ def coco_results(detections: Detections) -> list[dict[str, object]]:
 
 
 def detections_of(results: object, path: Path) -> Detections:
-    """The inverse of :func:`coco_results`.
+    """Convert one image's COCO results back to detections, the inverse of :func:`coco_results`.
 
     Raises:
         ImageError: The results are not in that format.

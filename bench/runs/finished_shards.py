@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from bench.contract import Failure
 from bench.errors import UserError
-from bench.io.files import damage_named
+from bench.io.files import csv_errors_as_user_errors
 from bench.runs.card import CARD, SCHEMA, RunCard, read_card
 from bench.runs.digests import check_digests
 from bench.runs.folder import RunStore
@@ -100,7 +100,7 @@ def read_failures(part: FinishedShard) -> list[Failure]:
         UserError: The table is absent or damaged, or names what the shard does not have.
     """
     path = part.store.root / "failures.csv"
-    with damage_named(path):
+    with csv_errors_as_user_errors(path):
         found = _rows_of(path, Failure)
         _check_known(part, [Row(one.dataset, one.derainer, one.task) for one in found])
     return found
@@ -115,7 +115,7 @@ def read_timings(part: FinishedShard) -> list[Timing]:
     path = part.store.root / "timings.csv"
     if not path.is_file():
         return []
-    with damage_named(path):
+    with csv_errors_as_user_errors(path):
         found = _rows_of(path, Timing)
         _check_known(part, [one.row for one in found])
         if wrong := next((one for one in found if one.images > len(part.card.chosen[one.dataset])), None):

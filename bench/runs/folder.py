@@ -1,4 +1,4 @@
-"""The run folder: restored images, evidence, tables. Every file is written whole and knows its key.
+"""Read and write a run folder: restored images, evidence, card. Every file is written whole and holds its key.
 
 ::
 
@@ -43,16 +43,16 @@ class LazyMapping(Mapping[str, Value]):
         self._ids = tuple(ids)
         self._load = load
 
-    def __getitem__(self, id: str) -> Value:
+    def __getitem__(self, name: str) -> Value:
         """Read one value."""
-        return self._load(id)
+        return self._load(name)
 
     def __iter__(self) -> Iterator[str]:
-        """Ids in order."""
+        """Iterate over the ids in order."""
         return iter(self._ids)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Count the ids."""
         return len(self._ids)
 
 
@@ -63,46 +63,46 @@ class RunStore:
     root: Path
 
     def data_folder(self, dataset: str) -> Path:
-        """Where the dataset is built."""
+        """Return the folder of a dataset."""
         return self.root / "data" / safe_name(dataset)
 
-    def restored_path(self, row: Row, id: str) -> Path:
-        """Where the restored image lies."""
-        return self.root / "restored" / safe_name(row.dataset) / safe_name(row.derainer) / f"{safe_name(id)}.png"
+    def restored_path(self, row: Row, image_id: str) -> Path:
+        """Return the path of one restored image."""
+        return self.root / "restored" / safe_name(row.dataset) / safe_name(row.derainer) / f"{safe_name(image_id)}.png"
 
     def evidence_folder(self, row: Row) -> Path:
-        """Where a row's evidence lies, one file an image."""
+        """Return the folder of a row's evidence, one file an image."""
         return self.root / "evidence" / safe_name(row.dataset) / safe_name(row.derainer) / safe_name(row.task)
 
-    def key(self, row: Row, id: str) -> str:
-        """The key of what is stored for an image of a row; empty if nothing is."""
+    def key(self, row: Row, image_id: str) -> str:
+        """Read the key of what is stored for one image of a row; empty if nothing is."""
         if not row.task:
-            return _sealed(self.restored_path(row, id))[0]
-        stem = self.evidence_folder(row) / safe_name(id)
+            return _sealed(self.restored_path(row, image_id))[0]
+        stem = self.evidence_folder(row) / safe_name(image_id)
         return _sealed(stem.with_name(stem.name + ".png"))[0] or _json_key(stem.with_name(stem.name + ".json"))
 
-    def write_restored(self, row: Row, id: str, image: Image, key: str) -> None:
-        """Store a restored image."""
-        write_png(self.restored_path(row, id), image, _seal(key, image))
+    def write_restored(self, row: Row, image_id: str, image: Image, key: str) -> None:
+        """Write one restored image with its key."""
+        write_png(self.restored_path(row, image_id), image, _seal(key, image))
 
-    def read_restored(self, row: Row, id: str) -> Image:
-        """Read a restored image back.
+    def read_restored(self, row: Row, image_id: str) -> Image:
+        """Read one restored image.
 
         Raises:
             ImageError: It is absent, damaged, or not the image that was written.
         """
-        path = self.restored_path(row, id)
+        path = self.restored_path(row, image_id)
         image = read_image(path)
         _check_seal(path, image)
         return image
 
-    def remove_restored(self, row: Row, id: str) -> None:
-        """Drop a restored image that cannot be used."""
-        self.restored_path(row, id).unlink(missing_ok=True)
+    def remove_restored(self, row: Row, image_id: str) -> None:
+        """Delete one restored image that cannot be used."""
+        self.restored_path(row, image_id).unlink(missing_ok=True)
 
-    def write_evidence(self, row: Row, id: str, evidence: Evidence, key: str) -> None:
-        """Store evidence: a label map as PNG, all else as JSON."""
-        stem = self.evidence_folder(row) / safe_name(id)
+    def write_evidence(self, row: Row, image_id: str, evidence: Evidence, key: str) -> None:
+        """Write the evidence of one image: a label map as PNG, all else as JSON."""
+        stem = self.evidence_folder(row) / safe_name(image_id)
         if isinstance(evidence, np.ndarray):
             write_png(stem.with_name(stem.name + ".png"), evidence, _seal(key, evidence), level=6)
             return
@@ -114,9 +114,9 @@ class RunStore:
         sealed = {"key": key, "digest": key_of(key, content), **content}
         write_text(stem.with_name(stem.name + ".json"), json.dumps(sealed) + "\n")
 
-    def read_evidence(self, row: Row, id: str) -> Evidence:
-        """Read evidence back, exactly as it was written."""
-        stem = self.evidence_folder(row) / safe_name(id)
+    def read_evidence(self, row: Row, image_id: str) -> Evidence:
+        """Read the evidence of one image, exactly as it was written."""
+        stem = self.evidence_folder(row) / safe_name(image_id)
         path = stem.with_name(stem.name + ".json")
         if not path.exists():
             path = stem.with_name(stem.name + ".png")
@@ -135,19 +135,24 @@ class RunStore:
             raise ImageError(f"{path}: a quality is no number ({error}); delete the file and run again") from error
 
     def write_detections(self, row: Row, image_ids: Mapping[str, int]) -> None:
-        """Join a row's detections into one COCO results file; rows of other evidence have none."""
-        if not all(isinstance(self.read_evidence(row, id), Detections) for id in list(image_ids)[:1]):
+        """Join a row's detections to one COCO results file; rows of other evidence have none.
+
+        Args:
+            row: Dataset, derainer and task.
+            image_ids: Image to its number in COCO files.
+        """
+        if not all(isinstance(self.read_evidence(row, name), Detections) for name in list(image_ids)[:1]):
             return
         folder = self.evidence_folder(row)
         with atomic(folder.with_name(folder.name + ".json")) as path, path.open("w", encoding="utf-8") as file:
             file.write("[")  # image by image: the whole would be the largest thing in memory
             between = ""
-            for id, image_id in image_ids.items():
-                evidence = self.read_evidence(row, id)
+            for name, number in image_ids.items():
+                evidence = self.read_evidence(row, name)
                 if not isinstance(evidence, Detections):
-                    raise ImageError(f"{folder / safe_name(id)}: expected detections, as of the row's other images")
+                    raise ImageError(f"{folder / safe_name(name)}: expected detections, as of the row's other images")
                 for result in coco_results(evidence):
-                    file.write(between + json.dumps({"image_id": image_id, **result}))
+                    file.write(between + json.dumps({"image_id": number, **result}))
                     between = ", "
             file.write("]\n")
 
@@ -163,7 +168,7 @@ def _read_json(path: Path) -> dict[str, object]:
 
 
 def _json_key(path: Path) -> str:
-    """The key of evidence, if it is what was written under that key."""
+    """Read the key of evidence; empty if the evidence is not what was written under that key."""
     try:
         content = _read_json(path)
     except ImageError:
@@ -173,12 +178,12 @@ def _json_key(path: Path) -> str:
 
 
 def _seal(key: str, pixels: Image | LabelMap) -> str:
-    """A key, and the digest of the pixels that were made under it."""
+    """Join a key and the digest of the pixels made under it to the text kept in a PNG."""
     return f"{key}{_SEAL}{sha256(pixels.tobytes()).hexdigest()}"
 
 
 def _sealed(path: Path) -> tuple[str, str]:
-    """The key and the digest in a PNG; empty where there is none."""
+    """Read the key and the digest in a PNG; empty where there is none."""
     key, _, digest = png_key(path).partition(_SEAL)
     return key, digest
 

@@ -1,4 +1,4 @@
-"""Where numbers come from: versions, machine and code state, for the card of a run."""
+"""Collect versions, machine and state of the code, for the card of a run."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LIBRARIES = (
 
 
 def library_versions() -> dict[str, str]:
-    """Installed version of each library; empty where it is absent."""
+    """Collect the installed version of each library; empty where a library is absent."""
     return {name: _version(name) for name in LIBRARIES}
 
 
 def machine() -> dict[str, object]:
-    """Operating system, processor, cores, memory, Python."""
+    """Describe the machine: operating system, processor, cores, memory in bytes, Python."""
     return {
         "memory_bytes": _memory_bytes(),
         "system": platform.platform(),
@@ -34,7 +34,7 @@ def machine() -> dict[str, object]:
 
 
 def device_name(device: str) -> str:
-    """The accelerator's own name, or ``cpu``."""
+    """Return the accelerator's own name, or ``cpu``."""
     if not device.startswith("cuda"):
         return device
     import torch
@@ -43,7 +43,7 @@ def device_name(device: str) -> str:
 
 
 def hardware(device: str) -> str:
-    """The name of the GPU, or of the processor as far as the system tells it."""
+    """Return the name of the GPU, or of the processor as far as the system tells it."""
     if device.startswith("cuda"):
         return device_name(device)
     path = Path("/proc/cpuinfo")
@@ -53,7 +53,7 @@ def hardware(device: str) -> str:
 
 
 def accelerator(device: str) -> dict[str, str]:
-    """Versions of CUDA and cuDNN that PyTorch computes with; empty on a processor."""
+    """Collect the versions of CUDA and cuDNN that PyTorch computes with; empty on a processor."""
     if not device.startswith("cuda"):
         return {}
     import torch
@@ -63,7 +63,7 @@ def accelerator(device: str) -> dict[str, str]:
 
 
 def git_state() -> str:
-    """Commit of the checkout that this code runs from, with ``+changes`` if it was edited; empty if installed."""
+    """Return the commit of this code's checkout, with ``+changes`` if edited; empty if the package is installed."""
     root = Path(__file__).resolve().parents[2]
     git = shutil.which("git")
     if git is None or not (root / ".git").exists():
@@ -78,7 +78,7 @@ def _output(git: str, root: Path, *arguments: str) -> str:
 
 
 def _memory_bytes() -> int:
-    """Main memory; 0 where the system does not tell it."""
+    """Read the size of main memory in bytes; 0 where the system does not tell it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):

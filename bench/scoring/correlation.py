@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -172,7 +171,7 @@ def _of_pairs(pairs: FloatArray, dataset: str, count: int) -> dict[str, object]:
     rho, tau = rank_correlation(x, y)
     found: dict[str, object] = {"spearman": rho, "kendall": tau, "n": len(x)}
     if count and np.isfinite(rho):
-        weights = draw_weights(len(x), min(count, CORRELATION_RESAMPLES), zlib.crc32(dataset.encode()))
+        weights = draw_weights(len(x), min(count, CORRELATION_RESAMPLES), dataset)
         found |= _ends(*resample_rank_correlation(x, y, weights))
     return found
 

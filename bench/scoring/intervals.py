@@ -11,8 +11,8 @@ import pandas as pd
 
 from bench.contract import FloatArray, Record
 from bench.errors import UserError
-from bench.io.files import damage_named, safe_name
-from bench.runs.records import read_records, untrained_in
+from bench.io.files import csv_errors_as_user_errors, safe_name
+from bench.runs.records import read_records, read_table, untrained_in
 from bench.runs.rows import CLEAN, RAIN, Row
 from bench.scoring.metrics import shortened
 from bench.scoring.per_image import read_measures
@@ -51,11 +51,9 @@ def read_intervals(root: Path) -> pd.DataFrame:
     """Read ``intervals.csv`` of one run; empty if the run has none.
 
     Raises:
-        UserError: It is damaged.
+        UserError: The file is damaged or lacks a column.
     """
-    path = root / "intervals.csv"
-    with damage_named(path):
-        return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=_COLUMNS)
+    return read_table(root / "intervals.csv", _COLUMNS)
 
 
 def compare_rows(root: Path, first: str, second: str, every_metric: bool = False) -> pd.DataFrame:
@@ -214,7 +212,7 @@ def _read_resamples(root: Path, row: Row) -> pd.DataFrame:
     path = root / _resamples_name(row)
     if not path.is_file():
         return pd.DataFrame()
-    with damage_named(path):
+    with csv_errors_as_user_errors(path):
         return pd.read_csv(path, dtype=np.float64)
 
 

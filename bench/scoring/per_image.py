@@ -10,8 +10,7 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from bench.contract import ImageMeasure
-from bench.errors import UserError
-from bench.io.files import damage_named
+from bench.runs.records import read_table
 from bench.runs.rows import Row
 
 COLUMNS = ["dataset", "derainer", "task", "model", "image", "metric", "value"]
@@ -40,14 +39,6 @@ def read_measures(root: Path) -> pd.DataFrame:
     """Read ``per_image.csv`` of a run; empty if it has none.
 
     Raises:
-        UserError: It is damaged, or has other columns.
+        UserError: The file is damaged or lacks a column.
     """
-    path = root / "per_image.csv"
-    if not path.is_file():
-        return pd.DataFrame(columns=COLUMNS)
-    types = {**dict.fromkeys(_TEXTS, "category"), "value": "float64"}
-    with damage_named(path):
-        frame = pd.read_csv(path, keep_default_na=False, dtype=types)
-    if list(frame.columns) != COLUMNS:
-        raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)}, found {', '.join(frame.columns)}")
-    return frame
+    return read_table(root / "per_image.csv", COLUMNS, text_type="category")

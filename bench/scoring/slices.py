@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -94,7 +93,7 @@ def slice_row(
     there = [part for part in slices if not part.ids.isdisjoint(ids)]
     if not there or not isinstance(question.task, Resampling):
         return []
-    drawn = draw_weights(len(ids), min(resamples, SLICE_RESAMPLES), zlib.crc32(row.dataset.encode()))
+    drawn = draw_weights(len(ids), min(resamples, SLICE_RESAMPLES), row.dataset)
     inside = [np.array([id in part.ids for id in ids], dtype=drawn.dtype) for part in there]
     # The first row of each slice's weights takes every image once: the slice's own value.
     weights = np.empty((len(there), len(drawn) + 1, len(ids)), dtype=drawn.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,19 +31,20 @@ class Interval:
         return math.isfinite(self.low) and math.isfinite(self.high)
 
 
-def draw_weights(images: int, resamples: int, seed: int) -> IntArray:
-    """Draw bootstrap resamples of images.
+def draw_weights(images: int, resamples: int, dataset: str) -> IntArray:
+    """Draw bootstrap resamples of the images of one dataset.
 
     Args:
         images: N, how many images there are.
         resamples: R, how many resamples of N images each, drawn with replacement.
-        seed: The same seed gives the same resamples on every machine.
+        dataset: Name of the dataset, whose CRC-32 is the seed: every row of a dataset gets the same resamples, on
+            every machine, so that rows are compared in pairs.
 
     Returns:
         (R, N): how often each image was drawn; int16 where that can hold N, because there are many, else int32.
         Every row sums to N.
     """
-    generator = np.random.PCG64(seed)
+    generator = np.random.PCG64(zlib.crc32(dataset.encode()))
     smallest = np.int16 if images <= np.iinfo(np.int16).max else np.int32
     weights = np.empty((resamples, images), dtype=smallest)
     for row in weights:  # one by one, so that nothing but the result is as large as the result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,7 +68,7 @@ def resample_row(question: TaskOnDataset, row: Row, resamples: int) -> Mapping[s
     if not resamples or not isinstance(question.task, Resampling):
         return {}
     ids, chosen = question.judged[row], question.chosen
-    weights = draw_weights(len(chosen), resamples, zlib.crc32(row.dataset.encode()))
+    weights = draw_weights(len(chosen), resamples, row.dataset)
     found = question.task.resample(
         question.evidence(row, ids), question.truths(ids), _columns(weights, places_of(ids, chosen))
     )

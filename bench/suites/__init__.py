@@ -1,1 +1,1 @@
-"""The built-in suites: one TOML file each. Copy one, change it, and run it by its path."""
+"""Hold the built-in suites, one TOML file each. Copy one, change it, and run it by its path."""

@@ -1,4 +1,4 @@
-"""Suites: which datasets, derainers and tasks a run consists of. TOML in, validated frozen models out."""
+"""Read a suite, the datasets, derainers and tasks of a run, from TOML into validated frozen models."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from bench.contract import Parameter
-from bench.errors import UserError
-from bench.io.toml_files import TomlText, faults_of, names_in, text_of, validated
+from bench.errors import UserError, did_you_mean, faults_of
+from bench.io.toml_files import TomlText, names_in, text_of, validated
 
 _PACKAGE = "bench.suites"
 
@@ -87,7 +87,7 @@ class Suite(_Model):
 
 
 def suite_names() -> list[str]:
-    """Names of the built-in suites."""
+    """List the names of the built-in suites."""
     return names_in(_PACKAGE)
 
 
@@ -116,7 +116,7 @@ def _suite_of(text: TomlText, name: str) -> Suite:
 
 
 def dataset_config(name: str, changes: Mapping[str, object]) -> DatasetConfig:
-    """A dataset of a built-in suite with changes, or a new one made of them.
+    """Take a dataset of a built-in suite, with changes, or make a new one of the changes.
 
     Raises:
         UserError: The name is in no suite and ``source`` is not given, or a value is wrong.
@@ -127,7 +127,7 @@ def dataset_config(name: str, changes: Mapping[str, object]) -> DatasetConfig:
     base = known[name].model_dump() if name in known else {"root": name}
     if name not in known and "source" not in changes:
         raise UserError(
-            f"unknown dataset {name!r}. Known: {', '.join(known)}. For a new one say --reader coco, folder, ..."
+            f"unknown dataset {name!r}. {did_you_mean(name, known)} For a new one say --reader coco, folder, ..."
         )
     try:
         return DatasetConfig.model_validate({**base, **changes})
@@ -144,7 +144,7 @@ def override(
     count: int | None = None,
     size: str | None = None,
 ) -> Suite:
-    """The suite as changed on the command line; an empty argument changes nothing.
+    """Change a suite as the command line asks; an empty argument changes nothing.
 
     Args:
         suite: Where to start.
@@ -175,7 +175,7 @@ def override(
 
 
 def resolve_roots(suite: Suite, roots: Mapping[str, Path]) -> dict[str, Path | None]:
-    """The folder of every dataset.
+    """Find the folder of photographs of every dataset.
 
     Args:
         suite: The suite.
@@ -210,7 +210,7 @@ def suite_of_card(content: Mapping[str, object], path: Path) -> Suite:
 
 
 def missing_roots(suite: Suite, roots: Mapping[str, Path]) -> dict[str, str]:
-    """Datasets whose folder was not given or is not there, with what to do about it."""
+    """List the datasets whose folder was not given or is not there, with what to do about it."""
     found = {name: _root_of(dataset, roots) for name, dataset in suite.datasets.items()}
     return {
         name: _how_to_give(suite.datasets[name].root, roots, path)

@@ -1,4 +1,4 @@
-"""Builds a benchmark dataset: chosen photographs of a source, rained on, in a folder of their own.
+"""Build a benchmark dataset: photographs chosen from a source, rained on, in a folder of their own.
 
 ::
 
@@ -26,7 +26,7 @@ from bench.protocols import Source
 from bench.registry import Entry
 from synth import RAINS, SOURCES
 from synth.datasets.dataset import FORMAT, FolderDataset, open_dataset
-from synth.datasets.manifest import Row, manifest_text, pixels_sha256, read_row, row_text, write_instances
+from synth.datasets.manifest import ManifestRow, manifest_text, pixels_sha256, read_row, row_text, write_instances
 from synth.datasets.selection import Policy, choose
 from synth.rain.presets import preset_names
 from synth.rain.renderer import Renderer
@@ -38,7 +38,7 @@ _PACKAGES = ("derainbench", "numpy", "pillow", "pycocotools")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a dataset is made.
+    """Everything that a dataset is made from.
 
     Attributes:
         name: The dataset's name; part of every image's randomness.
@@ -110,11 +110,11 @@ class FolderBuilder:
         return choose(self.source, self.recipe.policy)
 
     def missing(self) -> Sequence[str]:
-        """Chosen images that are not in the folder, or were made from something else."""
+        """List the chosen images that are not in the folder, or were made from something else."""
         return [id for id in self.ids if self._finished(id) is None]
 
     def render(self, ids: Sequence[str], /) -> Sequence[Failure]:
-        """Render these images; a bad one is a failure in the answer."""
+        """Render these images into the folder; an image that cannot be made is a failure in the answer."""
         failures: list[Failure] = []
         (self.folder / "rows").mkdir(parents=True, exist_ok=True)
         for id in ids:
@@ -137,7 +137,7 @@ class FolderBuilder:
         return open_dataset(self.folder)
 
     def _write_whole(self) -> None:
-        rows: list[Row] = []
+        rows: list[ManifestRow] = []
         labels: dict[str, str] = {}
         for number, id in enumerate(self.ids, start=1):
             if (found := self._finished(id)) is not None:
@@ -172,7 +172,7 @@ class FolderBuilder:
             write_png(self.folder / "clean" / f"{name}.png", clean)
         if truth.label_map is not None:
             write_png(self.folder / "labels/semantic" / f"{name}.png", truth.label_map)
-        row = Row(
+        row = ManifestRow(
             id=id,
             image_id=numbered.image_id(id) if numbered else NO_NUMBER,
             height=truth.size[0],
@@ -199,8 +199,8 @@ class FolderBuilder:
         rain = self.renderer(photograph.clean, key=key, severity=self.recipe.severity, depth=photograph.depth)
         return rain.rainy, rain.record
 
-    def _finished(self, id: str) -> tuple[Row, list[dict[str, object]] | None] | None:
-        """The row of a finished image, if its files are there and it was made from what is there now."""
+    def _finished(self, id: str) -> tuple[ManifestRow, list[dict[str, object]] | None] | None:
+        """Read the row of a finished image, if its files are there and it was made from what is there now."""
         name = safe_name(id)
         found = read_row(self.folder / "rows" / f"{name}.json")
         if found is None or found[0].key != self._key(id, self._identity(id)):
@@ -227,7 +227,7 @@ class FolderBuilder:
                 if path.is_file() and ours and (path.stem not in names or path.suffix == ".part"):
                     path.unlink()
 
-    def _card(self, rows: Sequence[Row], objects: int) -> dict[str, object]:
+    def _card(self, rows: Sequence[ManifestRow], objects: int) -> dict[str, object]:
         recipe = {key: value for key, value in asdict(self.recipe).items() if key != "root"}
         recipe |= {key: portable(recipe[key]) for key in ("parameters", "rain_parameters")}
         recipe |= {key: _short(recipe[key]) for key in ("source", "rain")}
@@ -264,7 +264,7 @@ def open_builder(recipe: Recipe, folder: Path) -> FolderBuilder:
 
 
 def open_renderer(rain: str, parameters: Parameters) -> Renderer:
-    """The renderer behind a preset's or a renderer's name.
+    """Make the renderer of a preset's or a renderer's name.
 
     Raises:
         UserError: There is none of that name, or it does not take these parameters.
@@ -281,7 +281,7 @@ def _rain_entry(rain: str) -> Entry:
 
 
 def portable(parameters: Parameters) -> dict[str, Parameter]:
-    """Parameters without the folders of this machine: an absolute path is reduced to its last part."""
+    """Reduce absolute paths among parameters to their last part, so that no folder of this machine is in a card."""
     return {
         name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
         for name, value in sorted(parameters.items())
@@ -289,7 +289,7 @@ def portable(parameters: Parameters) -> dict[str, Parameter]:
 
 
 def _short(name: str) -> str:
-    """A registered name as it is; of ``path/to/mine.py:build``, the part that is the same on every machine."""
+    """Shorten ``path/to/mine.py:build`` to what is the same on every machine; leave a registered name as it is."""
     return name.rpartition("/")[2]
 
 

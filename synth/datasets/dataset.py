@@ -1,4 +1,4 @@
-"""Opens a finished benchmark dataset."""
+"""Open a finished benchmark dataset, and verify its files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.contract import Classes, ClassSpace, Failure, Image, LabelMap, Sample
 from bench.errors import ImageError, UserError
 from bench.io.files import read_json, safe_name
 from bench.io.images import read_image, read_label_map
-from synth.datasets.manifest import Row, pixels_sha256, read_manifest
+from synth.datasets.manifest import ManifestRow, pixels_sha256, read_manifest
 from synth.sources.annotations import read_annotations
 
 FORMAT = 1
@@ -35,7 +35,7 @@ class FolderDataset:
     name: str
     folder: Path
     classes: Classes
-    rows: Mapping[str, Row]
+    rows: Mapping[str, ManifestRow]
     annotations: Mapping[str, Sequence[str]]
 
     @property
@@ -44,11 +44,11 @@ class FolderDataset:
         return tuple(self.rows)
 
     def digest(self, id: str, /) -> str:
-        """Digest of the image's pixels and labels, from the manifest."""
+        """Return the digest of one image's pixels and labels, from the manifest."""
         return self.rows[id].digest
 
     def image_id(self, id: str, /) -> int:
-        """The image's number in COCO files."""
+        """Return the number of one image in COCO files."""
         return self.rows[id].image_id
 
     def attributes(self, id: str, /) -> Mapping[str, str]:
@@ -56,7 +56,7 @@ class FolderDataset:
         return self.rows[id].attributes
 
     def truth(self, id: str, /) -> Truth:
-        """The labels of an image; its label map is read from disk now.
+        """Read the labels of one image; a label map is decoded from disk now.
 
         Raises:
             ImageError: The label map is absent or has changed, or an annotation is damaged.
@@ -98,10 +98,10 @@ class FolderDataset:
         return self._image(place, row, digest) if digest else None
 
     def path(self, place: str, id: str) -> Path:
-        """A file of an image: ``place`` is ``rainy``, ``clean`` or ``labels/semantic``."""
+        """Return the path of one file of an image; ``place`` is ``rainy``, ``clean`` or ``labels/semantic``."""
         return self.folder / place / f"{safe_name(id)}.png"
 
-    def _image(self, place: str, row: Row, digest: str) -> Image:
+    def _image(self, place: str, row: ManifestRow, digest: str) -> Image:
         path = self.path(place, row.id)
         image = read_image(path, (row.height, row.width))
         _check(path, image, digest)
@@ -130,7 +130,7 @@ def open_dataset(folder: Path) -> FolderDataset:
 
 
 def verify(dataset: FolderDataset) -> tuple[Failure, ...]:
-    """Decode every file of a dataset and compare it with the manifest; what is wrong comes back."""
+    """Decode every file of a dataset, compare it with the manifest, and list what is wrong."""
     failures: list[Failure] = []
     for id in dataset.ids:
         try:
@@ -159,7 +159,7 @@ def _packed(value: dict[str, Any]) -> object:
     return _Annotation(value["image_id"], json.dumps(value)) if "image_id" in value else value
 
 
-def _annotations(path: Path, rows: Mapping[str, Row]) -> dict[str, Sequence[str]]:
+def _annotations(path: Path, rows: Mapping[str, ManifestRow]) -> dict[str, Sequence[str]]:
     content = read_json(path, _packed)
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a COCO instances file; build the dataset again")

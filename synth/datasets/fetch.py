@@ -1,4 +1,4 @@
-"""Downloads just those COCO photographs that a benchmark chooses, and the labels."""
+"""Download the COCO photographs that a benchmark chooses, and the labels, and nothing else."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CONNECTIONS = 8
 
 @dataclass(frozen=True)
 class CocoSite:
-    """Where COCO is published.
+    """Addresses where COCO is published.
 
     Attributes:
         images: Address of the folder of a split's images.
@@ -61,7 +61,7 @@ def fetch_coco(
         root: The COCO folder, which may not exist yet.
         policy: Which photographs; the same choice as a benchmark with this policy makes.
         site: Where from.
-        after_image: Called with each id when it is done, from several threads.
+        after_image: Called with the id of each photograph when it is done, from several threads.
 
     Returns:
         The source, and the photographs that could not be had.
@@ -76,11 +76,11 @@ def fetch_coco(
     source = list_coco(labels, folder)
     wanted = choose(source, policy)
 
-    def fetch(id: str) -> Failure | None:
-        reason = _fetch_image(source, id, site)
+    def fetch(image_id: str) -> Failure | None:
+        reason = _fetch_image(source, image_id, site)
         if after_image is not None:
-            after_image(id)
-        return Failure(source.name, "", "", id, "render", reason) if reason else None
+            after_image(image_id)
+        return Failure(source.name, "", "", image_id, "render", reason) if reason else None
 
     with ThreadPoolExecutor(_CONNECTIONS) as pool:
         results = list(pool.map(fetch, wanted))
@@ -105,9 +105,9 @@ def _fetch_labels(path: Path, site: CocoSite) -> None:
             archive.unlink(missing_ok=True)
 
 
-def _fetch_image(source: CocoSource, id: str, site: CocoSite) -> str:
-    """Download one image unless it is there; why it could not be had, or nothing."""
-    record = source.records[id]
+def _fetch_image(source: CocoSource, image_id: str, site: CocoSite) -> str:
+    """Download one image unless it is there; return why it could not be had, or an empty text."""
+    record = source.records[image_id]
     if record.fault or record.path.is_file():
         return record.fault
     url = f"{site.images}/{quote(record.path.relative_to(source.folder).as_posix())}"

@@ -1,4 +1,4 @@
-"""What is known about the finished images of a dataset: a small JSON file each, the manifest, the COCO file."""
+"""Read and write the rows of finished images: a JSON file each, the manifest (CSV), the COCO instances file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _JSON_COLUMNS = ("rain", "attributes")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One finished image.
+class ManifestRow:
+    """One finished image of a dataset: a line of ``manifest.csv``.
 
     Attributes:
         id: The image's id.
@@ -60,30 +60,30 @@ class Row:
 
 
 def pixels_sha256(pixels: Image | LabelMap) -> str:
-    """SHA-256 of the pixels' bytes, which does not depend on how a file packs them."""
+    """Compute the SHA-256 of an image's pixels, which does not depend on how a file packs them."""
     return hashlib.sha256(pixels.tobytes()).hexdigest()
 
 
-def row_text(row: Row, annotations: Sequence[Mapping[str, object]] | None) -> str:
-    """The JSON of one finished image and of its objects."""
+def row_text(row: ManifestRow, annotations: Sequence[Mapping[str, object]] | None) -> str:
+    """Write one finished image and its objects as JSON text."""
     return _sorted_json({**asdict(row), "annotations": annotations}) + "\n"
 
 
-def read_row(path: Path) -> tuple[Row, list[dict[str, object]] | None] | None:
-    """Read what :func:`row_text` wrote; None if the file is absent or damaged."""
+def read_row(path: Path) -> tuple[ManifestRow, list[dict[str, object]] | None] | None:
+    """Read the JSON of one finished image; None if the file is absent or damaged."""
     try:
         content = json.loads(path.read_bytes())
         annotations = content.pop("annotations")
-        return Row(**content), annotations
+        return ManifestRow(**content), annotations
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
-def manifest_text(rows: Iterable[Row]) -> str:
-    """The manifest: CSV with one line an image."""
+def manifest_text(rows: Iterable[ManifestRow]) -> str:
+    """Write the manifest as CSV text with one line an image."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    names = [field.name for field in fields(Row)]
+    names = [field.name for field in fields(ManifestRow)]
     writer.writerow(names)
     for row in rows:
         values = asdict(row)
@@ -93,20 +93,20 @@ def manifest_text(rows: Iterable[Row]) -> str:
     return out.getvalue()
 
 
-def read_manifest(path: Path) -> list[Row]:
-    """Read what :func:`manifest_text` wrote.
+def read_manifest(path: Path) -> list[ManifestRow]:
+    """Read the manifest of a dataset.
 
     Raises:
         UserError: The file is absent or is no manifest.
     """
-    rows: list[Row] = []
+    rows: list[ManifestRow] = []
     try:
         with path.open(newline="", encoding="utf-8") as file:
             for line in csv.DictReader(file):
                 values: dict[str, Any] = dict(line)
                 values |= {name: json.loads(values[name]) for name in _JSON_COLUMNS}
                 values |= {name: int(values[name]) for name in ("image_id", "height", "width")}
-                rows.append(Row(**values))
+                rows.append(ManifestRow(**values))
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such manifest; build the dataset first") from error
     except (ValueError, TypeError, KeyError, RecursionError, csv.Error) as error:
@@ -114,7 +114,7 @@ def read_manifest(path: Path) -> list[Row]:
     return rows
 
 
-def write_instances(path: Path, rows: Sequence[Row], labels: Mapping[str, str], classes: Classes) -> int:
+def write_instances(path: Path, rows: Sequence[ManifestRow], labels: Mapping[str, str], classes: Classes) -> int:
     """Write the objects of a dataset as a COCO instances file, image by image.
 
     The objects keep the numbers of the source if every one has its own; else they are counted from 1, because

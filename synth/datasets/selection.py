@@ -1,4 +1,4 @@
-"""Which photographs of a source become a dataset: a choice that depends on names and a seed, never on order."""
+"""Choose the photographs of a dataset by their names and a seed, whatever order the source lists them in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from synth.sources.reading import Described, parse_size
 
 @dataclass(frozen=True)
 class Policy:
-    """How photographs are chosen.
+    """Rules by which photographs are chosen.
 
     Attributes:
         count: How many; None for all that fit.
@@ -61,7 +61,7 @@ class Policy:
 
 
 def choose(source: Source, policy: Policy) -> tuple[str, ...]:
-    """The chosen ids, in the source's order.
+    """Choose the photographs of a source that become a dataset; ids in the source's order.
 
     Every id has a rank of its own, drawn from the seed and its name; the first ``count`` that fit are taken. So
     the choice is the same in any order of the files, and a larger count keeps what a smaller one chose.
@@ -72,15 +72,15 @@ def choose(source: Source, policy: Policy) -> tuple[str, ...]:
     chosen: set[str] = set()
     pair, having, lacking = policy.quotas()
     left = {True: having, False: lacking}
-    for id in sorted(source.ids, key=lambda id: (key_of("choice", policy.seed, id), id)):
-        if not _fits(source, id, policy):
+    for image_id in sorted(source.ids, key=lambda image_id: (key_of("choice", policy.seed, image_id), image_id)):
+        if not _fits(source, image_id, policy):
             continue
         if pair:
-            has = pair in _facts(source, id)
+            has = pair in _facts(source, image_id)
             if not left[has]:
                 continue
             left[has] -= 1
-        chosen.add(id)
+        chosen.add(image_id)
         if len(chosen) == policy.count:
             break
     if len(chosen) < (policy.count or 1):
@@ -89,32 +89,32 @@ def choose(source: Source, policy: Policy) -> tuple[str, ...]:
             f"{policy.count or 'at least one'} wanted. "
             f"Ask for {f'--count {len(chosen)}' if chosen else 'less'}, or choose a wider policy such as --size any"
         )
-    return tuple(id for id in source.ids if id in chosen)
+    return tuple(image_id for image_id in source.ids if image_id in chosen)
 
 
-def _fits(source: Source, id: str, policy: Policy) -> bool:
+def _fits(source: Source, image_id: str, policy: Policy) -> bool:
     wanted = parse_size(policy.size)
-    if wanted is not None and _size(source, id) not in (None, wanted, wanted[::-1]):
+    if wanted is not None and _size(source, image_id) not in (None, wanted, wanted[::-1]):
         return False
     if not (policy.objects or policy.only or policy.without):
         return True
-    pairs = _facts(source, id)
-    enough = not policy.objects or (isinstance(source, Described) and source.objects(id) >= policy.objects)
+    pairs = _facts(source, image_id)
+    enough = not policy.objects or (isinstance(source, Described) and source.objects(image_id) >= policy.objects)
     return enough and pairs.issuperset(policy.only) and pairs.isdisjoint(policy.without)
 
 
-def _facts(source: Source, id: str) -> set[str]:
+def _facts(source: Source, image_id: str) -> set[str]:
     if not isinstance(source, Described):
         raise UserError(f"{source.name} does not know its photographs' objects and attributes; leave them unasked")
-    return {f"{name}={value}" for name, value in source.attributes(id).items()}
+    return {f"{name}={value}" for name, value in source.attributes(image_id).items()}
 
 
-def _size(source: Source, id: str) -> tuple[int, int] | None:
-    """(width, height); None for a damaged image, which is kept so that it is reported rather than hidden."""
-    size = source.size(id)
+def _size(source: Source, image_id: str) -> tuple[int, int] | None:
+    """Read (width, height); None for a damaged image, which is kept so that it is reported rather than hidden."""
+    size = source.size(image_id)
     if size is None:
         try:
-            size = source.load(id).truth.size
+            size = source.load(image_id).truth.size
         except ImageError:
             return None
     return size[1], size[0]

@@ -1,4 +1,4 @@
-"""The rain: a pure function of image, parameters and seed to the rainy image and its layers.
+"""Render rain: a pure function of image, parameters and key to the rainy image and its layers.
 
 ``from synth.rain import Rain, render`` needs no deeper path. The renderer is :mod:`synth.rain.renderer`; read it first.
 """

@@ -1,4 +1,4 @@
-"""Putting the layers together, strip by strip between two rows of nodes, so that a strip stays in the cache."""
+"""Blend the layers of rain over an image, in strips between two rows of nodes, each small enough for the cache."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def blend(
 
 
 def top_of(linear: bool) -> float:
-    """The value of full light while blending."""
+    """Return the value that stands for full light while blending."""
     return float(_STEPS) if linear else 255.0
 
 
 def nodes_of(veil: tuple[FloatArray, FloatArray, FloatArray], width: int, top: float, occlusion: float) -> Floats32:
-    """The grids (h, 3, 3 * width): T, air and light in pixel values, as wide as the rows of an interleaved image.
+    """Lay out the grids of T, air and light in pixel values, (h, 3, 3 * width), as wide as interleaved image rows.
 
     Half a step is added to what results, so that cutting off the fraction rounds.
     """
@@ -100,20 +100,20 @@ def _thrice(plane: Floats32) -> Floats32:
 
 @cache
 def to_linear() -> Floats32:
-    """Linear light in [0, 1] of each of the 256 sRGB values (IEC 61966-2-1)."""
+    """Tabulate the linear light in [0, 1] of each of the 256 sRGB values (IEC 61966-2-1)."""
     table = rounded(linear_of(np.arange(256) / 255.0)).astype(np.float32)
     table.setflags(write=False)
     return table
 
 
 def linear_of(srgb: FloatArray) -> FloatArray:
-    """Linear light of sRGB values in [0, 1]; multiples of 1 / GRAIN."""
+    """Convert sRGB values in [0, 1] to linear light; multiples of 1 / GRAIN."""
     return rounded(np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4))
 
 
 @cache
 def to_srgb() -> Image:
-    """The sRGB value of each of ``_STEPS`` + 1 steps of linear light."""
+    """Tabulate the sRGB value of each of ``_STEPS`` + 1 steps of linear light."""
     light = np.arange(_STEPS + 1) / _STEPS
     srgb = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
     table = np.rint(255.0 * srgb).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Fitting a rain's two gains, so that "COCO350" is as hard on anybody's photographs as it was in print.
+"""Fit the two gains of a rain, so that "COCO350" is as hard on anybody's photographs as it was in print.
 
 More veil costs PSNR, more streaks cost SSIM, so two gains meet two targets: damped Broyden iterations on the
 logarithms of the gains. Every evaluation rains the same streaks (keys follow from the pixels), so that the means
@@ -145,12 +145,12 @@ class _Bench:
         ]
 
     def with_gains(self, gains: FloatArray) -> RainParameters:
-        """The rain with gains given as logarithms, in four digits."""
+        """Set the gains of the rain, given as logarithms, in four digits."""
         brightness, veil = (float(f"{gain:.4g}") for gain in np.exp(gains))
         return replace(self.parameters, brightness=brightness, veil=veil)
 
     def means(self, parameters: RainParameters) -> FloatArray:
-        """Mean PSNR and SSIM."""
+        """Compute the mean PSNR and SSIM over the photographs."""
         values = []
         for image, scene, plane in zip(self.photographs, self.scenes, self.planes, strict=True):
             rainy = finish(image, scene, plane, parameters).rainy
@@ -163,13 +163,13 @@ class _Bench:
         return np.asarray(means)
 
     def miss(self, gains: FloatArray) -> FloatArray:
-        """Distance from the targets, in dB and in SSIM weighed like dB."""
+        """Compute the distance from the targets, in dB, and in SSIM weighed like dB."""
         difference = self.means(self.with_gains(gains)) - self.target
         return np.asarray(difference * (1.0, _SSIM_WEIGHT))
 
 
 def _solve(bench: _Bench, start: RainParameters) -> FloatArray | None:
-    """Damped Broyden: the logarithms of both gains, or None when the targets are not met.
+    """Solve for the logarithms of both gains by damped Broyden steps; None when the targets are not met.
 
     Both gains together are first brought to where the PSNR is about right. Slopes are taken afresh after a step
     that did not halve the miss.
@@ -196,7 +196,7 @@ def _solve(bench: _Bench, start: RainParameters) -> FloatArray | None:
 
 
 def _downhill(bench: _Bench, x: FloatArray, f: FloatArray, step: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The step, or the greatest of its halves, quarters, eighths that comes nearer; none at all if none does."""
+    """Shorten a step to the greatest of its halves, quarters, eighths that comes nearer; none at all if none does."""
     for damping in (1.0, 0.5, 0.25, 0.125):
         moved = np.clip(x + damping * step, _LOW, _HIGH) - x
         g = bench.miss(x + moved)
@@ -206,12 +206,12 @@ def _downhill(bench: _Bench, x: FloatArray, f: FloatArray, step: FloatArray) -> 
 
 
 def _slopes(bench: _Bench, x: FloatArray, f: FloatArray) -> FloatArray:
-    """Change of both misses per change of either logarithm."""
+    """Compute the change of both misses per change of either logarithm."""
     return np.column_stack([(bench.miss(x + step) - f) / 0.2 for step in 0.2 * np.eye(2)])
 
 
 def _refusal(bench: _Bench) -> str:
-    """Why the targets cannot be met: what streaks alone and the veil alone give at the wanted PSNR."""
+    """Say why the targets cannot be met: what streaks alone and the veil alone give at the wanted PSNR."""
     psnr, ssim = bench.target
     streaks, veil = (_alone(bench, name) for name in ("brightness", "veil"))
     return (
@@ -223,7 +223,7 @@ def _refusal(bench: _Bench) -> str:
 
 
 def _alone(bench: _Bench, name: str) -> FloatArray:
-    """Mean PSNR and SSIM with one gain only, as near to the wanted PSNR as it gets (bisection)."""
+    """Compute mean PSNR and SSIM with one gain only, as near to the wanted PSNR as it gets (bisection)."""
     low, high = _LOW, _HIGH
     means = np.zeros(2)
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""Small grids that stand for slowly varying pictures: one node per 16 x 16 pixels.
+"""Shrink, blur and enlarge small grids that stand for slowly varying pictures: one node per 16 x 16 pixels.
 
 All grids hold multiples of 1 / GRAIN (see :mod:`synth.rain.keyed_random`), so that the matrix products below are exact.
 """
@@ -20,12 +20,12 @@ _SAMPLE = 2  # every second pixel in both directions is enough for a mean of 64
 
 
 def grid_shape(size: tuple[int, int]) -> tuple[int, int]:
-    """Nodes (rows, columns) for an image of (height, width)."""
+    """Count the nodes (rows, columns) of the grid for an image of (height, width)."""
     return max(1, round(size[0] / CELL)), max(1, round(size[1] / CELL))
 
 
 def shrink(image: Image) -> FloatArray:
-    """Mean colour around each node, (h, w, 3) in [0, 1]."""
+    """Average the colours around each node: (h, w, 3) in [0, 1]."""
     step = _SAMPLE if min(image.shape[:2]) >= CELL else 1
     sample = image[::step, ::step]
     rows, columns = grid_shape(image.shape[:2])
@@ -38,7 +38,7 @@ def shrink(image: Image) -> FloatArray:
 
 
 def between(length: int, nodes: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
-    """For each of ``length`` pixels, the node before it and the share of the next one (linear interpolation)."""
+    """Find for each of ``length`` pixels the node before it and the share of the next one (linear interpolation)."""
     place = np.clip((np.arange(length) + 0.5) * nodes / length - 0.5, 0, nodes - 1)
     before = np.minimum(place.astype(np.intp), max(nodes - 2, 0))
     return before, rounded(place - before).astype(np.float32)
@@ -56,7 +56,7 @@ def enlarge(grid: FloatArray, size: tuple[int, int]) -> npt.NDArray[np.float32]:
 
 
 def blur(grid: FloatArray, sigma: float) -> FloatArray:
-    """Gaussian blur with edges repeated; ``sigma`` in nodes."""
+    """Blur a grid by a Gaussian with edges repeated; ``sigma`` in nodes."""
     rows = np.tensordot(_blur_matrix(grid.shape[0], sigma), grid, axes=(1, 0))
     columns = np.tensordot(rounded(rows), _blur_matrix(grid.shape[1], sigma), axes=(1, 1))
     return rounded(np.moveaxis(columns, -1, 1))
@@ -64,7 +64,7 @@ def blur(grid: FloatArray, sigma: float) -> FloatArray:
 
 @lru_cache(maxsize=64)
 def _blur_matrix(nodes: int, sigma: float) -> FloatArray:
-    """(nodes, nodes), rows sum to 1; multiples of 1 / GRAIN."""
+    """Tabulate the weights of a blur, (nodes, nodes); rows sum to 1; multiples of 1 / GRAIN."""
     reach = int(np.ceil(3 * sigma))
     steps = np.arange(-reach, reach + 1)
     bell = np.exp(-0.5 * (steps / sigma) ** 2)
@@ -79,7 +79,7 @@ def _blur_matrix(nodes: int, sigma: float) -> FloatArray:
 
 
 def lattice_noise(uniform: FloatArray, shape: tuple[int, int], cell: float) -> FloatArray:
-    """Smooth noise in [-1, 1] on a grid: a 24 x 24 lattice of random values, ``cell`` nodes apart, repeated."""
+    """Draw smooth noise in [-1, 1] on a grid: a 24 x 24 lattice of random values, ``cell`` nodes apart, repeated."""
     lattice = 2.0 * uniform[: 24 * 24].reshape(24, 24) - 1.0
     weights = [_lattice_matrix(length, cell) for length in shape]
     return rounded(rounded(weights[0] @ rounded(lattice)) @ weights[1].T)

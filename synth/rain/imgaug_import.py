@@ -1,4 +1,4 @@
-"""Imports imgaug 0.4.0, whose last release (2020) asks NumPy for a table that NumPy 2 no longer has."""
+"""Import imgaug 0.4.0, whose last release (2020) asks NumPy for a table that NumPy 2 no longer has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TABLE: dict[str, list[type[np.generic]]] = {
 
 
 def import_imgaug() -> ModuleType:
-    """The module ``imgaug.augmenters``. NumPy is left as it was: the table is needed only during the import.
+    """Import ``imgaug.augmenters``. NumPy is left as it was: the table is needed only during the import.
 
     Raises:
         MissingExtraError: imgaug is not installed.

@@ -1,4 +1,4 @@
-"""imgaug's ``Rain`` as a renderer: a second opinion, without veil, night, layers or calibration.
+"""Render rain by imgaug's ``Rain``: a second opinion, without veil, night, layers or calibration.
 
 Its bytes follow from the key and the versions of imgaug, OpenCV and NumPy; they are not promised across machines.
 """
@@ -13,7 +13,7 @@ from importlib.metadata import version
 import numpy as np
 
 from bench.contract import FloatArray, Image, Parameters
-from bench.errors import ImageError, UserError
+from bench.errors import ImageError, UserError, did_you_mean
 from bench.io.files import key_of
 from synth.rain.imgaug_import import import_imgaug
 from synth.rain.renderer import Rain
@@ -58,13 +58,13 @@ class ImgaugRenderer:
 
     @property
     def fingerprint(self) -> str:
-        """Version, those of the libraries that draw, and a digest of the arguments."""
+        """Name the arguments, and the versions of the libraries that draw."""
         opencv = importlib.import_module("cv2").__version__
         libraries = f"(imgaug {version('imgaug')}, numpy {version('numpy')}, opencv {opencv})"
         return f"imgaug {VERSION} {libraries} {key_of(asdict(self))}"
 
     def __call__(self, image: Image, /, key: str, severity: float = 1.0, depth: FloatArray | None = None) -> Rain:
-        """Rain on one image; see :class:`synth.rain.renderer.Renderer`.
+        """Render rain on one image; see :class:`synth.rain.renderer.Renderer`.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -100,5 +100,5 @@ def build(parameters: Parameters) -> ImgaugRenderer:
     known = asdict(ImgaugRenderer())
     for name in parameters:
         if name not in known:
-            raise UserError(f"imgaug rain: unknown parameter {name!r}. Known: {', '.join(known)}")
+            raise UserError(f"imgaug rain: unknown parameter {name!r}. {did_you_mean(name, known)}")
     return replace(ImgaugRenderer(), **dict(parameters))  # type: ignore[arg-type]  # __post_init__ checks

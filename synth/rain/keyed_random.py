@@ -1,4 +1,4 @@
-"""Randomness by name: every number follows from a key and a tag, never from an order or a global state.
+"""Draw random numbers that follow from a key and a tag, never from an order or a global state.
 
 NumPy promises the raw words of PCG64 for ever, but not what ``Generator`` makes of them (NEP 19), so the
 distributions are made here.
@@ -33,7 +33,7 @@ def rounded_number(value: float) -> float:
 
 
 def uniforms(key: str, tag: str, count: int) -> FloatArray:
-    """``count`` numbers in [0, 1). A smaller count gives the beginning of a greater one's answer."""
+    """Draw ``count`` numbers in [0, 1). A smaller count gives the beginning of a greater one's answer."""
     digest = hashlib.sha256(f"{key}|{tag}".encode()).digest()
     words = np.random.PCG64(int.from_bytes(digest[:16], "big")).random_raw(count)
     return np.asarray(words >> np.uint64(11), dtype=np.float64) * 2.0**-53
@@ -47,7 +47,7 @@ def triangular(uniform: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class Draw:
-    """What one image's rain has of its own.
+    """Random properties of one image's rain.
 
     Attributes:
         angle: Direction of fall, degrees from vertical.
@@ -71,7 +71,7 @@ class Draw:
 
 
 def draw(parameters: RainParameters, key: str) -> Draw:
-    """Draw what belongs to the image as a whole."""
+    """Draw the random properties of one image's rain as a whole."""
     p = parameters
     u = uniforms(key, "image", 10)
     side = 1.0 if u[8] < 0.5 else -1.0

@@ -1,4 +1,4 @@
-"""Drops on the lens or windscreen: each is a small wide-angle lens that shows the scene upside down and blurred.
+"""Draw drops on the lens or windscreen: small wide-angle lenses that show the scene upside down and blurred.
 
 After the refraction model of Halimeh and Roser (2009), reduced to what is visible: inversion, a wide field of view,
 a dark rim and a soft edge, for the drop is far out of focus.
@@ -48,7 +48,7 @@ def add_drops(
 
 
 def _places(p: RainParameters, key: str, count: int, size: tuple[int, int]) -> tuple[FloatArray, ...]:
-    """Centres, horizontal radii in pixels and ratios of the vertical to the horizontal radius."""
+    """Draw centres, horizontal radii in pixels and ratios of the vertical to the horizontal radius."""
     radius = p.lens_drop_radius * scale_of(size) * 2.0 ** (1.4 * triangular(uniforms(key, "lens radius", count)))
     return (
         rounded(uniforms(key, "lens across", count) * size[1]),

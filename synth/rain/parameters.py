@@ -1,4 +1,4 @@
-"""What a rain is made of: one frozen record of plain numbers, checked when it is made.
+"""Define the parameters of rain: one frozen record of plain numbers, checked when it is made.
 
 Lengths and widths are fractions of the image scale S = sqrt(0.75 * width * height), which is 480 pixels for
 640x480, so that one set of parameters looks alike at every resolution and orientation.
@@ -6,13 +6,12 @@ Lengths and widths are fractions of the image scale S = sqrt(0.75 * width * heig
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 from dataclasses import asdict, dataclass, fields, replace
 
 from bench.contract import Parameters
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean
 
 SPACES = ("srgb", "linear")
 LIGHTS = ("auto", "day", "dusk", "night")
@@ -131,7 +130,7 @@ class RainParameters:
             raise UserError(f"rain parameter gust_min: {self.gust_min:g} is above gust_max {self.gust_max:g}")
 
     def with_changes(self, changes: Parameters) -> RainParameters:
-        """These parameters with some replaced.
+        """Replace some of the parameters by name.
 
         Raises:
             UserError: A name is unknown (the nearest are given) or a value is out of range.
@@ -139,18 +138,17 @@ class RainParameters:
         known = {field.name for field in fields(self)}
         for name in changes:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-                raise UserError(f"unknown rain parameter {name!r}. Did you mean {' or '.join(near) or sorted(known)}?")
+                raise UserError(f"unknown rain parameter {name!r}. {did_you_mean(name, sorted(known))}")
         floats = {name: _as_declared(value) for name, value in changes.items()}
         return replace(self, **floats)  # type: ignore[arg-type]  # __post_init__ checks what mypy cannot
 
     def text(self) -> str:
-        """All parameters as one line of JSON with sorted keys: equal parameters give equal text."""
+        """Write all parameters as one line of JSON with sorted keys: equal parameters give equal text."""
         return json.dumps({name: _as_declared(value) for name, value in asdict(self).items()}, sort_keys=True)
 
 
 def _as_declared(value: object) -> object:
-    """Numbers that are whole become int: 30 and 30.0 are one parameter and give one text."""
+    """Convert whole numbers to int: 30 and 30.0 are one parameter and give one text."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

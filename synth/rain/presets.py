@@ -1,14 +1,13 @@
-"""Named rains, read from ``presets.toml``, and the severity ladder."""
+"""Read the named rains of ``presets.toml``, and define the severity ladder."""
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from functools import cache
 from importlib.resources import files
 
 from bench.contract import Parameters
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean
 from synth.rain.parameters import RainParameters
 
 LEVELS: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5, 2.0)
@@ -16,21 +15,19 @@ LEVELS: tuple[float, ...] = (0.25, 0.5, 1.0, 1.5, 2.0)
 
 
 def preset_names() -> tuple[str, ...]:
-    """Every preset's name, in the order of the file."""
+    """List the names of the presets, in the order of the file."""
     return tuple(_presets())
 
 
 def preset(name: str) -> RainParameters:
-    """The parameters of a preset.
+    """Look up the parameters of a preset by its name.
 
     Raises:
         UserError: There is no such preset; the nearest names are given.
     """
     presets = _presets()
     if name not in presets:
-        near = difflib.get_close_matches(name, presets, n=3, cutoff=0.4)
-        hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(presets)}"
-        raise UserError(f"unknown rain preset {name!r}. {hint}")
+        raise UserError(f"unknown rain preset {name!r}. {did_you_mean(name, presets)}")
     return presets[name]
 
 

@@ -1,4 +1,4 @@
-"""How much a rain costs: PSNR and SSIM of the rainy images, over Y and over RGB."""
+"""Measure how much a rain costs: PSNR and SSIM of rainy images, over Y and over RGB."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Quality:
-    """What a rain does to photographs, in both conventions.
+    """PSNR and SSIM of rainy photographs, in both conventions.
 
     Attributes:
         psnr_y: PSNR of Y in dB.
@@ -44,7 +44,7 @@ class Quality:
     ssim_rgb: Spread
 
     def of(self, convention: str) -> tuple[Spread, Spread]:
-        """PSNR and SSIM of one convention."""
+        """Return PSNR and SSIM of one convention."""
         return (self.psnr_y, self.ssim_y) if convention == "y" else (self.psnr_rgb, self.ssim_rgb)
 
 
@@ -54,7 +54,7 @@ def measure(
     severity: float = 1.0,
     depths: Sequence[FloatArray | None] | None = None,
 ) -> Quality:
-    """Rain on photographs and say in both conventions what that costs."""
+    """Render rain on photographs, and measure PSNR and SSIM in both conventions."""
     rows = []
     for image, depth in zip(photographs, depths or [None] * len(photographs), strict=True):
         rainy = render(image, parameters, key_of_pixels(image), severity, depth).rainy
@@ -66,7 +66,7 @@ def measure(
 
 
 def quality(clean: Image, rainy: Image, convention: str) -> tuple[float, float]:
-    """PSNR in dB (at most 100) and SSIM of one image."""
+    """Compute PSNR in dB (at most 100) and SSIM of one image."""
     first, second = (luma(image) if convention == "y" else image.astype(np.float32) for image in (clean, rainy))
     error = float(np.mean(np.square(first - second), dtype=np.float64))
     psnr = min(10.0 * np.log10(255.0**2 / error), _PERFECT_DB) if error > 0 else _PERFECT_DB
@@ -83,11 +83,11 @@ def quality(clean: Image, rainy: Image, convention: str) -> tuple[float, float]:
 
 
 def luma(image: Image) -> npt.NDArray[np.float32]:
-    """Y of MATLAB's rgb2ycbcr, rounded: whole numbers from 16 to 235."""
+    """Compute Y of MATLAB's rgb2ycbcr, rounded: whole numbers from 16 to 235."""
     weights = np.array([65.481, 128.553, 24.966]) / 255.0
     return np.floor(16.5 + image @ weights).astype(np.float32)
 
 
 def key_of_pixels(image: Image) -> str:
-    """A key for rain that follows from the photograph alone, whatever its name and place in a list."""
+    """Make a key for rain from the photograph's pixels alone, whatever its name and place in a list."""
     return "pixels/" + hashlib.sha256(image.tobytes()).hexdigest()[:16]

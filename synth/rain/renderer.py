@@ -1,4 +1,4 @@
-"""Rain: an image, parameters and a key go in, the rainy image and its layers come out.
+"""Render rain: an image, parameters and a key go in, the rainy image and its layers come out.
 
 ``render`` is pure: equal arguments give equal bytes on every machine, in every order, with any number of workers.
 The appearance is purely photometric, so labels stay valid.
@@ -34,7 +34,7 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class Layers:
-    """What the rain consists of: rainy = (clean * T + air) * (1 - opacity) + opacity * light, at occlusion 1.
+    """Layers of one image's rain: rainy = (clean * T + air) * (1 - opacity) + opacity * light, at occlusion 1.
 
     Values are in the space of blending (sRGB values or linear light), scaled to [0, 1]. What varies slowly is kept as
     small grids; the properties make (H, W, ...) layers of them.
@@ -82,7 +82,7 @@ class Layers:
 
 @dataclass(frozen=True)
 class Rain:
-    """One rainy image.
+    """One rainy image, and what was drawn for it.
 
     Attributes:
         rainy: (H, W, 3) uint8 RGB.
@@ -110,7 +110,7 @@ class Renderer(Protocol):
         ...
 
     def __call__(self, image: Image, /, key: str, severity: float = 1.0, depth: FloatArray | None = None) -> Rain:
-        """Rain on one image.
+        """Render rain on one image.
 
         Args:
             image: (H, W, 3) uint8 RGB.
@@ -152,7 +152,7 @@ def render(
     severity: float = 1.0,
     depth: FloatArray | None = None,
 ) -> Rain:
-    """Rain on an image.
+    """Render rain on one image.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -172,7 +172,7 @@ def render(
 def arrange(
     image: Image, parameters: RainParameters, key: str, severity: float, depth: FloatArray | None = None
 ) -> Scene:
-    """First part of :func:`render`: draw the streaks' attributes, look at the photograph."""
+    """Draw the streaks' attributes and look at the photograph: the first part of :func:`render`."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
         raise ImageError(f"expected an image of shape (H, W, 3) and type uint8, got {image.shape} {image.dtype}")
     if not 0 <= severity <= 10:
@@ -190,7 +190,7 @@ def arrange(
 
 
 def finish(image: Image, scene: Scene, thickness: Plane, parameters: RainParameters) -> Rain:
-    """Last part of :func:`render`: apply the gains to the streaks' thickness and the veil, and blend."""
+    """Apply the gains to the streaks' thickness and the veil, and blend: the last part of :func:`render`."""
     layers = layers_of(scene, thickness, parameters)
     veil = layers.transmission_grid, layers.air_grid, layers.light_grid
     linear = parameters.space == "linear"
@@ -199,7 +199,7 @@ def finish(image: Image, scene: Scene, thickness: Plane, parameters: RainParamet
 
 
 def layers_of(scene: Scene, thickness: Plane, parameters: RainParameters) -> Layers:
-    """Apply the gains."""
+    """Apply the gains to the streaks' thickness and the veil of a scene."""
     p, air = parameters, scene.air
     table = opacity_table(p.brightness * scene.strength * scene.drawn.streak_strength, p.opacity_max)
     through = transmission(air.depth, p.veil * scene.strength * scene.drawn.veil_strength)
@@ -229,7 +229,7 @@ def complete(rainy: Image, scene: Scene, layers: Layers, parameters: RainParamet
 
 
 def through_jpeg(image: Image, quality: int) -> Image:
-    """Compress and decompress, as a camera would (4:2:0). Another libjpeg may differ by a grey value or two."""
+    """Compress and decompress one image like a camera (4:2:0). Another libjpeg may differ by a grey value or two."""
     file = io.BytesIO()
     Pillow.fromarray(image).save(file, format="JPEG", quality=quality, subsampling=2)
     with Pillow.open(file, formats=["JPEG"]) as picture:
@@ -253,12 +253,12 @@ class StreakRenderer:
         return f"streaks {self.version} {self.parameters.text()}"
 
     def __call__(self, image: Image, /, key: str, severity: float = 1.0, depth: FloatArray | None = None) -> Rain:
-        """Rain on one image; see :class:`Renderer`."""
+        """Render rain on one image; see :class:`Renderer`."""
         return render(image, self.parameters, key, severity, depth)
 
 
 def build(parameters: Parameters) -> Renderer:
-    """The built-in renderer: ``preset`` (default ``coco350_y``) with any of its parameters replaced.
+    """Make the built-in renderer: ``preset`` (default ``coco350_y``) with any of its parameters replaced.
 
     Raises:
         UserError: An unknown preset or parameter, or a value out of range.

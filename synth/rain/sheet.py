@@ -1,4 +1,4 @@
-"""A contact sheet: photographs with their rain side by side, for looking at."""
+"""Draw a contact sheet of photographs with their rain side by side, for looking at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streaks: drops of every size and distance, drawn as anti-aliased lines into one plane of whole numbers.
+"""Draw streaks, drops of every size and distance, as anti-aliased lines into one plane of whole numbers.
 
 A drop that falls during the exposure leaves a streak whose length follows its terminal speed, whose size follows
 its closeness, and along which its oscillation makes the light flicker (Garg and Nayar, 2007). Sizes follow
@@ -57,17 +57,17 @@ class Streaks:
     phase: Floats32
 
     def select(self, which: Whole) -> Streaks:
-        """Some of the streaks."""
+        """Take some of the streaks."""
         return Streaks(*(getattr(self, name)[which] for name in Streaks.__dataclass_fields__))
 
 
 def scale_of(size: tuple[int, int]) -> float:
-    """The image scale S in pixels of a (height, width): 480 for 640x480 in either orientation."""
+    """Compute the image scale S in pixels of a (height, width): 480 for 640x480 in either orientation."""
     return float(np.sqrt(0.75 * size[0] * size[1]))
 
 
 def streak_count(parameters: RainParameters, image: Draw, severity: float, size: tuple[int, int]) -> int:
-    """Number of streaks in an image; grows with the square root of the severity."""
+    """Count the streaks of an image; the number grows with the square root of the severity."""
     area = size[0] * size[1] / scale_of(size) ** 2
     return round(parameters.density * image.count * area * float(np.sqrt(severity)))
 
@@ -118,14 +118,14 @@ def _single(values: FloatArray) -> Floats32:
 
 
 def _closeness(uniform: FloatArray, p: RainParameters) -> FloatArray:
-    """Inverse distance in [closeness_min, 1], distributed as a power law."""
+    """Draw inverse distances in [closeness_min, 1], distributed as a power law."""
     power = 1.0 - p.depth_exponent
     far = p.closeness_min**power
     return np.asarray((far + uniform * (1.0 - far)) ** (1.0 / power))
 
 
 def _drops(uniform: FloatArray, p: RainParameters) -> tuple[FloatArray, FloatArray]:
-    """Diameters and terminal speeds of drops, both relative to those of the mean drop."""
+    """Draw diameters and terminal speeds of drops, both relative to those of the mean drop."""
     mean_excess = p.rain_rate**0.21 / 4.1
     diameter = np.minimum(_MM_SMALLEST - mean_excess * np.log1p(-uniform), _MM_LARGEST)
     mean = _MM_SMALLEST + mean_excess
@@ -166,13 +166,13 @@ def splat(streaks: Streaks, parameters: RainParameters, size: tuple[int, int]) -
 
 
 def rows_of(streaks: Streaks, height: int) -> tuple[Whole, Whole]:
-    """First visible row of each streak, and how many follow from there."""
+    """Find the first visible row of each streak, and how many follow from there."""
     first = np.maximum(np.floor(streaks.top), 0).astype(np.intp)
     return first, np.minimum(np.floor(streaks.top + streaks.drop).astype(np.intp), height - 1) - first + 1
 
 
 def reach_of(width: Floats32) -> Whole:
-    """Columns that a streak may cover on either side of its axis; 1 means thin: two linear taps.
+    """Count the columns that a streak may cover on either side of its axis; 1 means thin: two linear taps.
 
     Rounded up to few different values, so that there are few groups.
     """
@@ -181,12 +181,12 @@ def reach_of(width: Floats32) -> Whole:
 
 
 def radius_of(width: Floats32) -> Floats32:
-    """Radius of the bell across a wide streak: near drops are out of focus, so their edges are soft."""
+    """Compute the radius of the bell across a wide streak: near drops are out of focus, so their edges are soft."""
     return np.float32(1.25) * width + np.float32(0.25)
 
 
 def groups_of(rows: Whole, reach: Whole) -> list[Whole]:
-    """Streaks of equal reach and similar extent, in ascending order: a group makes one dense array.
+    """Group streaks of equal reach and similar extent, in ascending order: a group makes one dense array.
 
     Padding costs less than many small arrays, of which there would be more where streaks are few, wide and long.
     """
@@ -204,7 +204,7 @@ def groups_of(rows: Whole, reach: Whole) -> list[Whole]:
 
 
 def _rows(s: Streaks, first: Whole, count: int, p: RainParameters) -> tuple[Floats32, Floats32]:
-    """Horizontal position of the axis and weight in ``count`` rows of each streak from ``first``: (count, N) each."""
+    """Compute the axis' column and weight in ``count`` rows of each streak from ``first``: (count, N) each."""
     one = np.float32(1)
     step = np.arange(count, dtype=np.float32)[:, None]
     below = step + (first.astype(np.float32) + np.float32(0.5) - s.top)  # from the upper end to the row's centre
@@ -234,7 +234,7 @@ def _rows(s: Streaks, first: Whole, count: int, p: RainParameters) -> tuple[Floa
 def _taps(
     share: Floats32, weight: Floats32, width: Floats32, reach: int
 ) -> Iterator[tuple[int, npt.NDArray[np.int32]]]:
-    """Columns, counted from the one left of the axis, and their weights.
+    """Compute columns, counted from the one left of the axis, and their weights.
 
     Args:
         share: (rows, N) distance of the axis from the column's centre, in [0, 1).
@@ -266,7 +266,7 @@ def _taps(
 
 
 def opacity_table(gain: float, most: float) -> Floats32:
-    """Opacity for every optical thickness up to ``THICKEST``: most * (1 - exp(-gain * thickness / most)).
+    """Tabulate opacity by optical thickness up to ``THICKEST``: most * (1 - exp(-gain * thickness / most)).
 
     Overlapping streaks add up as layers of paint do, and never hide the scene altogether.
     """

@@ -1,4 +1,4 @@
-"""The veil and the light: what rain too far away to be seen as streaks does, and what lights the streaks.
+"""Compute the veil, made by rain too far away to be seen as streaks, and the light on the streaks.
 
 rainy = clean * T + A * (1 - T), with T = exp(-gain * optical depth) (Koschmieder, 1924). The optical depth grows
 with the distance: from a depth map where there is one, else from the horizon of a street scene.
@@ -42,7 +42,7 @@ class Air:
 
 
 def air_of(image: Image, parameters: RainParameters, drawn: Draw, key: str, depth: FloatArray | None) -> Air:
-    """Look at the photograph: its airlight, its lamps, its distances.
+    """Estimate airlight, lamps and distances of one photograph.
 
     Raises:
         ImageError: The depth map has another size than the image.
@@ -71,7 +71,7 @@ def air_of(image: Image, parameters: RainParameters, drawn: Draw, key: str, dept
 
 
 def transmission(depth: FloatArray, gain: float) -> FloatArray:
-    """Share of the scene's light that passes the veil, in (0, 1]."""
+    """Compute the share of the scene's light that passes the veil, in (0, 1]."""
     return rounded(np.exp(-gain * depth))
 
 
@@ -83,14 +83,14 @@ def _night(light: str, mean: float) -> float:
 
 
 def _glow(scene: FloatArray, nodes: float) -> FloatArray:
-    """Light that lamps and bright windows shed on the rain around them, in their colours."""
+    """Compute the light that lamps and bright windows shed on the rain around them, in their colours."""
     bright = np.clip((scene.max(axis=2, keepdims=True) - 0.45) / 0.4, 0.0, 1.0)
     lamps = rounded(scene * bright * bright)
     return 0.6 * blur(lamps, 0.035 * nodes) + 0.8 * blur(lamps, 0.12 * nodes)
 
 
 def _brightest(scene: FloatArray, luma: FloatArray) -> FloatArray:
-    """Mean of the brightest 7 % of the picture, half of its colour taken out: an estimate of the sky's light."""
+    """Average the brightest 7 % of the picture, half of its colour taken out: an estimate of the sky's light."""
     count = max(1, round(0.07 * luma.size))
     order = np.argsort(luma, axis=None, kind="stable")[-count:]
     colour = scene.reshape(-1, 3)[order].sum(axis=0) / count
@@ -98,7 +98,7 @@ def _brightest(scene: FloatArray, luma: FloatArray) -> FloatArray:
 
 
 def _distance(p: RainParameters, drawn: Draw, size: tuple[int, int], depth: FloatArray | None) -> FloatArray:
-    """Relative distance in [0, 1] on the grid; 1 is the sky. Unknown depths (NaN, not positive) use the prior."""
+    """Estimate distance in [0, 1] on the grid; 1 is the sky. The prior stands in for unknown depth (NaN, <= 0)."""
     shape = grid_shape(size)
     down = (np.arange(shape[0]) + 0.5) / shape[0]
     ground = np.clip((down - drawn.horizon) / (1.0 - drawn.horizon), 0.0, 1.0)

@@ -5,18 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
-from pycocotools import mask as _typed_mask
 
 from bench.contract import Instances, Rle
 from bench.errors import ImageError
+from bench.io.masks import encode_polygons, encode_runs, rle_functions
 
 Json: TypeAlias = Mapping[str, Any]
-
-coco_mask: Any = _typed_mask
-"""pycocotools' own annotations know only some of the forms that its functions accept."""
 
 _GREATEST = sys.float_info.max
 _MOST_IDS = 2**53
@@ -128,7 +125,7 @@ def read_mask(value: object, size: tuple[int, int], where: str) -> Rle | None:
         sum(runs) != size[0] * size[1]
     ):
         raise ImageError(f"{where}: run lengths do not fill the {size[1]}x{size[0]} image")
-    return _portable(coco_mask.frPyObjects({"size": list(size), "counts": runs}, *size))
+    return encode_runs(runs, size)
 
 
 def run_lengths(text: str) -> list[int]:
@@ -171,23 +168,17 @@ def _area(record: Json, box: Sequence[float], mask: Rle | None) -> float:
     area = record.get("area")
     if area is not None and is_number(area) and area >= 0:
         return float(area)
-    return float(coco_mask.area(mask)) if mask is not None else box[2] * box[3]
+    return float(rle_functions().area(mask)) if mask is not None else box[2] * box[3]
 
 
-def _rle_of_polygons(polygons: Sequence[object], size: tuple[int, int], where: str) -> Rle:
+def _rle_of_polygons(polygons: Sequence[Any], size: tuple[int, int], where: str) -> Rle:
     reach = (1 + _MARGIN) * max(size)
     for polygon in polygons:
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
             raise ImageError(f"{where}: expected polygons of at least three x, y pairs, found {_shown(polygon)}")
         if not all(is_number(value) and abs(value) <= reach for value in polygon):
             raise ImageError(f"{where}: a polygon has corners that are not finite or far outside the image")
-    return _portable(coco_mask.merge(coco_mask.frPyObjects(polygons, *size)))
-
-
-def _portable(rle: Mapping[str, object]) -> Rle:
-    counts = rle["counts"]
-    text = counts.decode("ascii") if isinstance(counts, bytes) else str(counts)
-    return {"size": [int(side) for side in cast(Sequence[int], rle["size"])], "counts": text}
+    return encode_polygons(polygons, size)
 
 
 def _whole(value: object) -> int:

@@ -7,22 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pycocotools import mask as _typed_mask
 
 from bench.contract import ClassSpace, Instances, Rle
 from bench.errors import ImageError, UserError
 from bench.io.files import read_json
+from bench.io.masks import encode, rle_functions
 from synth.sources.annotations import Json, is_number
 
 _LABELS = Path(__file__).with_name("bdd_labels.csv")
 _MASKED_CLASSES = 8
 _CROWD_OR_IGNORE = 0b11
-
-coco_mask: Any = _typed_mask
 
 
 @dataclass(frozen=True)
@@ -166,17 +163,17 @@ def masks_of(bitmask: npt.NDArray[np.uint8], classes: ClassSpace, where: str) ->
             raise ImageError(f"{where}: class {category} in the bitmask; expected 1 to {_MASKED_CLASSES}")
         class_id = _class_of(category, classes)
         if class_id is not None:
-            rle = coco_mask.encode(np.asfortranarray(codes == code))
-            masks.append({"size": [int(side) for side in rle["size"]], "counts": rle["counts"].decode("ascii")})
+            masks.append(encode(codes == code))
             class_ids.append(class_id)
             crowd.append(bool(flags & _CROWD_OR_IGNORE))
-    boxes = np.array([coco_mask.toBbox(mask) for mask in masks], dtype=np.float64).reshape(-1, 4)
+    library = rle_functions()
+    boxes = np.array([library.toBbox(mask) for mask in masks], dtype=np.float64).reshape(-1, 4)
     boxes[:, 2:] += boxes[:, :2]
     return Instances(
         boxes=boxes,
         class_ids=np.array(class_ids, dtype=np.int64),
         crowd=np.array(crowd, dtype=np.bool_),
-        areas=np.array([coco_mask.area(mask) for mask in masks], dtype=np.float64),
+        areas=np.array([library.area(mask) for mask in masks], dtype=np.float64),
         masks=tuple(masks),
     )
 

@@ -1,4 +1,4 @@
-"""A pinhole camera over flat ground, and the z-buffer that decides what it sees.
+"""Project a street by a pinhole camera over flat ground, and find by a z-buffer what it sees.
 
 The world is in metres, with the camera's foot as origin: x to the right, y up, z forward. The camera looks along z.
 The picture is sampled at twice its size plus one, so that sample ``(2 r + 1, 2 c + 1)`` is the centre of pixel
@@ -27,7 +27,7 @@ _SPANS = 2048
 
 @dataclass(frozen=True)
 class Camera:
-    """Where things land in the picture.
+    """Pinhole camera that maps metres of the street to samples of the picture.
 
     Attributes:
         height, width: Size of the picture in pixels.
@@ -48,7 +48,7 @@ class Camera:
         return 2 * self.height + 1, 2 * self.width + 1
 
     def project(self, points: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Columns and rows of world points (..., 3), in samples. Depth must be positive."""
+        """Project world points (..., 3) to columns and rows of samples. Depth must be positive."""
         scale = 2 * self.focal / points[..., 2]
         columns = self.width + scale * points[..., 0]
         rows = 2 * self.horizon + scale * (self.above_ground - points[..., 1])
@@ -84,7 +84,7 @@ class Camera:
 
 
 def area_vectors(corners: FloatArray) -> FloatArray:
-    """Normals (F, 3) of flat polygons (F, K, 3), as long as twice the area between their first four corners."""
+    """Compute normals (F, 3) of flat polygons (F, K, 3), as long as twice the area between their first four corners."""
     x, y, z = np.moveaxis(corners[:, 1:4] - corners[:, :1], -1, 0)
 
     def twice_area(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -147,7 +147,7 @@ def spans_of(columns: FloatArray, rows: FloatArray, grid: tuple[int, int]) -> Sp
 
 
 def _unrolled(starts: IntArray, stops: IntArray) -> tuple[IntArray, IntArray]:
-    """For every range its index, repeated, and the numbers in it."""
+    """Repeat the index of every range, beside the numbers in the range."""
     count = stops - starts
     index = np.repeat(np.arange(len(count)), count)
     return index, np.arange(len(index)) + np.repeat(starts - np.cumsum(count) + count, count)
@@ -155,7 +155,7 @@ def _unrolled(starts: IntArray, stops: IntArray) -> tuple[IntArray, IntArray]:
 
 @dataclass(frozen=True)
 class View:
-    """What each sample shows.
+    """Nearest face and depth at each sample.
 
     Attributes:
         faces: (rows, columns) int64: GROUND, SKY, or 2 + index of a drawn face.
@@ -212,7 +212,7 @@ def look(camera: Camera, corners: FloatArray) -> View:
 
 
 def _filling(camera: Camera) -> IntArray:
-    """What the buffer (rows,) holds before anything is drawn: whole steps of inverse depth, and the face."""
+    """Fill the buffer (rows,) before anything is drawn: whole steps of inverse depth, and the face."""
     _, downward = camera.rays()
     ground = np.maximum(downward / camera.above_ground, 0.0)
     steps = np.rint(np.maximum(ground, 1 / FARTHEST_METRES) * _INVERSE_DEPTH_STEPS).astype(np.int64)
@@ -220,14 +220,14 @@ def _filling(camera: Camera) -> IntArray:
 
 
 def _depth(buffer: IntArray) -> FloatArray:
-    """Metres along z."""
+    """Convert whole steps of inverse depth to metres along z."""
     steps = (buffer >> _FACE_BITS).astype(np.float64)
     np.divide(_INVERSE_DEPTH_STEPS, steps, out=steps)
     return np.minimum(steps, FARTHEST_METRES, out=steps)
 
 
 def covered(camera: Camera, corners: FloatArray) -> npt.NDArray[np.bool_]:
-    """Samples inside any of these faces, near or far: for shadows on the ground."""
+    """Find the samples inside any of these faces, near or far: for shadows on the ground."""
     rows, columns = camera.grid
     shown = corners[corners[..., 2].min(axis=1) > NEAREST_METRES]
     change = np.zeros((rows, columns + 1), np.int16)

@@ -1,4 +1,4 @@
-"""What things in a drawn scene are called."""
+"""Name the classes of drawn scenes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colour and class of every sample before any light falls on it: ground, walls, leaves."""
+"""Colour and classify every sample before any light falls on it: ground, walls, leaves."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BAND = 64
 
 @dataclass(frozen=True)
 class Surface:
-    """What is seen, before any light falls on it.
+    """Colours and classes of all samples, before any light falls on them.
 
     Attributes:
         colour: (3, rows, columns) float32 in [0, 1] of every sample; the sky is left black.
@@ -99,13 +99,13 @@ def _fill(planes: Floats, samples: IntArray, values: Floats) -> None:
 
 
 def places(camera: Camera, view: View, band: slice) -> tuple[Floats, Floats, Floats]:
-    """x, y and z in metres of what every sample of some rows shows, each (rows, columns) float32."""
+    """Compute x, y and z in metres of what every sample of some rows shows, each (rows, columns) float32."""
     sideways, downward = (ray.astype(np.float32) for ray in camera.rays())
     z = view.depth[band].astype(np.float32)
     return z * sideways, np.float32(camera.above_ground) - z * downward[band, None], z
 
 
 def _at(place: tuple[Floats, Floats, Floats], samples: IntArray) -> tuple[Floats, Floats, Floats]:
-    """Places of some samples, given as (N,) indices into the flattened grid."""
+    """Compute the places of some samples, given as (N,) indices into the flattened grid."""
     x, y, z = (part.take(samples) for part in place)
     return x, y, z

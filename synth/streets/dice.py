@@ -1,4 +1,4 @@
-"""Chance for drawn scenes: numbers and noise that are the same on every machine and NumPy version.
+"""Draw numbers and noise for scenes, the same on every machine and NumPy version.
 
 Only the raw stream of PCG64 is used, which NumPy promises never to change; what its ``Generator`` makes of it may.
 """
@@ -20,7 +20,7 @@ TILE = 256
 
 
 class Dice:
-    """Seeded chance. Equal keys give equal throws.
+    """Seeded random numbers. Equal keys give equal throws.
 
     Args:
         *key: Whole numbers >= 0, such as seed, split and number of the scene.
@@ -31,23 +31,23 @@ class Dice:
         self._raw = self._stream.random_raw
 
     def between(self, low: float, high: float) -> float:
-        """A number in [low, high)."""
+        """Draw a number in [low, high)."""
         return low + (high - low) * ((self._raw() >> 11) * 2.0**-53)
 
     def below(self, count: int) -> int:
-        """A whole number in 0 .. count - 1."""
+        """Draw a whole number in 0 .. count - 1."""
         return int(self.between(0, count))
 
     def happens(self, probability: float) -> bool:
-        """True with this probability."""
+        """Draw True with this probability."""
         return self.between(0, 1) < probability
 
     def pick(self, items: Sequence[Item]) -> Item:
-        """One of the items, all equally likely."""
+        """Draw one of the items, all equally likely."""
         return items[self.below(len(items))]
 
     def noise(self, count: int) -> Floats:
-        """(count,) float32, zero mean and unit variance, bell-shaped: the sum of four random bytes."""
+        """Draw (count,) float32, zero mean and unit variance, bell-shaped: the sum of four random bytes."""
         raw = self._raw((count + 1) // 2)
         pairs = (raw & np.uint64(0x00FF00FF00FF00FF)) + (raw >> np.uint64(8) & np.uint64(0x00FF00FF00FF00FF))
         fours = (pairs & np.uint64(0x0000FFFF0000FFFF)) + (pairs >> np.uint64(16) & np.uint64(0x0000FFFF0000FFFF))
@@ -59,7 +59,7 @@ class Dice:
 
 @cache
 def noise_tile(octaves: int) -> Floats:
-    """Fractal value noise in [0, 1] that repeats without a seam.
+    """Draw fractal value noise in [0, 1] that repeats without a seam.
 
     Args:
         octaves: How many layers, each of half the grain and half the strength of the one before.
@@ -102,7 +102,7 @@ def noise_at(tile: Floats, x: Floats, y: Floats) -> Floats:
 
 
 def hashed(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> Floats:
-    """A number in [0, 1) that belongs to a pair of whole numbers: chance without a state."""
+    """Hash a pair of whole numbers to a number in [0, 1): chance without a state."""
     mixed = a.astype(np.uint32) * np.uint32(0x9E3779B1) ^ b.astype(np.uint32) * np.uint32(0x85EBCA77)
     mixed ^= mixed >> np.uint32(15)
     mixed *= np.uint32(0xC2B2AE3D)
@@ -111,6 +111,6 @@ def hashed(a: npt.NDArray[np.int32], b: npt.NDArray[np.int32]) -> Floats:
 
 
 def part(value: Floats, step: float) -> Floats:
-    """Where a value lies in its step, 0 .. step."""
+    """Return where a value lies in its step, 0 .. step."""
     rest: Floats = value - np.floor(value * np.float32(1 / step)) * np.float32(step)
     return rest

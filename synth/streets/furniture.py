@@ -1,4 +1,4 @@
-"""What stands along the street: houses, trees, lamps, traffic lights and signs."""
+"""Place what stands along the street: houses, trees, lamps, traffic lights and signs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from synth.streets.street_models import (
 
 
 def line_with_houses(stage: Stage, side: int, density: float) -> None:
-    """Houses on one side of the road; on empty plots a wall, fence or hedge and some trees."""
+    """Place houses on one side of the road; on empty plots a wall, fence or hedge and some trees."""
     for plot in plots_along(stage.road, stage.dice, side):
         if stage.dice.happens(0.45 + 0.5 * density):
             stage.shade_house(*add_house(stage.mesh, stage.facades, stage.road, stage.dice, plot, density))
@@ -59,7 +59,7 @@ def _plant(stage: Stage, x: float, z: float) -> None:
 
 
 def line_with_trees(stage: Stage, side: int) -> None:
-    """Street trees at the kerb side of the pavement."""
+    """Place street trees at the kerb side of the pavement."""
     road, dice = stage.road, stage.dice
     wide = road.pavement[0] if side < 0 else road.pavement[1]
     if wide < 2.6 or dice.happens(0.45):
@@ -72,7 +72,7 @@ def line_with_trees(stage: Stage, side: int) -> None:
 
 
 def light_the_street(stage: Stage) -> None:
-    """Street lamps, lit unless it is day."""
+    """Place street lamps, lit unless it is day."""
     road, dice = stage.road, stage.dice
     height, step, z = dice.between(5.5, 8), dice.between(20, 30), dice.between(6, 18)
     warm: Colour = dice.pick(((1.0, 0.78, 0.45), (1.0, 0.66, 0.30), (0.86, 0.92, 1.0)))
@@ -93,7 +93,7 @@ def light_the_street(stage: Stage) -> None:
 
 
 def put_signals(stage: Stage) -> None:
-    """Traffic lights where a road is crossed."""
+    """Place traffic lights where a road is crossed."""
     road, dice = stage.road, stage.dice
     if not dice.happens(0.75):
         return
@@ -130,7 +130,7 @@ def put_signals(stage: Stage) -> None:
 
 
 def put_signs(stage: Stage) -> None:
-    """Traffic signs on poles at the kerb."""
+    """Place traffic signs on poles at the kerb."""
     road, dice = stage.road, stage.dice
     for _ in range(dice.below(6)):
         side, z = dice.pick((-1, 1, 1)), 6 + 60 * dice.between(0, 1) * dice.between(0.2, 1)

@@ -1,4 +1,4 @@
-"""The ground of a drawn scene: asphalt and its markings, pavements, grass."""
+"""Paint the ground of a drawn scene: asphalt and its markings, pavements, grass."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _ASPHALT, _PAVING, _GRASS, _MARKING = (0.27, 0.275, 0.285), (0.46, 0.45, 0.43), 
 
 
 def _line(offset: Floats, half_width: float, footprint: Floats) -> Floats:
-    """How much of a sample a painted line covers, by its distance from the line's middle."""
+    """Compute how much of a sample a painted line covers, by its distance from the line's middle."""
     covering = (np.float32(half_width) - np.abs(offset)) / footprint + np.float32(0.5)
     covered: Floats = np.clip(covering, 0, np.minimum(1, np.float32(2 * half_width) / footprint))
     return covered
 
 
 def _markings(road: Road, q: Floats, z: Floats, footprint: Floats) -> Floats:
-    """White paint, 0..1, at lateral places q (R, C) and distances z (R, 1) on the road."""
+    """Paint white markings, 0..1, at lateral places q (R, C) and distances z (R, 1) on the road."""
     paint = np.zeros_like(q)
     dashes = (part(z, 9) < 3.6).astype(np.float32)
     for index, place in enumerate(road.lanes):
@@ -56,14 +56,14 @@ class Ground:
 
 
 def throw_ground(dice: Dice) -> Ground:
-    """Random wear and stains."""
+    """Draw random wear and stains."""
     tones = np.array([_ASPHALT, _PAVING, _GRASS], np.float32)
     tones *= np.array([dice.between(0.75, 1.15) for _ in tones], np.float32)[:, None]
     return Ground(tones, np.float32(4096 + dice.below(256)))
 
 
 def paint_ground(road: Road, x: Floats, z: Floats, footprint: Floats, ground: Ground) -> tuple[Floats, LabelMap]:
-    """Asphalt with markings, pavements with kerbs and slabs, grass.
+    """Paint asphalt with markings, pavements with kerbs and slabs, grass.
 
     Args:
         road: The road.
@@ -96,7 +96,7 @@ def paint_ground(road: Road, x: Floats, z: Floats, footprint: Floats, ground: Gr
 
 
 def ground_classes(road: Road, q: Floats, z: Floats) -> LabelMap:
-    """Road, pavement or terrain at lateral places q (R, C) and distances z (R, 1)."""
+    """Classify ground as road, pavement or terrain at lateral places q (R, C) and distances z (R, 1)."""
     (left, right), (start, stop) = road.kerbs, road.plots
     asphalt = (q > left) & (q < right)
     paved = (q > start) & (q < stop)
@@ -118,7 +118,7 @@ def _ground_shade(
     coarse: Floats,
     shift: np.float32,
 ) -> Floats:
-    """Brightness of the ground: grain, slabs of the pavement, tracks of wheels on the road."""
+    """Compute the brightness of the ground: grain, slabs of the pavement, tracks of wheels on the road."""
     q, x, z = place
     fine = noise_at(noise_tile(1), x * 23 + shift, z * 23 + shift)
     near: Floats = (1 / (1 + np.float32(30) * footprint)).astype(np.float32)

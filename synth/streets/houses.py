@@ -1,4 +1,4 @@
-"""Buildings, walls and fences along a road, and the skyline behind."""
+"""Build houses, walls and fences along a road, and the skyline behind."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SHOPS: tuple[Colour, ...] = (
 
 @dataclass(frozen=True)
 class Facade:
-    """How a wall with windows looks; lengths in metres, along the wall and up.
+    """Looks of a wall with windows; lengths in metres, along the wall and up.
 
     Attributes:
         origin, along: Start of the wall and its direction, as (x, z).
@@ -68,7 +68,7 @@ class Facade:
     seed: int
 
     def row(self) -> list[float]:
-        """All numbers, for a table."""
+        """Return all numbers, for a table."""
         return [*self.origin, *self.along, self.floor, self.bay, *self.window, self.shop, self.trim, self.brick,
                 self.top, float(self.seed), *self.sign]  # fmt: skip
 
@@ -175,7 +175,7 @@ def add_house(
 def _add_roof(
     mesh: Mesh, dice: Dice, ends: list[tuple[float, float]], rears: list[tuple[float, float]], top: float
 ) -> None:
-    """A pitched roof, its ridge along the street, and the gables below it."""
+    """Add a pitched roof, its ridge along the street, and the gables below it."""
     colour, ridge = dice.pick(_ROOFS), top + dice.between(2.0, 3.5)
     middles = [((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(ends, rears, strict=True)]
     for eaves in (ends, rears):
@@ -193,7 +193,7 @@ def _raised(place: tuple[float, float], y: float) -> Point:
 
 
 def add_boundary(mesh: Mesh, road: Road, dice: Dice, plot: Plot) -> None:
-    """A wall, fence or hedge along the front of a plot."""
+    """Add a wall, fence or hedge along the front of a plot."""
     kind = dice.below(3)
     place = (road.plots[0] if plot.side < 0 else road.plots[1]) + plot.side * 0.3
     pieces = max(1, int((plot.far - plot.near) / 2.5))
@@ -227,7 +227,7 @@ def _add_strips(
     label: Label,
     surface: int = PLAIN,
 ) -> None:
-    """Upright strips from each of the places (x, z) to the next."""
+    """Add upright strips from each of the places (x, z) to the next."""
     line = np.array(ends, dtype=np.float64)
     corners = np.empty((len(line) - 1, MOST_CORNERS, 3))
     corners[:, :2, 1], corners[:, 2:, 1] = levels
@@ -238,7 +238,7 @@ def _add_strips(
 
 
 def add_skyline(mesh: Mesh, facades: list[Facade], dice: Dice, density: float) -> None:
-    """Houses and trees far behind everything else."""
+    """Add houses and trees far behind everything else."""
     for z, low, high in ((230.0, 8, 14 + 26 * density), (190.0, 5, 9 + 12 * density)):
         x = -260.0
         while x < 260:

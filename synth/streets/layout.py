@@ -1,4 +1,4 @@
-"""What stands where in a drawn scene: pure chance and geometry, no pixels."""
+"""Lay out a drawn scene by chance and geometry, without pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from synth.streets.vehicles import PAINTS, paint
 
 
 def throw_layout(dice: Dice) -> Layout:
-    """A random scene."""
+    """Draw a random scene as geometry."""
     time = dice.pick(TIMES)
     road = throw_road(dice)
     low = 2.2 if time == "dusk" else 1.0
@@ -52,7 +52,7 @@ def throw_layout(dice: Dice) -> Layout:
 
 
 def _show_bonnet(stage: Stage) -> None:
-    """The driver's own bonnet at the lower edge, which has no label, as in Cityscapes."""
+    """Add the driver's own bonnet at the lower edge, which has no label, as in Cityscapes."""
     height = stage.dice.between(0.80, 0.93)
     front = [
         (-0.86, 0.75),

@@ -1,4 +1,4 @@
-"""Light on a drawn scene by day, at dusk and by night, and the camera that photographs it."""
+"""Light a drawn scene by day, at dusk and by night, and photograph it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Light:
 
 
 def throw_light(dice: Dice, time: str, sun: tuple[float, float]) -> Light:
-    """Random light for a time of day; ``sun`` is where a shadow of one metre falls, (x, z)."""
+    """Draw random light for a time of day; ``sun`` is where a shadow of one metre falls, (x, z)."""
     length = (sun[0] ** 2 + sun[1] ** 2 + 1) ** 0.5
     towards = (-sun[0] / length, 1 / length, -sun[1] / length)
     cover = dice.between(0.1, 0.9)
@@ -107,12 +107,12 @@ def photograph(layout: Layout, camera: Camera, view: View, surface: Surface, lig
 
 
 def _column(colour: Colour) -> Floats:
-    """A colour that multiplies (3, H, W) planes."""
+    """Shape a colour so that it multiplies (3, H, W) planes."""
     return np.array(colour, np.float32)[:, None, None]
 
 
 def _daylight_table(layout: Layout, camera: Camera, light: Light) -> Floats:
-    """How squarely the sun meets each face, and how much of the sky each sees: (2, faces), in order of faces seen."""
+    """Tabulate per face seen, (2, faces), how squarely the sun meets it and how much of the sky it sees."""
     normals = visible_normals(layout.faces, camera)
     squarely = np.clip((normals * light.towards).sum(axis=1), 0, 1) * layout.faces.sunlit
     table = np.zeros((2, len(normals) + 2), np.float32)
@@ -123,7 +123,7 @@ def _daylight_table(layout: Layout, camera: Camera, light: Light) -> Floats:
 
 
 def _daylight(reach: Floats, shade: npt.NDArray[np.bool_], light: Light) -> Floats:
-    """Light from sun and sky on pixels, (3, H, W), by how much of either reaches their samples, and their shade."""
+    """Compute light from sun and sky on pixels, (3, H, W), by how much of either reaches their samples, and shade."""
     direct, around = reach
     direct[shade] = 0
     around[shade] *= np.float32(0.72)
@@ -131,7 +131,7 @@ def _daylight(reach: Floats, shade: npt.NDArray[np.bool_], light: Light) -> Floa
 
 
 def visible_normals(faces: Faces, camera: Camera) -> FloatArray:
-    """Unit normals (F, 3) of the sides of the faces that the camera sees."""
+    """Compute unit normals (F, 3) of the sides of the faces that the camera sees."""
     corners = faces.corners
     normal = area_vectors(corners)
     away = ((corners[:, 0] - (0.0, camera.above_ground, 0.0)) * normal).sum(axis=1) > 0
@@ -142,7 +142,7 @@ def visible_normals(faces: Faces, camera: Camera) -> FloatArray:
 
 
 def _lamplight(layout: Layout, camera: Camera, view: View, band: slice) -> Floats:
-    """Pools of light below lamps, and at night the driver's own dipped beam, (3, H, W), on some rows of pixels."""
+    """Compute pools of light below lamps, and at night the driver's dipped beam, (3, H, W), on some rows of pixels."""
     sideways, downward = (ray.astype(np.float32)[1::2] for ray in camera.rays())
     z = view.depth[1::2, 1::2][band].astype(np.float32)
     x, y = z * sideways, np.float32(camera.above_ground) - z * downward[band, None]
@@ -164,7 +164,7 @@ def _lamplight(layout: Layout, camera: Camera, view: View, band: slice) -> Float
 
 
 def paint_sky(camera: Camera, light: Light, samples: IntArray, dice: Dice) -> Floats:
-    """Gradient and clouds, (3, N), for N samples of the flattened grid."""
+    """Paint gradient and clouds, (3, N), for N samples of the flattened grid."""
     sideways, downward = (ray.astype(np.float32) for ray in camera.rays())
     rows, columns = np.divmod(samples, camera.grid[1])
     up = np.maximum(-downward, 0)[rows]
@@ -181,7 +181,7 @@ def paint_sky(camera: Camera, light: Light, samples: IntArray, dice: Dice) -> Fl
 
 
 def _smoothed(samples: Floats) -> Floats:
-    """From samples to pixels: each takes its centre and, by half and quarter weight, those around it."""
+    """Average samples to pixels: each takes its centre and, by half and quarter weight, those around it."""
     half, quarter = np.float32(0.5), np.float32(0.25)
     rows: Floats = (samples[0:-1:2] + samples[2::2]) * quarter + samples[1::2] * half
     pixels: Floats = (rows[:, 0:-1:2] + rows[:, 2::2]) * quarter + rows[:, 1::2] * half
@@ -189,7 +189,7 @@ def _smoothed(samples: Floats) -> Floats:
 
 
 def _bloom(surface: Surface, view: View) -> Floats:
-    """Halos around bright lights, (3, H, W)."""
+    """Compute halos around bright lights, (3, H, W)."""
     strength = np.maximum(surface.glow[1::2, 1::2] - np.float32(0.55), 0)
     strength[view.faces[1::2, 1::2] == SKY] = 0
     bright: Floats = (surface.colour[:, 1::2, 1::2] * strength).astype(np.float32)
@@ -204,7 +204,7 @@ def _bloom(surface: Surface, view: View) -> Floats:
 
 
 def develop(picture: Floats, light: Light, dice: Dice) -> Image:
-    """Exposure, vignetting, noise, eight bits: from (3, H, W) light to (H, W, 3) uint8."""
+    """Apply exposure, vignetting and noise, and round to eight bits: from (3, H, W) light to (H, W, 3) uint8."""
     height, width = picture.shape[1:]
     rows = (np.arange(height, dtype=np.float32) / np.float32(height) - np.float32(0.5)) ** 2
     columns = (np.arange(width, dtype=np.float32) / np.float32(width) - np.float32(0.5)) ** 2

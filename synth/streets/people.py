@@ -1,4 +1,4 @@
-"""Models of people on foot and on two wheels."""
+"""Model people on foot and on two wheels."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SWINGS = (0.30, 0.20, 0.08, -0.06, -0.18, -0.28)
 
 
 def clothes(dice: Dice) -> dict[str, Colour]:
-    """A palette for one person and their cycle."""
+    """Draw a palette for one person and their cycle."""
     top, legs = dice.pick(_TOPS), dice.pick(_LEGS)
     shade = (top[0] * 0.68, top[1] * 0.68, top[2] * 0.68)
     return {
@@ -65,7 +65,7 @@ def clothes(dice: Dice) -> dict[str, Colour]:
 
 @cache
 def walker(pose: int, sideways: bool, bag: bool) -> Model:
-    """Somebody 1.75 m tall, flat and turned to the camera.
+    """Model a person on foot, 1.75 m tall, flat and turned to the camera.
 
     Args:
         pose: Phase of the step, 0 .. POSES - 1.
@@ -104,7 +104,7 @@ def walker(pose: int, sideways: bool, bag: bool) -> Model:
 
 
 def _spoked_wheel(s: Sculptor, x: float, z: float, radius: float, thickness: float) -> None:
-    """A ring in the plane x, with a hub and four spokes, from strips."""
+    """Add a ring in the plane x, with a hub and four spokes, from strips."""
     outer = [(z + radius * c, radius + radius * v) for c, v in CIRCLE]
     inner = [(z + (radius - thickness) * c, radius + (radius - thickness) * v) for c, v in CIRCLE]
     for i in range(len(CIRCLE)):
@@ -119,7 +119,7 @@ def _spoked_wheel(s: Sculptor, x: float, z: float, radius: float, thickness: flo
 
 
 def _bar(s: Sculptor, slot: str, x: float, ends: tuple[tuple[float, float], tuple[float, float]], width: float) -> None:
-    """A straight tube in the plane x from one ``(z, y)`` to another, visible from the side and along z."""
+    """Add a straight tube in the plane x from one ``(z, y)`` to another, visible from the side and along z."""
     (z0, y0), (z1, y1) = ends
     along = ((z1 - z0) ** 2 + (y1 - y0) ** 2) ** 0.5
     dz, dy = (y0 - y1) / along * width / 2, (z1 - z0) / along * width / 2
@@ -131,7 +131,7 @@ def _bar(s: Sculptor, slot: str, x: float, ends: tuple[tuple[float, float], tupl
 
 @cache
 def bicycle() -> Model:
-    """A city bicycle of 1.75 m."""
+    """Model a city bicycle of 1.75 m."""
     s = Sculptor()
     for z in (-0.53, 0.53):
         _spoked_wheel(s, 0.0, z, 0.34, 0.055)
@@ -148,7 +148,7 @@ def bicycle() -> Model:
 
 @cache
 def motorcycle() -> Model:
-    """A motorcycle of 2.1 m."""
+    """Model a motorcycle of 2.1 m."""
     s = Sculptor()
     for z in (-0.70, 0.70):
         _spoked_wheel(s, 0.0, z, 0.32, 0.11)
@@ -166,7 +166,7 @@ def motorcycle() -> Model:
 
 @cache
 def rider(sideways: bool, lean: float) -> Model:
-    """Somebody on a two-wheeler, flat and turned to the camera.
+    """Model a rider of a two-wheeler, flat and turned to the camera.
 
     Args:
         sideways: Seen from the side, travelling to the right; else from the back.

@@ -1,4 +1,4 @@
-"""The road: where it runs, how wide it is, what is painted on it."""
+"""Draw a road at random: where it runs, how wide it is, what is painted on it."""
 
 from __future__ import annotations
 
@@ -51,23 +51,23 @@ class Road:
         return left - self.pavement[0], right + self.pavement[1]
 
     def path(self, z: Number) -> Number:
-        """Where the driver's path is at distance z: a parabola that goes on straight."""
+        """Return where the driver's path is at distance z: a parabola that goes on straight."""
         near = np.minimum(z, CURVED_UNTIL_METRES)
         return self.slope * z + self.bend * near * (z - near / 2)  # type: ignore[return-value, no-any-return]
 
     def heading(self, z: float) -> tuple[float, float]:
-        """Unit vector (x, z) along the road at distance z."""
+        """Return the unit vector (x, z) along the road at distance z."""
         steep = self.slope + self.bend * min(z, CURVED_UNTIL_METRES)
         length = (1 + steep * steep) ** 0.5
         return steep / length, 1 / length
 
     def crossed_at(self, z: float, margin: float = 0.0) -> bool:
-        """Whether distance z lies in the crossing road."""
+        """Return True if distance z lies in the crossing road."""
         return self.junction is not None and abs(z - self.junction[0]) < self.junction[1] + margin
 
 
 def throw_road(dice: Dice) -> Road:
-    """A random road; traffic keeps to the right."""
+    """Draw a random road; traffic keeps to the right."""
     lane = dice.between(3.0, 3.5)
     ours = dice.pick((1, 1, 1, 2, 2))
     one_way = dice.happens(0.2)

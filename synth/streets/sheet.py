@@ -1,4 +1,4 @@
-"""A contact sheet of drawn scenes: the picture, its rain, what a derainer makes of it, and all that is known."""
+"""Draw a contact sheet of drawn scenes: the picture, its rain, what a derainer makes of it, and all labels."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import pycocotools.mask
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from bench.contract import UNLABELLED, Image, Photograph
 from bench.errors import UserError
 from bench.io.files import atomic
+from bench.io.masks import decode
 from bench.protocols import Source
 from synth.streets.stage import TIMES
 
@@ -36,7 +36,7 @@ def scene_sheet(
     restore: Callable[[Image], Image],
     times: Sequence[str] = TIMES,
 ) -> Image:
-    """For every time of day a row of clean, rainy and restored, and one of boxes, masks and label map.
+    """Draw for every time of day a row of clean, rainy and restored, and one of boxes, masks and label map.
 
     Args:
         source: The source ``streets``.
@@ -48,8 +48,8 @@ def scene_sheet(
         UserError: The source has no scene of one of these times.
     """
     busiest: dict[str, Photograph] = {}
-    for id in source.ids[: 12 * len(times)]:
-        scene = source.load(id)
+    for image_id in source.ids[: 12 * len(times)]:
+        scene = source.load(image_id)
         time = scene.attributes["timeofday"]
         if time not in busiest or _objects(scene) > _objects(busiest[time]):
             busiest[time] = scene
@@ -80,14 +80,14 @@ def _row(*pictures: Image) -> Image:
 
 
 def clean_of(scene: Photograph) -> Image:
-    """The picture itself; drawn scenes always have one."""
+    """Return the clean picture, which drawn scenes always have."""
     if scene.clean is None:
         raise ValueError(f"{scene.id}: no clean image")
     return scene.clean
 
 
 def draw_boxes(scene: Photograph) -> Image:
-    """The picture with the boxes of its objects."""
+    """Draw the boxes of a scene's objects over its picture."""
     picture = Pillow.fromarray(clean_of(scene))
     pen = ImageDraw.Draw(picture)
     if scene.truth.instances is not None:
@@ -98,11 +98,11 @@ def draw_boxes(scene: Photograph) -> Image:
 
 
 def draw_masks(scene: Photograph) -> Image:
-    """The picture, greyed, with the masks of its objects in the colours of their classes."""
+    """Draw the masks of a scene's objects over its greyed picture, in the colours of their classes."""
     picture = clean_of(scene).mean(axis=2, keepdims=True).repeat(3, axis=2) * 0.6
     if scene.truth.instances is not None and scene.truth.instances.masks is not None:
         for rle, category in zip(scene.truth.instances.masks, scene.truth.instances.class_ids, strict=True):
-            mask = pycocotools.mask.decode({"size": rle["size"], "counts": rle["counts"].encode()}).astype(bool)
+            mask = decode(rle)
             inside = mask & np.roll(mask, 1, 0) & np.roll(mask, -1, 0) & np.roll(mask, 1, 1) & np.roll(mask, -1, 1)
             colour = np.array(_CATEGORY_COLOURS[int(category)], dtype=np.float64)
             picture[mask] = 0.45 * picture[mask] + 0.55 * colour
@@ -112,7 +112,7 @@ def draw_masks(scene: Photograph) -> Image:
 
 
 def draw_labels(scene: Photograph) -> Image:
-    """The label map in Cityscapes' colours; black where nothing is labelled."""
+    """Draw the label map in Cityscapes' colours; black where nothing is labelled."""
     palette = np.zeros((UNLABELLED + 1, 3), np.uint8)
     palette[: len(_LABEL_COLOURS)] = _LABEL_COLOURS
     if scene.truth.label_map is None:

@@ -1,4 +1,4 @@
-"""Solid models made of flat faces, and the tools to build and place them.
+"""Build solid models of flat faces, and place them in a scene.
 
 A model stands on y = 0 around the origin and faces along z; its faces carry colour *slots*, so that one car model
 serves cars of every paint.
@@ -46,7 +46,7 @@ class Model:
     def placed(
         self, x: float, z: float, turn: tuple[float, float] = (0.0, 1.0), scale: float = 1.0, mirrored: bool = False
     ) -> FloatArray:
-        """Corners in the world.
+        """Compute the corners of a placed model in the world.
 
         Args:
             x: To the right, metres.
@@ -71,18 +71,18 @@ class Sculptor:
     slots: list[str] = field(default_factory=list)
 
     def face(self, slot: str, *corners: Point) -> None:
-        """A flat convex polygon of 3 to MOST_CORNERS corners."""
+        """Add a flat convex polygon of 3 to MOST_CORNERS corners."""
         padded = list(corners) + [corners[-1]] * (MOST_CORNERS - len(corners))
         self.faces.append(np.array(padded, dtype=np.float64))
         self.slots.append(slot)
 
     def model(self) -> Model:
-        """The finished model."""
+        """Finish the model."""
         slots = tuple(dict.fromkeys(self.slots))
         return Model(np.stack(self.faces), slots, np.array([slots.index(slot) for slot in self.slots]))
 
     def loft(self, slot: str, sections: Sequence[tuple[float, float, float, float]], bulge: float = 0.0) -> None:
-        """A body along z through sections ``(z, y_bottom, y_top, half_width)``, from back to front.
+        """Add a body along z through sections ``(z, y_bottom, y_top, half_width)``, from back to front.
 
         With a bulge its sides are widest halfway up, by so many metres.
         """
@@ -97,7 +97,7 @@ class Sculptor:
             self.face(slot, (-w, b, z), (w, b, z), (w, t, z), (-w, t, z))
 
     def box(self, slot: str, x: tuple[float, float], y: tuple[float, float], z: tuple[float, float]) -> None:
-        """An upright box."""
+        """Add an upright box."""
         (x0, x1), (y0, y1), (z0, z1) = x, y, z
         for depth in (z0, z1):
             self.face(slot, (x0, y0, depth), (x1, y0, depth), (x1, y1, depth), (x0, y1, depth))
@@ -107,27 +107,27 @@ class Sculptor:
             self.face(slot, (x0, level, z0), (x1, level, z0), (x1, level, z1), (x0, level, z1))
 
     def upright(self, slot: str, z: float, x: tuple[float, float], y: tuple[float, float]) -> None:
-        """A rectangle that faces along z."""
+        """Add a rectangle that faces along z."""
         self.face(slot, (x[0], y[0], z), (x[1], y[0], z), (x[1], y[1], z), (x[0], y[1], z))
 
     def side(self, slot: str, x: float, outline: Sequence[tuple[float, float]]) -> None:
-        """A polygon of ``(z, y)`` corners that faces sideways at x."""
+        """Add a polygon of ``(z, y)`` corners that faces sideways at x."""
         self.face(slot, *[(x, y, z) for z, y in outline])
 
     def disc(self, slot: str, x: float, y: float, z: float, radius: float, facing: str = "x") -> None:
-        """A disc that faces sideways (``x``) or along z (``z``)."""
+        """Add a disc that faces sideways (``x``) or along z (``z``)."""
         if facing == "x":
             self.face(slot, *[(x, y + radius * s, z + radius * c) for c, s in CIRCLE])
         else:
             self.face(slot, *[(x + radius * c, y + radius * s, z) for c, s in CIRCLE])
 
     def oval(self, slot: str, centre: Point, half_width: float, half_height: float) -> None:
-        """An ellipse that faces along z."""
+        """Add an ellipse that faces along z."""
         x, y, z = centre
         self.face(slot, *[(x + half_width * c, y + half_height * s, z) for c, s in CIRCLE])
 
     def limb(self, slot: str, z: float, path: Sequence[tuple[float, float]], widths: Sequence[float]) -> None:
-        """A bent strip through ``(x, y)`` points that faces along z, with its width at every point."""
+        """Add a bent strip through ``(x, y)`` points that faces along z, with its width at every point."""
         strips = zip(path, path[1:], widths, widths[1:], strict=False)
         for (x0, y0), (x1, y1), w0, w1 in strips:
             along = ((x1 - x0) ** 2 + (y1 - y0) ** 2) ** 0.5 or 1.0
@@ -180,7 +180,7 @@ class Mesh:
         self.numbers.append((label, instance, surface, sunlit))
 
     def finished(self) -> Faces:
-        """Everything added so far as arrays."""
+        """Return everything added so far as arrays."""
         numbers = np.repeat(np.array(self.numbers, np.int64), [len(corners) for corners in self.corners], axis=0)
         return Faces(
             np.concatenate(self.corners),
@@ -207,7 +207,7 @@ class Faces:
 
 
 def coloured(model: Model, palette: Mapping[str, Colour], glow: Mapping[str, float]) -> tuple[Floats, Floats]:
-    """Colours (F, 3) and glows (F,) of a model's faces by the names of their slots."""
+    """Look up colours (F, 3) and glows (F,) of a model's faces by the names of their slots."""
     colours = np.array([palette[slot] for slot in model.slots], dtype=np.float32)
     glows = np.array([glow.get(slot, 0.0) for slot in model.slots], dtype=np.float32)
     return colours[model.colours], glows[model.colours]

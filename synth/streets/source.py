@@ -1,4 +1,4 @@
-"""The source ``streets``: road scenes drawn by a program, with exact truth for everything.
+"""Draw road scenes by a program, with exact labels: the source ``streets``.
 
 No file is read. A scene depends on seed, split and its number only; the size decides how finely it is sampled.
 """
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pycocotools.mask
 
-from bench.contract import Classes, FloatArray, Image, Instances, IntArray, Parameters, Photograph, Rle, Truth
-from bench.errors import ImageError, UserError
+from bench.contract import Classes, FloatArray, Image, Instances, IntArray, Parameters, Photograph, Truth
+from bench.errors import ImageError, UserError, did_you_mean
+from bench.io.masks import encode
 from bench.protocols import Source
 from synth.streets.camera import Camera, look
 from synth.streets.classes import CLASSES, Category
@@ -59,24 +59,26 @@ class Streets:
         """Names of all scenes, such as ``val-00007``."""
         return [f"{self.split}-{number:05d}" for number in range(self.count)]
 
-    def size(self, id: str, /) -> tuple[int, int]:
-        """(height, width) of every scene."""
+    def size(self, image_id: str, /) -> tuple[int, int]:
+        """Return (height, width) in pixels, the same for every scene."""
         return self.height, self.width
 
-    def load(self, id: str, /) -> Photograph:
-        """Draw a scene.
+    def load(self, image_id: str, /) -> Photograph:
+        """Draw one scene.
 
         Raises:
             ImageError: There is no scene of this name.
         """
-        split, _, number = id.rpartition("-")
+        split, _, number = image_id.rpartition("-")
         if split != self.split or not number.isdecimal() or int(number) >= self.count:
-            raise ImageError(f"streets: no scene {id!r}; there are {self.split}-00000 to {self.ids[-1]}")
-        return draw(id, (self.seed, SPLITS.index(split), int(number)), (self.height, self.width), self.ignored_area)
+            raise ImageError(f"streets: no scene {image_id!r}; there are {self.split}-00000 to {self.ids[-1]}")
+        return draw(
+            image_id, (self.seed, SPLITS.index(split), int(number)), (self.height, self.width), self.ignored_area
+        )
 
 
 def open_streets(root: Path | None, parameters: Parameters) -> Source:
-    """Drawn road scenes.
+    """Open the source of drawn road scenes.
 
     Args:
         root: Not used: nothing is read from disk.
@@ -89,7 +91,7 @@ def open_streets(root: Path | None, parameters: Parameters) -> Source:
     """
     for name in parameters:
         if name not in _DEFAULTS:
-            raise UserError(f"streets: unknown parameter {name!r}; known: {', '.join(_DEFAULTS)}")
+            raise UserError(f"streets: unknown parameter {name!r}. {did_you_mean(name, _DEFAULTS)}")
     split = parameters.get("split", _DEFAULTS["split"])
     if split not in SPLITS:
         raise UserError(f"streets: split is {split!r}; expected one of {', '.join(SPLITS)}")
@@ -103,11 +105,11 @@ def _whole(name: str, value: object) -> int:
     return value
 
 
-def draw(id: str, key: tuple[int, ...], size: tuple[int, int], ignored_area: int = 0) -> Photograph:
+def draw(image_id: str, key: tuple[int, ...], size: tuple[int, int], ignored_area: int = 0) -> Photograph:
     """Draw one scene with its truth.
 
     Args:
-        id: Name of the result.
+        image_id: Name of the scene.
         key: What the scene depends on.
         size: (height, width) in pixels.
         ignored_area: As in :class:`Streets`.
@@ -132,11 +134,11 @@ def draw(id: str, key: tuple[int, ...], size: tuple[int, int], ignored_area: int
         surface.labels,
     )
     depth: FloatArray = np.ascontiguousarray(view.depth[1::2, 1::2])
-    return Photograph(id, clean, None, truth, depth, {"timeofday": layout.time, "weather": "clear"})
+    return Photograph(image_id, clean, None, truth, depth, {"timeofday": layout.time, "weather": "clear"})
 
 
 def instances_of(numbers: IntArray, categories: Sequence[Category], ignored_area: int = 0) -> Instances:
-    """Boxes and masks of the visible parts.
+    """Encode boxes and masks of the visible parts of all objects.
 
     Args:
         numbers: (H, W) instance seen at each pixel, from 1; 0 for none.
@@ -150,10 +152,7 @@ def instances_of(numbers: IntArray, categories: Sequence[Category], ignored_area
         mask = numbers == number
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         boxes[index] = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
-        packed = pycocotools.mask.encode(np.asfortranarray(mask, dtype=np.uint8))
-        counts = packed["counts"]
-        text = counts if isinstance(counts, str) else counts.decode("ascii")
-        masks.append(Rle(size=[int(side) for side in packed["size"]], counts=text))
+        masks.append(encode(mask))
     return Instances(
         boxes=boxes,
         class_ids=np.array([categories[n - 1] for n in kept], dtype=np.int64),

@@ -1,4 +1,4 @@
-"""A scene as geometry, and the bookkeeping while it is put together."""
+"""Collect the geometry of a scene, and keep books while it is put together."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Stage:
 
     @property
     def dark(self) -> bool:
-        """Whether lights are on."""
+        """True where lights are on."""
         return self.time != "day"
 
     def count(self, category: Category) -> int:
@@ -84,7 +84,7 @@ class Stage:
         return len(self.categories)
 
     def free(self, x: float, z: float, radius: float) -> bool:
-        """Claim a place; False if somebody stands there already."""
+        """Claim a place; return False if something stands there already."""
         for other_x, other_z, other in self.taken:
             if (x - other_x) ** 2 + (z - other_z) ** 2 < (radius + other) ** 2:
                 return False
@@ -113,7 +113,7 @@ class Stage:
             self.houses.append(np.stack([x, z, x[:, _NEXT] - x, z[:, _NEXT] - z]))
 
     def cast(self, feet: FloatArray, height: float) -> FloatArray:
-        """Shadow (5, 4, 3) on the ground of an upright block over four feet (4, 3)."""
+        """Compute the shadow (5, 4, 3) on the ground of an upright block over four feet (4, 3)."""
         top = np.add(feet, (self.sun[0] * height, 0.0, self.sun[1] * height))
         shadow = np.empty((5, 4, 3))
         shadow[:4, 0], shadow[:4, 1], shadow[:4, 2], shadow[:4, 3] = feet, feet[_NEXT], top[_NEXT], top
@@ -121,7 +121,7 @@ class Stage:
         return shadow
 
     def sunlit(self, x: float, z: float) -> bool:
-        """Whether a place is out of the shadow of every house."""
+        """Return True if a place is out of the shadow of every house."""
         if not self.houses:
             return True
         from_x, from_z, ahead_x, ahead_z = np.concatenate(self.houses, axis=1)

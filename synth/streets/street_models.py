@@ -1,4 +1,4 @@
-"""Models of what stands in a street: trees, bushes, lamps, traffic lights, signs."""
+"""Model what stands in a street: trees, bushes, lamps, traffic lights, signs."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ LEAVES: tuple[Colour, ...] = (
 
 
 def foliage(base: Colour) -> dict[str, Colour]:
-    """Five shades of leaves, from the shaded underside to the sunny top, and bark."""
+    """Draw five shades of leaves, from the shaded underside to the sunny top, and bark."""
     shades = {f"leaf{i}": tuple(part * (0.52 + 0.17 * i) for part in base) for i in range(5)}
     return {"trunk": STREET["trunk"]} | {slot: (c[0], c[1], c[2]) for slot, c in shades.items()}
 
 
 def _crown(s: Sculptor, dice: Dice, centre: tuple[float, float], size: tuple[float, float, float], blobs: int) -> None:
-    """Clumps of leaves in an ellipsoid: dark ones behind and below, light ones before and above."""
+    """Add clumps of leaves in an ellipsoid: dark ones behind and below, light ones before and above."""
     for blob in range(blobs):
         while True:
             x, y, z = (dice.between(-1, 1) for _ in range(3))
@@ -63,7 +63,7 @@ def _crown(s: Sculptor, dice: Dice, centre: tuple[float, float], size: tuple[flo
 
 @cache
 def tree(kind: int) -> Model:
-    """A tree about 7 m tall, turned to the camera; ``kind`` is 0 .. TREE_KINDS - 1."""
+    """Model a tree about 7 m tall, turned to the camera; ``kind`` is 0 .. TREE_KINDS - 1."""
     s, dice = Sculptor(), Dice(31, kind)
     slim = kind % 3 == 2
     bole = dice.between(2.0, 2.8)
@@ -79,7 +79,7 @@ def tree(kind: int) -> Model:
 
 @cache
 def bush(kind: int) -> Model:
-    """A bush about 1.2 m tall; ``kind`` is 0 .. 3."""
+    """Model a bush about 1.2 m tall; ``kind`` is 0 .. 3."""
     s, dice = Sculptor(), Dice(37, kind)
     _crown(s, dice, (0.0, 0.55), (0.85, 0.62, 0.5), 12)
     return s.model()
@@ -87,7 +87,7 @@ def bush(kind: int) -> Model:
 
 @lru_cache(maxsize=2)  # sizes differ from scene to scene: all of them would fill the memory
 def lamp_post(height: float, reach: float) -> tuple[Model, Model]:
-    """A street lamp's post and head; ``reach`` is how far it leans to the right (negative: left), metres."""
+    """Model a street lamp; ``reach`` is how far it leans to the right (negative: left), metres."""
     s, head = Sculptor(), Sculptor()
     s.limb("pole", 0.0, [(0.0, 0.0), (0.0, height)], [0.17, 0.11])
     s.limb("pole", 0.0, [(0.0, height), (reach * 0.5, height + 0.35), (reach, height + 0.4)], [0.10, 0.09, 0.08])
@@ -99,7 +99,7 @@ def lamp_post(height: float, reach: float) -> tuple[Model, Model]:
 
 @cache
 def pole(height: float) -> Model:
-    """A bare pole."""
+    """Model a bare pole."""
     s = Sculptor()
     s.limb("pole", 0.0, [(0.0, 0.0), (0.0, height)], [0.11, 0.10])
     return s.model()
@@ -107,7 +107,7 @@ def pole(height: float) -> Model:
 
 @lru_cache(maxsize=2)
 def gantry(height: float, reach: float) -> Model:
-    """A pole whose arm reaches over the road, to the right if ``reach`` is positive."""
+    """Model a pole whose arm reaches over the road, to the right if ``reach`` is positive."""
     s = Sculptor()
     s.limb("pole", 0.0, [(0.0, 0.0), (0.0, height)], [0.20, 0.16])
     s.limb("pole", 0.0, [(0.0, height - 0.1), (reach, height + 0.1)], [0.14, 0.09])
@@ -116,7 +116,7 @@ def gantry(height: float, reach: float) -> Model:
 
 @lru_cache(maxsize=2)
 def signal_head(x: float, y: float) -> Model:
-    """A traffic light's housing with three lamps, its middle at (x, y), facing the camera."""
+    """Model a traffic light's housing with three lamps, its middle at (x, y), facing the camera."""
     s = Sculptor()
     s.upright("board", 0.0, (x - 0.24, x + 0.24), (y - 0.56, y + 0.56))
     s.box("housing", (x - 0.17, x + 0.17), (y - 0.50, y + 0.50), (-0.22, -0.02))
@@ -128,7 +128,7 @@ def signal_head(x: float, y: float) -> Model:
 
 @cache
 def signal_back(x: float, y: float) -> Model:
-    """A traffic light seen from behind: for the other direction of travel."""
+    """Model a traffic light seen from behind: for the other direction of travel."""
     s = Sculptor()
     s.box("housing", (x - 0.17, x + 0.17), (y - 0.50, y + 0.50), (-0.1, 0.1))
     return s.model()
@@ -136,7 +136,7 @@ def signal_back(x: float, y: float) -> Model:
 
 @cache
 def sign(kind: str, y: float) -> Model:
-    """A traffic sign, its middle at height y, facing the camera; ``kind`` is one of SIGNS."""
+    """Model a traffic sign, its middle at height y, facing the camera; ``kind`` is one of SIGNS."""
     s = Sculptor()
     match kind:
         case "limit" | "no entry":

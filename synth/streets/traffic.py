@@ -1,4 +1,4 @@
-"""Who moves or parks in the street: vehicles, people on foot and on two wheels."""
+"""Place who moves or parks in the street: vehicles, people on foot and on two wheels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from synth.streets.vehicles import LIVERIES, PAINTS, SHAPES, bus, car, paint, tr
 
 
 def _put_vehicle(stage: Stage, x: float, z: float, turn: Place, kind: str, moving: bool) -> None:
-    """One car, bus or truck, with its lights on when it moves in the dark."""
+    """Place one car, bus or truck, with its lights on when it moves in the dark."""
     dice = stage.dice
     if kind == "bus":
         model, half, category, label, height = bus(), (1.25, 5.5), Category.BUS, Label.BUS, 3.0
@@ -53,7 +53,7 @@ def _kind(dice: Dice) -> str:
 
 
 def drive(stage: Stage) -> None:
-    """Vehicles in their lanes, ours and oncoming."""
+    """Place vehicles in their lanes, ours and oncoming."""
     road, dice = stage.road, stage.dice
     busy = dice.between(0.25, 1.0)
     for index, (left, right) in enumerate(zip(road.lanes, road.lanes[1:], strict=False)):
@@ -75,7 +75,7 @@ def drive(stage: Stage) -> None:
 
 
 def park(stage: Stage) -> None:
-    """Vehicles in the parking strips, without lights."""
+    """Place vehicles in the parking strips, without lights."""
     road, dice = stage.road, stage.dice
     for side, strip in ((-1, road.parking[0]), (1, road.parking[1])):
         if strip == 0:
@@ -93,7 +93,7 @@ def park(stage: Stage) -> None:
 
 
 def cross(stage: Stage) -> None:
-    """Vehicles and people on the crossing road and the zebra."""
+    """Place vehicles and people on the crossing road and the zebra."""
     road, dice = stage.road, stage.dice
     if road.junction is not None:
         for direction, offset in ((1, -0.5), (-1, 0.5)):
@@ -109,7 +109,7 @@ def cross(stage: Stage) -> None:
 
 
 def walk(stage: Stage) -> None:
-    """People on the pavements, alone and in small groups, and now and then somebody with a cycle."""
+    """Place people on the pavements, alone and in small groups, now and then with a cycle."""
     road, dice = stage.road, stage.dice
     for side in (-1, 1):
         wide = road.pavement[0] if side < 0 else road.pavement[1]

@@ -1,4 +1,4 @@
-"""Models of what drives: cars, vans, buses, trucks."""
+"""Model vehicles: cars, vans, buses, trucks."""
 
 from __future__ import annotations
 
@@ -51,6 +51,9 @@ TRIM: dict[str, Colour] = {
 
 SHAPES = ("saloon", "hatchback", "estate", "suv", "van")
 
+_HALF_WIDTH = 0.90
+"""Half the width of a car, in metres."""
+
 # length, height, shoulder height, windscreen foot, roof front, roof back, rear window foot (z from the centre)
 _CARS = {
     "saloon": (4.6, 1.44, 0.90, 0.95, 0.25, -1.05, -1.75),
@@ -62,7 +65,7 @@ _CARS = {
 
 
 def paint(dice: Dice, colours: tuple[Colour, ...]) -> dict[str, Colour]:
-    """A palette with a random paint, slightly varied."""
+    """Draw a palette with a random paint, slightly varied."""
     base = dice.pick(colours)
     strength = dice.between(0.85, 1.12)
     body = (base[0] * strength, base[1] * strength, base[2] * strength)
@@ -81,7 +84,7 @@ def _wheel(sculptor: Sculptor, side: int, half_width: float, z: float, radius: f
 
 
 def _ends(sculptor: Sculptor, length: float, width: float, low: float, high: float) -> None:
-    """Lights, plates, bumpers and grille of a car; ``low`` .. ``high`` is the height of its ends."""
+    """Add lights, plates, bumpers and grille of a car; ``low`` .. ``high`` is the height of its ends."""
     back, front = -length / 2 - 0.012, length / 2 + 0.012
     lift = high - low
     for side in (-1, 1):
@@ -99,24 +102,36 @@ def _ends(sculptor: Sculptor, length: float, width: float, low: float, high: flo
 
 @cache
 def car(shape: str) -> Model:
-    """A car; ``shape`` is one of SHAPES."""
-    length, height, shoulder, screen, roof_front, roof_back, rear = _CARS[shape]
-    half, w = length / 2, 0.90
+    """Model a car; ``shape`` is one of SHAPES."""
+    length, _, shoulder, *_ = _CARS[shape]
     s = Sculptor()
-    bonnet = shoulder - 0.12
-    s.loft(
-        "body",
-        [
-            (-half, 0.34, shoulder - 0.10, w - 0.08),
-            (-half + 0.14, 0.24, shoulder - 0.01, w - 0.02),
-            (rear, 0.20, shoulder, w),
-            (screen, 0.20, shoulder, w),
-            (half - 0.35, 0.22, bonnet, w - 0.02),
-            (half, 0.32, bonnet - 0.18, w - 0.10),
-        ],
-        bulge=0.035,
-    )
-    top, waist = w - 0.22, w - 0.04
+    _hull(s, shape)
+    _cabin(s, shape)
+    for side in (-1, 1):
+        _flank(s, side, shape)
+    _ends(s, length, _HALF_WIDTH - 0.10, 0.33, shoulder - 0.12 - 0.18 if shape != "van" else shoulder - 0.2)
+    return s.model()
+
+
+def _hull(s: Sculptor, shape: str) -> None:
+    """Add the body of a car below its windows."""
+    length, _, shoulder, screen, _, _, rear = _CARS[shape]
+    half, w, bonnet = length / 2, _HALF_WIDTH, shoulder - 0.12
+    sections = [
+        (-half, 0.34, shoulder - 0.10, w - 0.08),
+        (-half + 0.14, 0.24, shoulder - 0.01, w - 0.02),
+        (rear, 0.20, shoulder, w),
+        (screen, 0.20, shoulder, w),
+        (half - 0.35, 0.22, bonnet, w - 0.02),
+        (half, 0.32, bonnet - 0.18, w - 0.10),
+    ]
+    s.loft("body", sections, bulge=0.035)
+
+
+def _cabin(s: Sculptor, shape: str) -> None:
+    """Add the roof of a car, and the panes before and behind it."""
+    _, height, shoulder, screen, roof_front, roof_back, rear = _CARS[shape]
+    top, waist = _HALF_WIDTH - 0.22, _HALF_WIDTH - 0.04
     s.face(
         "body",
         (-top, height, roof_back),
@@ -134,29 +149,33 @@ def car(shape: str) -> Model:
             corners.append((side * across, shoulder + (height - shoulder) * part + 0.006, z0 + (z1 - z0) * part + out))
         s.face(slot, *corners)
         s.face("shine", *_streak(corners, 0.012 if out > 0 else -0.012))
-    for side in (-1, 1):
-        s.face(
-            "body",
-            (side * waist, shoulder, rear),
-            (side * waist, shoulder, screen),
-            (side * top, height, roof_front),
-            (side * top, height, roof_back),
-        )
-        _side_windows(s, side, (waist, top), (shoulder, height), (rear, roof_back), (screen, roof_front), shape)
-        door = side * (w + 0.042)
-        for z in (screen - 0.25, (screen + rear) / 2):
-            s.side("seam", door, [(z, 0.30), (z + 0.03, 0.30), (z + 0.03, shoulder - 0.04), (z, shoulder - 0.04)])
-        s.side("dark", door, [(rear, 0.20), (screen, 0.20), (screen, 0.29), (rear, 0.29)])
-        mirror = sorted((side * w, side * (w + 0.17)))
-        s.box("body", (mirror[0], mirror[1]), (shoulder - 0.02, shoulder + 0.13), (screen - 0.36, screen - 0.22))
-        for z in (-half + 0.80, half - 0.82):
-            _wheel(s, side, w + 0.045, z, 0.33)
-    _ends(s, length, w - 0.10, 0.33, bonnet - 0.18 if shape != "van" else shoulder - 0.2)
-    return s.model()
+
+
+def _flank(s: Sculptor, side: int, shape: str) -> None:
+    """Add one side of a car, -1 left or 1 right: windows, doors, mirror and wheels."""
+    length, height, shoulder, screen, roof_front, roof_back, rear = _CARS[shape]
+    half, w = length / 2, _HALF_WIDTH
+    top, waist = w - 0.22, w - 0.04
+    s.face(
+        "body",
+        (side * waist, shoulder, rear),
+        (side * waist, shoulder, screen),
+        (side * top, height, roof_front),
+        (side * top, height, roof_back),
+    )
+    _side_windows(s, side, (waist, top), (shoulder, height), (rear, roof_back), (screen, roof_front), shape)
+    door = side * (w + 0.042)
+    for z in (screen - 0.25, (screen + rear) / 2):
+        s.side("seam", door, [(z, 0.30), (z + 0.03, 0.30), (z + 0.03, shoulder - 0.04), (z, shoulder - 0.04)])
+    s.side("dark", door, [(rear, 0.20), (screen, 0.20), (screen, 0.29), (rear, 0.29)])
+    mirror = sorted((side * w, side * (w + 0.17)))
+    s.box("body", (mirror[0], mirror[1]), (shoulder - 0.02, shoulder + 0.13), (screen - 0.36, screen - 0.22))
+    for z in (-half + 0.80, half - 0.82):
+        _wheel(s, side, w + 0.045, z, 0.33)
 
 
 def _streak(pane: list[Point], out: float) -> list[Point]:
-    """A slanted band across a pane, from its lower left corner on, that mirrors the sky."""
+    """Compute the corners of a slanted band across a pane, from its lower left corner on, that mirrors the sky."""
 
     def along(a: Point, b: Point, part: float) -> Point:
         return a[0] + (b[0] - a[0]) * part, a[1] + (b[1] - a[1]) * part, a[2] + (b[2] - a[2]) * part + out
@@ -174,7 +193,7 @@ def _side_windows(
     front: tuple[float, float],
     shape: str,
 ) -> None:
-    """Glass between pillars, on the sloping side of the cabin."""
+    """Add glass between pillars, on the sloping side of the cabin."""
 
     def point(part_up: float, part_along: float) -> tuple[float, float, float]:
         x = across[0] + (across[1] - across[0]) * part_up + 0.012
@@ -190,7 +209,7 @@ def _side_windows(
 
 @cache
 def bus() -> Model:
-    """A city bus of 11 metres."""
+    """Model a city bus of 11 metres."""
     s = Sculptor()
     half, w, roof = 5.5, 1.25, 3.05
     s.loft("body", [(-half, 0.35, roof - 0.08, w - 0.05), (-half + 0.2, 0.3, roof, w), (half - 0.2, 0.3, roof, w),
@@ -234,7 +253,7 @@ def bus() -> Model:
 
 @cache
 def truck(length: float) -> Model:
-    """A lorry: a cab in the paint's colour before a box of cargo."""
+    """Model a lorry: a cab in the paint's colour before a box of cargo."""
     s = Sculptor()
     half, w = length / 2, 1.22
     cab = half - 1.9

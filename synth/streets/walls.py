@@ -1,4 +1,4 @@
-"""Facades of a drawn scene: windows, shop fronts, brickwork."""
+"""Paint facades of a drawn scene: windows, shop fronts, brickwork."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LIT_SHARE = {"day": 0.03, "dusk": 0.30, "night": 0.38}
 def paint_walls(
     layout: Layout, wall: Floats, numbers: npt.NDArray[np.int16], place: tuple[Floats, Floats, Floats]
 ) -> Floats:
-    """Windows, shop fronts and brickwork.
+    """Paint windows, shop fronts and brickwork.
 
     Args:
         layout: The scene, for its facades and the time of day.
@@ -63,7 +63,7 @@ def paint_walls(
 def _panes(
     time: str, u: Floats, v: Floats, room: Floats, display: npt.NDArray[np.bool_], place: tuple[Floats, Floats]
 ) -> Floats:
-    """Colours and glow (4, N) of glass: the sky in it, curtains, lit rooms.
+    """Compute colours and glow (4, N) of glass: the sky in it, curtains, lit rooms.
 
     Args:
         time: Time of day.

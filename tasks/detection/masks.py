@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.contract import BoolArray, FloatArray, Rle
-from bench.io.masks import _library
+from bench.io.masks import rle_functions
 
 
 def areas_of(masks: Sequence[Rle]) -> FloatArray:
     """Areas in pixels, (N,)."""
-    return np.asarray(_library().area([dict(mask) for mask in masks]), dtype=np.float64).reshape(len(masks))
+    return np.asarray(rle_functions().area([dict(mask) for mask in masks]), dtype=np.float64).reshape(len(masks))
 
 
 def mask_overlaps(masks: Sequence[Rle], truths: Sequence[Rle], crowd: BoolArray) -> FloatArray:
@@ -31,5 +31,6 @@ def mask_overlaps(masks: Sequence[Rle], truths: Sequence[Rle], crowd: BoolArray)
     """
     if len({tuple(mask["size"]) for mask in (*masks, *truths)}) > 1:
         raise ValueError("masks of different sizes cannot be compared")
-    found = _library().iou([dict(mask) for mask in masks], [dict(mask) for mask in truths], crowd.astype(int).tolist())
+    detected, true = ([dict(mask) for mask in part] for part in (masks, truths))
+    found = rle_functions().iou(detected, true, crowd.astype(int).tolist())
     return np.asarray(found, dtype=np.float64).reshape(len(masks), len(truths))

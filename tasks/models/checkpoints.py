@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from bench.contract import Options
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean
 from bench.io.files import sha256_of
 from bench.io.weights import WeightsFile, locate_weights, read_weights_table
 
@@ -63,8 +62,7 @@ def find_checkpoint(text: str, suffixes: tuple[str, ...], task: str) -> Checkpoi
     if text in published:
         return Checkpoint(published[text].name, published[text].sha256, published=published[text])
     names = [entry.name for entry in suitable]
-    near = difflib.get_close_matches(text, names, n=3, cutoff=0.4)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Published names: {', '.join(names)}"
+    hint = did_you_mean(text, names, "Published names")
     raise UserError(f"task {task!r}: no such file or published model {text!r}. {hint}")
 
 

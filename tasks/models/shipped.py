@@ -6,7 +6,6 @@ network and what its outputs mean. Nothing in either can run code.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean, faults_of
 from bench.io.checkpoints import load_state, read_checkpoint
 from bench.io.files import sha256_of
 from bench.io.weights import SHIPPED
@@ -108,9 +107,10 @@ def _shipped(text: str, task: str) -> TrainedModel:
     cards = shipped_models(task)
     if text in cards:
         return cards[text]
-    near = difflib.get_close_matches(text, cards, n=1, cutoff=0.4)
-    hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(cards) or 'none'}"
-    raise UserError(f"task {task!r}: no shipped model {text!r}. {hint} A file of your own: {OWN}:FILE.safetensors")
+    raise UserError(
+        f"task {task!r}: no shipped model {text!r}. {did_you_mean(text, cards)} "
+        f"A file of your own: {OWN}:FILE.safetensors"
+    )
 
 
 def shipped_models(task: str) -> Mapping[str, TrainedModel]:
@@ -130,8 +130,7 @@ def read_card(path: Path) -> Card:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; the card that 'derainbench train-task' writes is needed") from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise UserError(f"{path}: not the card of a task model: {faults}") from error
+        raise UserError(f"{path}: not the card of a task model: {faults_of(error)}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({type(error).__name__})") from error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +14,7 @@ from bench.devices import torch_for
 from bench.errors import MissingExtraError, UserError
 from bench.io.checkpoints import load_state, read_checkpoint
 from bench.io.files import sha256_of
-from bench.io.weights import WEIGHTS_VARIABLE
+from bench.io.weights import search_path
 from tasks.classes import known_spaces
 
 _TABLE = Path(__file__).parent / "torchvision.csv"
@@ -178,11 +177,10 @@ def torchvision_state(checkpoint: TorchvisionCheckpoint, options: Options) -> di
 
 
 def _published_file(model: TorchvisionModel, options: Options) -> Path | None:
-    """The published file in the user's folders or torch's cache; None if it is to be downloaded."""
+    """Find the published file on the search path or in torch's cache; None if it is to be downloaded."""
     import torch
 
-    folders = [*options.weights_dirs, *map(Path, filter(None, os.environ.get(WEIGHTS_VARIABLE, "").split(os.pathsep)))]
-    for folder in [*folders, Path(torch.hub.get_dir()) / "checkpoints"]:
+    for folder in (*search_path(options), Path(torch.hub.get_dir()) / "checkpoints"):
         for path in sorted(folder.rglob(model.file)) if folder.is_dir() else ():
             if sha256_of(path).startswith(model.prefix):
                 return path

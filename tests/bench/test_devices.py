@@ -1,12 +1,52 @@
-"""Processor cores are counted on every system."""
+"""A device is checked in one way, with one message, whoever asks for it; cores are counted on every system."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 
-from bench.devices import usable_cores
+torch = pytest.importorskip("torch")
+
+from bench.contract import Options  # noqa: E402
+from bench.devices import choose_device, device_of, torch_device_ready, torch_for, usable_cores  # noqa: E402
+from bench.errors import UserError  # noqa: E402
+
+ABSENT = ["gpu0", "cuda:97", *([] if torch.cuda.is_available() else ["cuda"])]
+
+
+@pytest.mark.parametrize("name", ABSENT)
+@pytest.mark.parametrize(
+    "check",
+    [choose_device, device_of, lambda name: torch_for(Options(device=name), "detection")],
+    ids=["choose_device", "device_of", "torch_for"],
+)
+def test_unknown_and_absent_devices_are_the_users_mistake(check: Callable[[str], object], name: str) -> None:
+    with pytest.raises(UserError, match=rf"^--device {name}: PyTorch cannot use it \(.+\); expected cpu.*--device"):
+        check(name)
+
+
+def test_devices_that_are_there_are_given_back() -> None:
+    best = "cuda" if torch.cuda.is_available() else "cpu"
+    assert choose_device("auto") == best
+    assert choose_device("cpu") == "cpu"
+    assert choose_device(best) == best
+    assert device_of("cpu") == torch.device("cpu")
+    assert torch_for(Options(), "detection") is torch
+
+
+def test_threads_are_set_where_the_options_name_a_number() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch_device_ready(Options(threads=2))
+        assert torch.get_num_threads() == 2
+        torch_for(Options(threads=1), "detection")
+        assert torch.get_num_threads() == 1
+        torch_device_ready(Options(threads=0))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs a system that binds processes to cores")

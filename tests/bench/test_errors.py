@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pickle
 
-from bench.errors import ImageError, MissingExtraError, UserError
+import pytest
+from pydantic import BaseModel, Field, ValidationError
+
+from bench.errors import ImageError, MissingExtraError, UserError, did_you_mean, faults_of
 
 
 def test_errors_survive_the_way_home_from_a_worker() -> None:
@@ -16,3 +19,38 @@ def test_a_missing_library_is_named_with_its_purpose_and_the_command_that_instal
     message = str(MissingExtraError("ultralytics", "yolo", "detection"))
     assert message.startswith("detection needs ultralytics")
     assert "pip install 'derainbench[yolo]'" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "sentence"),
+    [
+        ("alpah", ["beta", "alpha", "alphabet"], "Did you mean alpha or alphabet?"),
+        ("rian", ["rain"], "Did you mean rain?"),
+        ("zzz", ["alpha", "beta"], "Known: alpha, beta."),
+        ("zzz", [], "Known: none."),
+    ],
+)
+def test_names_that_are_near_are_suggested_else_all(name: str, known: list[str], sentence: str) -> None:
+    assert did_you_mean(name, known) == did_you_mean(name, iter(known)) == sentence
+
+
+def test_names_that_are_listed_may_be_called_something() -> None:
+    assert did_you_mean("zzz", ["alpha"], "Published names") == "Published names: alpha."
+
+
+class Inner(BaseModel):
+    size: int = Field(gt=0)
+
+
+class Outer(BaseModel):
+    name: str
+    parts: list[Inner] = []
+
+
+def test_faults_are_told_setting_by_setting_in_one_line() -> None:
+    with pytest.raises(ValidationError) as found:
+        Outer.model_validate({"parts": [{"size": 1}, {"size": 0}]})
+    assert faults_of(found.value) == "name: Field required; parts.1.size: Input should be greater than 0"
+    with pytest.raises(ValidationError) as found:
+        Outer.model_validate(3)
+    assert faults_of(found.value).startswith("Input should be a valid dictionary")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from bench.contract import Options, Traits
-from bench.errors import ImageError, UserError
+from bench.errors import ImageError
 
 torch = pytest.importorskip("torch")
 
-from bench.devices import device_of, torch_device_ready  # noqa: E402  (torch may be absent)
+from bench.devices import torch_device_ready  # noqa: E402  (torch may be absent)
 from derainers.pixels import pad_to_multiple  # noqa: E402
 from derainers.torch_derainer import TorchDerainer, steady_sigmoid, to_images, to_tensor  # noqa: E402  (torch may be absent)
 
@@ -133,14 +133,6 @@ def test_nan_is_never_written_as_black(image_of):
 
     with pytest.raises(ImageError, match="NaN"):
         TorchDerainer(Broken(), Traits())(image_of(4, 4, 0))
-
-
-def test_unknown_or_absent_devices_are_the_users_mistake():
-    with pytest.raises(UserError, match="expected cpu"):
-        device_of("gpu0")
-    if not torch.cuda.is_available():
-        with pytest.raises(UserError, match="no CUDA device"):
-            device_of("cuda")
 
 
 def test_steady_sigmoid_is_the_sigmoid_and_does_not_move_with_threads_or_batch():

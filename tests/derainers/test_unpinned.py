@@ -77,13 +77,13 @@ def test_a_published_file_is_loaded_by_its_name_and_keeps_the_contract(tmp_path,
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_without_weights_it_says_where_they_are(tmp_path, name, monkeypatch):
-    monkeypatch.setattr("derainers.weights.cache_dir", lambda: tmp_path)
+    monkeypatch.setattr("bench.io.weights.cache_dir", lambda: tmp_path)
     with pytest.raises(UserError, match=f"save them as {name}.pth"):
         DERAINERS.load(DERAINERS.find(name))(Options(offline=True))
 
 
 def test_a_derainer_without_weights_runs_only_where_random_ones_are_allowed(tmp_path, monkeypatch):
-    monkeypatch.setattr("derainers.weights.cache_dir", lambda: tmp_path)
+    monkeypatch.setattr("bench.io.weights.cache_dir", lambda: tmp_path)
     monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
     build = DERAINERS.load(DERAINERS.find("mspfn-m6n3"))
     with pytest.raises(UserError, match=r"nobody publishes weights of mspfn-m6n3.*--allow-random-weights"):

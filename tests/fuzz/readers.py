@@ -32,8 +32,7 @@ from bench.training.derainer_config import load_training
 from bench.training.task_config import load_task_training
 from derainers.tensorflow_checkpoint import read_tensorbundle
 from synth.datasets.dataset import open_dataset
-from synth.datasets.manifest import Row as ImageRow
-from synth.datasets.manifest import manifest_text, read_manifest, read_row, row_text
+from synth.datasets.manifest import ManifestRow, manifest_text, read_manifest, read_row, row_text
 from synth.sources.annotations import read_annotations
 from synth.sources.bdd import open_bdd
 from synth.sources.coco import open_coco
@@ -173,7 +172,7 @@ def _read_objects(folder: Path, data: bytes) -> object:
     return read_annotations(content if isinstance(content, list) else [content], SIDES, frozenset({1, 3}), "here")
 
 
-IMAGE_ROW = ImageRow(
+IMAGE_ROW = ManifestRow(
     "a", 1, *SIDES, "k" * 32, "s" * 64, {"angle": 1.5}, {"time": "day"}, "r" * 64, "c" * 64, "", "i" * 64
 )
 
@@ -227,6 +226,10 @@ RECORDS = (
 COSTS = (
     "derainer,task,height,width,parameters,gflop,latency_ms,batch,images_per_second,memory_mb\n"
     "rain,,720,1280,0,0.0,0.1,1,10.0,5.0\n"
+)
+INTERVALS = (
+    "dataset,derainer,task,metric,value,low,high,recovery,recovery_low,recovery_high\n"
+    "d,rain,quality,psnr_y,21.5,20.0,23.0,,,\n"
 )
 
 
@@ -300,7 +303,7 @@ PLAIN: Mapping[str, Reader] = {
     ),
     "records": Reader(_table("records.csv", read_records), _text(RECORDS)),
     "costs": Reader(_table("cost.csv", read_costs), _text(COSTS)),
-    "intervals": Reader(_table("intervals.csv", read_intervals), _text("dataset,derainer,value\nd,rain,1.5\n")),
+    "intervals": Reader(_table("intervals.csv", read_intervals), _text(INTERVALS)),
     "table": Reader(_table("t.csv", lambda folder: read_table(folder / "t.csv")), _text("image,value\na,1.5\n")),
     "digests": Reader(_table("digests.csv", check_digests), _text("file,sha256\nrecords.csv," + "0" * 64 + "\n")),
     "going on": Reader(

@@ -51,7 +51,7 @@ def repeated(data: Mapping[str, object], counts: np.ndarray) -> dict[str, object
 def test_objects_are_resampled_as_if_images_were_repeated(seed: int) -> None:
     evidence, truths = detection_data(seed)
     scoring = Scoring("bbox", overlaps_of_boxes, (0, 1, 2, 3), 0.25, 0.5)  # nothing is of class 0
-    weights = draw_weights(IMAGES, RESAMPLES, seed)
+    weights = draw_weights(IMAGES, RESAMPLES, f"set {seed}")
     found = resample_objects(evidence, truths, scoring, weights)
     assert set(found) == {
         "AP", "AP50", "AP75", "AR100", "precision@0.25/0.50", "recall@0.25/0.50", "f1@0.25/0.50", "iou_gt@0.25",
@@ -66,7 +66,7 @@ def test_objects_are_resampled_as_if_images_were_repeated(seed: int) -> None:
 def test_a_column_of_weights_is_that_of_its_image_in_any_order() -> None:
     evidence, truths = detection_data(2)
     scoring = Scoring("bbox", overlaps_of_boxes, (1, 2, 3), 0.25, 0.5)
-    weights = draw_weights(IMAGES, RESAMPLES, 2)
+    weights = draw_weights(IMAGES, RESAMPLES, "set 2")
     shuffled = np.random.default_rng(0).permutation(IMAGES)
     expected = resample_objects(evidence, truths, scoring, weights)
     found = resample_objects({f"{n}": evidence[f"{n}"] for n in shuffled}, truths, scoring, weights[:, shuffled])
@@ -88,7 +88,7 @@ def test_answers_on_clean_images_are_resampled_as_if_images_were_repeated(seed: 
         if isinstance(seen, Detections)
     }
     scoring = Scoring("bbox", overlaps_of_boxes, (1, 2, 3), 0.25, 0.5)
-    weights = draw_weights(IMAGES, RESAMPLES, seed)
+    weights = draw_weights(IMAGES, RESAMPLES, f"set {seed}")
     found = resample_against_clean(rainy, clean, truths, scoring, weights)
     assert len(found) == 6
     for row, counts in enumerate(weights):
@@ -106,7 +106,7 @@ def test_label_maps_are_resampled_as_if_images_were_repeated() -> None:
     truths[1][0, :2] = [0, 2]  # one pixel a class
     seen = [np.where(rng.random(truth.shape) < 0.7, truth % 250, 1).astype(np.uint8) for truth in truths]
     matrices = [confusion_matrix(s, t, (0, 1, 2)) for s, t in zip(seen, truths, strict=True)]
-    weights = draw_weights(IMAGES, RESAMPLES, 1)
+    weights = draw_weights(IMAGES, RESAMPLES, "set 1")
     weights[0] = [IMAGES, *[0] * (IMAGES - 1)]  # class 2 is absent from the truth
     weights[1] = [0, 1, *[0] * (IMAGES - 2)]
     found = resampled_scores(matrices, weights)

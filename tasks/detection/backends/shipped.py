@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.contract import ClassSpace, Detections, Image, Options
 from bench.devices import torch_for
-from bench.errors import UserError
+from bench.errors import UserError, faults_of
 from tasks.detection.detector import LEAST_SCORE, MOST_BOXES
 from tasks.detection.settings import DetectionSettings
 from tasks.detection.suppression import suppress
@@ -110,7 +110,7 @@ class YoloSource:
         try:
             design = _Design.model_validate(self.model.card.design)
         except ValidationError as error:
-            raise UserError(f"{self.label}: its card's design is not one of a YOLO: {error}") from error
+            raise UserError(f"{self.label}: its card's design is not one of a YOLO: {faults_of(error)}") from error
         if design.classes != len(self.space.ids):
             raise UserError(f"{self.label}: its card names {len(self.space.ids)} classes for {design.classes} outputs")
         network = Yolo(YoloDesign(**design.model_dump()))

@@ -24,7 +24,7 @@ root = "my-pairs"
 
 @pytest.fixture(autouse=True)
 def no_weights(monkeypatch, tmp_path):
-    monkeypatch.setattr("derainers.weights.cache_dir", lambda: tmp_path / "no-cache")
+    monkeypatch.setattr("bench.io.weights.cache_dir", lambda: tmp_path / "no-cache")
     monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
 
 

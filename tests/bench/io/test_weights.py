@@ -22,6 +22,7 @@ from bench.io.weights import (
     find_weights,
     locate_weights,
     read_weights_table,
+    search_path,
     weights_digest,
     weights_state,
 )
@@ -71,7 +72,7 @@ def test_a_file_is_found_by_its_digest_whatever_its_name_and_depth(tmp_path: Pat
     path.parent.mkdir(parents=True)
     path.write_bytes(CONTENT)
     (tmp_path / "mine" / "net.pth").write_bytes(CONTENT[::-1])  # right name and size, wrong content
-    assert find_weights(weights(), [tmp_path / "mine"]) == path
+    assert find_weights(weights(), Options(weights_dirs=(tmp_path / "mine",))) == path
     assert locate_weights(weights(), Options(weights_dirs=(tmp_path / "mine",))) == path
 
 
@@ -83,19 +84,20 @@ def test_folders_come_before_the_variable_and_the_variable_before_the_cache(
         folder.mkdir(parents=True)
         (folder / "net.pth").write_bytes(CONTENT)
     monkeypatch.setenv(WEIGHTS_VARIABLE, os.pathsep.join(["", str(folders[1]), str(folders[2])]))
+    assert search_path(Options(weights_dirs=(folders[0],))) == tuple(folders)
     for folder in folders:
-        found = find_weights(weights(), [folders[0], tmp_path / "absent"])
+        found = find_weights(weights(), Options(weights_dirs=(folders[0], tmp_path / "absent")))
         assert found == folder / "net.pth"
         found.unlink()
-    assert find_weights(weights(), [folders[0]]) is None
+    assert find_weights(weights(), Options(weights_dirs=(folders[0],))) is None
 
 
 def test_the_state_tells_what_a_person_has_to_do(tmp_path: Path) -> None:
     entry = weights()
-    assert weights_state(entry) == "by hand"
-    assert weights_state(replace(entry, url="https://example.org/net.pth")) == "download"
+    assert weights_state(entry, Options()) == "by hand"
+    assert weights_state(replace(entry, url="https://example.org/net.pth"), Options()) == "download"
     (tmp_path / "net.pth").write_bytes(CONTENT)
-    assert weights_state(entry, [tmp_path]) == "present"
+    assert weights_state(entry, Options(weights_dirs=(tmp_path,))) == "present"
 
 
 @pytest.mark.parametrize(
@@ -221,4 +223,4 @@ def test_files_that_come_with_the_package_are_found_without_folder_or_network(tm
     (entry,) = read_weights_table(table)["net"]
     assert locate_weights(entry, Options(offline=True)) == shipped
     shipped.write_bytes(CONTENT[:-1] + b"?")
-    assert find_weights(entry) is None
+    assert find_weights(entry, Options()) is None

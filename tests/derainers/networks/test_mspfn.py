@@ -160,8 +160,8 @@ def test_the_command_imports_where_the_derainer_finds_it(tmp_path, monkeypatch, 
 
     from bench.cli import app
 
-    for module in ("weights", "networks.mspfn.weights"):
-        monkeypatch.setattr(f"derainers.{module}.cache_dir", lambda: tmp_path / "cache")
+    for module in ("bench.io.weights", "derainers.networks.mspfn.weights"):
+        monkeypatch.setattr(f"{module}.cache_dir", lambda: tmp_path / "cache")
     write_tensorbundle(tmp_path / "epoch44", official_variables(SMALL))
     done = CliRunner().invoke(app, ["weights", "import", "mspfn", str(tmp_path / "epoch44.index")])
     assert done.exit_code == 0, done.output
@@ -186,7 +186,7 @@ def test_missing_and_foreign_variables_are_named(tmp_path, write_tensorbundle):
 
 
 def test_without_weights_it_says_how_to_get_them(tmp_path, monkeypatch):
-    monkeypatch.setattr("derainers.weights.cache_dir", lambda: tmp_path)
+    monkeypatch.setattr("bench.io.weights.cache_dir", lambda: tmp_path)
     monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
     with pytest.raises(UserError, match="weights import mspfn"):
         mspfn(Options(weights_dirs=(tmp_path,)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bench.contract import Classes, ClassSpace
 from synth.datasets.manifest import (
-    Row,
+    ManifestRow,
     manifest_text,
     pixels_sha256,
     read_manifest,
@@ -21,8 +21,8 @@ from synth.datasets.manifest import (
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=20)
 
 
-def row(id: str = "a", **rain: object) -> Row:
-    return Row(id, 3, 48, 64, "key", "source", rain, {"weather": "clear"}, "1" * 64, "", "", "2" * 32)
+def row(id: str = "a", **rain: object) -> ManifestRow:
+    return ManifestRow(id, 3, 48, 64, "key", "source", rain, {"weather": "clear"}, "1" * 64, "", "", "2" * 32)
 
 
 @given(TEXT, TEXT, st.floats(allow_nan=False, allow_infinity=False))
@@ -51,25 +51,25 @@ def test_the_digest_of_pixels_is_that_of_their_bytes() -> None:
 
 
 def test_every_part_changes_the_digest() -> None:
-    base = Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4")
+    base = ManifestRow("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4")
     others = [
-        Row("b", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4"),
-        Row("a", 3, 48, 64, "key", "source", {}, {}, "x", "2", "3", "4"),
-        Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "x", "3", "4"),
-        Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "x", "4"),
-        Row("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "x"),
+        ManifestRow("b", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4"),
+        ManifestRow("a", 3, 48, 64, "key", "source", {}, {}, "x", "2", "3", "4"),
+        ManifestRow("a", 3, 48, 64, "key", "source", {}, {}, "1", "x", "3", "4"),
+        ManifestRow("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "x", "4"),
+        ManifestRow("a", 3, 48, 64, "key", "source", {}, {}, "1", "2", "3", "x"),
     ]
     assert len({item.digest for item in [base, *others]}) == 6
     # The number is no part: for most sources it is the place among the others, and nothing is seen of it.
-    assert Row("a", 4, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4").digest == base.digest
-    assert Row("a", 3, 48, 64, "other", "source", {"gain": 2}, {}, "1", "2", "3", "4").digest == base.digest
+    assert ManifestRow("a", 4, 48, 64, "key", "source", {}, {}, "1", "2", "3", "4").digest == base.digest
+    assert ManifestRow("a", 3, 48, 64, "other", "source", {"gain": 2}, {}, "1", "2", "3", "4").digest == base.digest
 
 
 @pytest.mark.parametrize(("numbers", "kept"), [((7, 9, 4), (7, 9, 4)), ((7, 9, 9), (1, 2, 3)), ((0, 9, 4), (1, 2, 3))])
 def test_objects_keep_their_numbers_if_every_one_has_its_own(
     tmp_path: Path, numbers: tuple[int, int, int], kept: tuple[int, int, int]
 ) -> None:
-    rows = [Row(id, place, 48, 64, "", "", {}, {}, "", "", "", "") for place, id in enumerate("dcba", start=5)]
+    rows = [ManifestRow(id, place, 48, 64, "", "", {}, {}, "", "", "", "") for place, id in enumerate("dcba", start=5)]
     thing = {"category_id": 3, "bbox": [1.5, 2.0, 3.25, 4.0], "iscrowd": 0, "area": 13.0}
     labels = {
         "a": json.dumps([{**thing, "id": numbers[1]}, {**thing, "id": numbers[2]}]),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.io.masks import decode, encode
+from bench.io.masks import encode
 from tasks.detection.masks import areas_of, mask_overlaps
 
 
@@ -21,13 +21,9 @@ def test_overlaps_equal_boolean_arithmetic() -> None:
         np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_round_trip_and_area() -> None:
+def test_areas_are_counts_of_pixels() -> None:
     masks = np.random.default_rng(4).random((5, 13, 7)) < 0.3
-    encoded = [encode(mask) for mask in masks]
-    assert encoded[0]["size"] == [13, 7]
-    assert isinstance(encoded[0]["counts"], str)
-    assert all((decode(rle) == mask).all() for rle, mask in zip(encoded, masks, strict=True))
-    assert areas_of(encoded).tolist() == masks.sum(axis=(1, 2)).tolist()
+    assert areas_of([encode(mask) for mask in masks]).tolist() == masks.sum(axis=(1, 2)).tolist()
 
 
 def test_none_and_other_sizes() -> None:

@@ -48,7 +48,7 @@ def test_how_many_images_are_matched_at_once_changes_no_bit(monkeypatch: pytest.
 
 @pytest.mark.parametrize("elements", [1, 100, 2000])
 def test_the_size_of_the_blocks_changes_no_bit(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = draw_weights(23, 40, 1)
+    weights = draw_weights(23, 40, "set 1")
     whole = tables_of(23, 1000, monkeypatch, areas=1).resample(weights)
     monkeypatch.setattr(tasks.resampling, "_ELEMENTS_AT_ONCE", elements)
     parts = tables_of(23, 5, monkeypatch, areas=1).resample(weights)
@@ -60,7 +60,7 @@ def test_the_size_of_the_blocks_changes_no_bit(elements: int, monkeypatch: pytes
 
 
 def test_ranges_of_areas_play_no_part_in_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights = draw_weights(23, 10, 1)
+    weights = draw_weights(23, 10, "set 1")
     one, four = (tables_of(23, 16, monkeypatch, areas).resample(weights) for areas in (1, 4))
     assert {name: values.tolist() for name, values in four.items()} == {k: v.tolist() for k, v in one.items()}
 
@@ -68,7 +68,7 @@ def test_ranges_of_areas_play_no_part_in_resamples(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("areas", [1, 4])
 def test_an_image_more_takes_little_memory(areas: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks.resampling, "_ELEMENTS_AT_ONCE", 2**12)
-    weights = {images: draw_weights(images, 20, 1) for images in (32, 128)}
+    weights = {images: draw_weights(images, 20, "set 1") for images in (32, 128)}
     tables_of(32, 16, monkeypatch, areas).evaluate()  # libraries are loaded now
     peaks = {}
     for images, drawn in weights.items():
@@ -90,7 +90,7 @@ def test_blocks_cover_all_resamples_once() -> None:
 
 
 def test_sums_over_images_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    weights, values = draw_weights(7, 11, 2), np.arange(42.0).reshape(7, 2, 3)
+    weights, values = draw_weights(7, 11, "set 2"), np.arange(42.0).reshape(7, 2, 3)
     expected = np.tensordot(weights, values, axes=1)
     monkeypatch.setattr(tasks.resampling, "_ELEMENTS_AT_ONCE", 15)
     assert np.array_equal(pooled(weights, values.reshape(7, 6)).reshape(11, 2, 3), expected)
