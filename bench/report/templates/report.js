@@ -232,7 +232,9 @@ function startGallery() {
     const items = [];
     const entry = (text, kind, colour) => {
       const sample = shape("svg", { viewBox: "0 0 18 12", "aria-hidden": "true" });
-      sample.append(shape("rect", colour ? { width: 18, height: 12, fill: colour } : { class: "box " + kind, x: 1, y: 1, width: 16, height: 10 }));
+      if (colour) sample.append(shape("rect", { width: 18, height: 12, fill: colour }));
+      /* White dashes need the halo that they have in the picture. */
+      else for (const style of kind === "true" ? ["halo", kind] : [kind]) sample.append(shape("rect", { class: "box " + style, x: 1, y: 1, width: 16, height: 10 }));
       items.push(element("li", {}, sample, text));
     };
     if (Object.values(seen).some((layer) => layer.boxes)) {

@@ -156,6 +156,7 @@ def test_boxes_and_masks_of_truth_and_prediction_are_drawn_when_asked_for(open_p
     assert page.locator(".truth .box").count() == 0
     page.locator("#g-truth").check()
     assert page.locator(".truth .box.true").count() > 0
+    assert page.locator("#g-legend .box.halo").count() == 1, "white dashes are seen on white paper, too"
     page.locator("#g-task").select_option("semantic")
     assert page.locator(".truth .mask").count() == 1
     assert page.locator(".layer .mask").count() == 0, "one mask over another could not be told apart"
