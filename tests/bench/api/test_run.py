@@ -11,7 +11,7 @@ from derainers.networks.mspfn.designs import DESIGNS
 
 
 def test_derainers_of_one_factory_do_not_share_restored_images() -> None:
-    """Untrained, they have the code, the factory and the (absent) weights in common: the name has to tell them apart."""
+    """Untrained members have code, factory and (absent) weights in common: the name has to tell them apart."""
     pytest.importorskip("torch")
     options = Options(offline=True, allow_random_weights=True)
     names = [name for name in DESIGNS if name not in ("mspfn", "mspfn-light")]
