@@ -13,6 +13,7 @@ import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -33,7 +34,7 @@ class Entry:
 
     Attributes:
         name: The name that commands, suites and tables use.
-        target: ``module:attribute`` or ``path/to/file.py:attribute``.
+        target: ``module:attribute``, ``module:attribute(argument)`` or ``path/to/file.py:attribute``.
         origin: ``built-in``, ``file`` or the distribution that brought the plug-in.
     """
 
@@ -42,12 +43,13 @@ class Entry:
     origin: str = "built-in"
 
     def load(self) -> object:
-        """Import the module or file and return the factory in it.
+        """Import the module or file and return the factory in it, with the target's argument bound as its first.
 
         Raises:
             UserError: The module or file cannot be imported, or lacks the attribute.
         """
-        place, _, attribute = self.target.rpartition(":")
+        place, _, wanted = self.target.rpartition(":")
+        attribute, _, argument = wanted.removesuffix(")").partition("(")
         try:
             module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
         except UserError:
@@ -56,7 +58,8 @@ class Entry:
             raise UserError(f"{self.name}: cannot import {place} ({type(error).__name__}: {error})") from error
         if not hasattr(module, attribute):
             raise UserError(f"{self.name}: {place} has no {attribute!r}; expected a function of that name")
-        return getattr(module, attribute)
+        factory = getattr(module, attribute)
+        return partial(factory, argument) if argument else factory
 
     def code_version(self) -> str:
         """Digest the code behind the factory into 32 hexadecimal digits, without importing it.
@@ -81,7 +84,7 @@ class Registry(Generic[Factory]):
 
     Attributes:
         kind: The kind in the words of messages, such as ``derainer``.
-        targets: Built-in names and their ``module:attribute``.
+        targets: Built-in names and their ``module:attribute`` or ``module:attribute(argument)``.
         group: Entry-point group by which installed packages add names; empty for none.
     """
 

@@ -1,7 +1,8 @@
 """Derainers, one file each, and the table of their names.
 
-A derainer is a factory ``build(options: Options) -> Derainer`` and one line below; published weights
-are rows of ``weights.csv``. Importing this package imports none of them.
+A derainer is a factory ``build(options: Options) -> Derainer`` and one line below; published weights are rows of
+``weights.csv``. A factory of several names takes the name as its first argument. Importing this package imports no
+derainer, and no PyTorch.
 """
 
 from __future__ import annotations
@@ -11,6 +12,11 @@ from collections.abc import Callable
 from bench.contract import Options
 from bench.protocols import Derainer
 from bench.registry import Registry
+from derainers.networks.mspfn.designs import DESIGNS
+from derainers.networks.prenet.designs import PUBLISHED
+
+SHIPPED = ("mspfn-light", "prenet-small")
+"""Networks whose weights come with DerainBench, in ``weights_shipped/``."""
 
 DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
     kind="derainer",
@@ -18,25 +24,9 @@ DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
         "rain": "derainers.controls:rain",
         "clean": "derainers.controls:clean",
         "classical": "derainers.classical:classical",
-        "prenet": "derainers.networks.prenet.prenet:prenet",
-        "prenet-rain100h": "derainers.networks.prenet.prenet:prenet_rain100h",
-        "prenet-rain100l": "derainers.networks.prenet.prenet:prenet_rain100l",
-        "prenet-r": "derainers.networks.prenet.prenet:prenet_r",
-        "prenet-r-rain100h": "derainers.networks.prenet.prenet:prenet_r_rain100h",
-        "prn-rain100h": "derainers.networks.prenet.prenet:prn_rain100h",
-        "prn-r-rain100h": "derainers.networks.prenet.prenet:prn_r_rain100h",
-        "mspfn": "derainers.networks.mspfn.family:mspfn",
-        "mspfn-m30n1": "derainers.networks.mspfn.family:m30n1",
-        "mspfn-m17n2": "derainers.networks.mspfn.family:m17n2",
-        "mspfn-m13n2": "derainers.networks.mspfn.family:m13n2",
-        "mspfn-m10n3": "derainers.networks.mspfn.family:m10n3",
-        "mspfn-m8n5": "derainers.networks.mspfn.family:m8n5",
-        "mspfn-m6n3": "derainers.networks.mspfn.family:m6n3",
-        "mspfn-single-scale": "derainers.networks.mspfn.family:single_scale",
-        "mspfn-without-cfm": "derainers.networks.mspfn.family:without_cfm",
-        "mspfn-without-ffm": "derainers.networks.mspfn.family:without_ffm",
-        "mspfn-light": "derainers.trained:mspfn_light",
-        "prenet-small": "derainers.trained:prenet_small",
+        **{name: f"derainers.networks.prenet.prenet:published({name})" for name in PUBLISHED},
+        **{name: f"derainers.networks.mspfn.family:member({name})" for name in DESIGNS if name not in SHIPPED},
+        **{name: f"derainers.trained:shipped({name})" for name in SHIPPED},
         "brn": "derainers.networks.brn:brn",
         "brn-rain100h": "derainers.networks.brn:brn_rain100h",
         "rescan": "derainers.networks.rescan:rescan",

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.io.files import write_text
+from derainers.networks.mspfn.designs import DESIGNS, Design
+from derainers.networks.prenet.designs import PUBLISHED, TRAINABLE, PReNetDesign
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,7 +28,7 @@ HEIGHT, WIDTH = 480, 640
 
 
 @dataclass(frozen=True)
-class Part:
+class CountedNetwork:
     """A network and what it is given: one image and further arguments.
 
     Attributes:
@@ -40,13 +42,12 @@ class Part:
     stored: nn.Module | None = None
 
 
-def networks() -> Mapping[str, Callable[[], tuple[Part, ...]]]:
-    """What runs under each name. Names that differ in their weights alone are given once, by the first."""
+def networks() -> Mapping[str, Callable[[], tuple[CountedNetwork, ...]]]:
+    """List the networks of every derainer by its name, each to be built when it is counted."""
     from derainers.networks.brn import BRN
     from derainers.networks.ddn import DDN
     from derainers.networks.derainnet import DerainNet
     from derainers.networks.mprnet import MPRNet
-    from derainers.networks.mspfn.mspfn import DESIGNS
     from derainers.networks.rescan import Rescan
     from derainers.networks.restormer import Restormer
     from derainers.networks.semi import Semi
@@ -54,29 +55,15 @@ def networks() -> Mapping[str, Callable[[], tuple[Part, ...]]]:
     from derainers.networks.umrl import UMRL
 
     plain: dict[str, Callable[[], nn.Module]] = {
-        "brn": BRN, "rescan": Rescan, "mprnet": MPRNet, "restormer": Restormer, "umrl": UMRL, "semi": Semi,
-        "spanet": SPANet, "ddn": DDN, "derainnet": DerainNet,
+        "brn": BRN, "brn-rain100h": BRN, "rescan": Rescan, "rescan-rainheavy": Rescan, "mprnet": MPRNet,
+        "restormer": Restormer, "umrl": UMRL, "semi": Semi, "spanet": SPANet, "ddn": DDN, "derainnet": DerainNet,
     }  # fmt: skip
     return {
         **{name: partial(_network, make) for name, make in plain.items()},
-        **{name: partial(_mspfn, name) for name in DESIGNS},
-        "prenet": _prenet,
-        "prenet-small": partial(_prenet, stages=3),
-        "prenet-r": partial(_prenet, shared=True),
-        "prn-rain100h": partial(_prenet, memory=False),
-        "prn-r-rain100h": partial(_prenet, memory=False, shared=True),
+        **{name: partial(_mspfn, design) for name, design in DESIGNS.items()},
+        **{name: partial(_prenet, design) for name, design in {**PUBLISHED, **TRAINABLE}.items()},
         "didmdn": _didmdn,
     }
-
-
-SAME_NETWORK = {
-    "prenet-rain100h": "prenet",
-    "prenet-rain100l": "prenet",
-    "prenet-r-rain100h": "prenet-r",
-    "brn-rain100h": "brn",
-    "rescan-rainheavy": "rescan",
-}
-"""Names that differ from others in their weights alone."""
 
 
 def count(name: str, height: int = HEIGHT, width: int = WIDTH) -> tuple[int, int]:
@@ -85,7 +72,7 @@ def count(name: str, height: int = HEIGHT, width: int = WIDTH) -> tuple[int, int
     from torch.utils.flop_counter import FlopCounterMode
 
     with torch.device("meta"):
-        parts = networks()[SAME_NETWORK.get(name, name)]()
+        parts = networks()[name]()
         with torch.inference_mode(), FlopCounterMode(display=False) as counter:
             for part in parts:
                 part.network.eval()(torch.empty(1, 3, *(part.size or (height, width))), *part.arguments)
@@ -105,35 +92,38 @@ def write_facts() -> None:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["name", "parameters", "flops_640x480"])
-    writer.writerows((name, *count(name)) for name in sorted([*networks(), *SAME_NETWORK]))
+    writer.writerows((name, *count(name)) for name in sorted(networks()))
     write_text(FACTS, text.getvalue())
 
 
-def _network(make: Callable[[], nn.Module]) -> tuple[Part, ...]:
-    return (Part(make()),)
+def _network(make: Callable[[], nn.Module]) -> tuple[CountedNetwork, ...]:
+    return (CountedNetwork(make()),)
 
 
-def _mspfn(name: str) -> tuple[Part, ...]:
-    from derainers.networks.mspfn.mspfn import DESIGNS
+def _mspfn(design: Design) -> tuple[CountedNetwork, ...]:
     from derainers.networks.mspfn.single_scale import member_of
 
-    return (Part(member_of(DESIGNS[name]), stored=member_of(DESIGNS[name], in_full=True)),)
+    return (CountedNetwork(member_of(design), stored=member_of(design, in_full=True)),)
 
 
-def _prenet(stages: int = 6, memory: bool = True, shared: bool = False) -> tuple[Part, ...]:
+def _prenet(design: PReNetDesign) -> tuple[CountedNetwork, ...]:
     from derainers.networks.prenet.lean import LeanPReNet
     from derainers.networks.prenet.prenet import PReNet
 
-    network = PReNet(stages, memory, shared)
-    return (Part(LeanPReNet(network), stored=network),)
+    network = PReNet(design)
+    return (CountedNetwork(LeanPReNet(network), stored=network),)
 
 
-def _didmdn() -> tuple[Part, ...]:
+def _didmdn() -> tuple[CountedNetwork, ...]:
     from derainers.networks.didmdn.didmdn import DIDMDN, SIDE
 
     network = DIDMDN()
     small = (SIDE, SIDE)
-    return Part(network.residual, small), Part(network.density, small), Part(network.derain, arguments=(1,))
+    return (
+        CountedNetwork(network.residual, small),
+        CountedNetwork(network.density, small),
+        CountedNetwork(network.derain, arguments=(1,)),
+    )
 
 
 if __name__ == "__main__":

@@ -46,16 +46,15 @@ def trained(trainee: Trainee, options: Options | None = None) -> TorchDerainer:
     return TorchDerainer(network, traits, options, trainee.order, trainee.value_range)
 
 
-def mspfn_light(options: Options) -> TorchDerainer:
-    """MSPFN* (M=5, N=1, width 32) with the weights that come with DerainBench."""
-    return _shipped("mspfn-light", options)
+def shipped(name: str, options: Options) -> TorchDerainer:
+    """Build one network with the weights that come with DerainBench as a derainer.
 
+    Args:
+        name: A row of ``weights.csv`` whose file is in ``weights_shipped/``.
+        options: Device and precision.
 
-def prenet_small(options: Options) -> TorchDerainer:
-    """PReNet with three stages and the weights that come with DerainBench."""
-    return _shipped("prenet-small", options)
-
-
-def _shipped(name: str, options: Options) -> TorchDerainer:
+    Raises:
+        UserError: The file is not here, or was changed.
+    """
     (path,) = weights_paths(name, options)
     return trained_file(str(path), options)

@@ -9,15 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from bench.errors import UserError
+from derainers.networks.mspfn.designs import DESIGNS, Design
+from derainers.networks.prenet.designs import TRAINABLE, PReNetDesign
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-MSPFN_FAMILY = (
-    "mspfn", "mspfn-light", "mspfn-m30n1", "mspfn-m17n2", "mspfn-m13n2", "mspfn-m10n3", "mspfn-m8n5", "mspfn-m6n3",
-    "mspfn-single-scale", "mspfn-without-cfm", "mspfn-without-ffm",
-)  # fmt: skip
-"""The names of :data:`derainers.networks.mspfn.mspfn.DESIGNS`, which only PyTorch can open."""
 
 
 @dataclass(frozen=True)
@@ -53,39 +49,19 @@ def network_of(name: str) -> Trainee:
     return replace(trainee, metadata={**trainee.metadata, "network": name})
 
 
-def _mspfn(name: str) -> Trainee:
+def _mspfn(design: Design) -> Trainee:
     from torch import nn
 
-    from derainers.networks.mspfn.mspfn import DESIGNS
     from derainers.networks.mspfn.single_scale import member_of
     from derainers.training.losses import mspfn_loss
 
-    design = DESIGNS[name]
     network = member_of(design)
     # The network subtracts what its last convolution gives: with zeros there, it starts from the rainy image.
     nn.init.zeros_(network.last.weight)
     return Trainee(network, mspfn_loss, "bgr", (-1.0, 1.0), {"design": json.dumps(asdict(design))})
 
 
-def prenet() -> Trainee:
-    """PReNet with its six stages."""
-    return _prenet(6)
-
-
-def prenet_small() -> Trainee:
-    """PReNet with three stages: half the work, the same weights in every stage."""
-    return _prenet(3)
-
-
-NETWORKS: Mapping[str, Callable[[], Trainee]] = {
-    **{name: partial(_mspfn, name) for name in MSPFN_FAMILY},
-    "prenet": prenet,
-    "prenet-small": prenet_small,
-}
-"""Factories by name."""
-
-
-def _prenet(stages: int) -> Trainee:
+def _prenet(design: PReNetDesign) -> Trainee:
     from derainers.networks.prenet.lean import LeanPReNet
     from derainers.networks.prenet.prenet import PReNet
     from derainers.training.losses import negative_ssim
@@ -93,4 +69,11 @@ def _prenet(stages: int) -> Trainee:
     def lean(network: nn.Module) -> nn.Module:
         return LeanPReNet(network) if isinstance(network, PReNet) else network
 
-    return Trainee(PReNet(stages), negative_ssim, "rgb", (0.0, 1.0), {"stages": str(stages)}, lean)
+    return Trainee(PReNet(design), negative_ssim, "rgb", (0.0, 1.0), {"stages": str(design.stages)}, lean)
+
+
+NETWORKS: Mapping[str, Callable[[], Trainee]] = {
+    **{name: partial(_mspfn, design) for name, design in DESIGNS.items()},
+    **{name: partial(_prenet, design) for name, design in TRAINABLE.items()},
+}
+"""Factories by name, made from the two families' designs."""

@@ -240,7 +240,8 @@ def test_replaced_weights_restore_again(call: Call, tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from derainers.networks.mspfn.mspfn import DESIGNS, MSPFN
+    from derainers.networks.mspfn.designs import DESIGNS
+    from derainers.networks.mspfn.mspfn import MSPFN
 
     command = ["run", "suite.toml", "--derainers", "mspfn-without-ffm", "--out", "out", "--device", "cpu"]
     (tmp_path / "weights").mkdir()

@@ -42,6 +42,14 @@ def test_importing_the_rooms_imports_nothing_heavy_and_no_factory() -> None:
     assert done.stdout.strip() == "[] False"
 
 
+def test_a_target_with_an_argument_gives_the_factory_its_first() -> None:
+    entry = Entry("seven", "operator:mul(7)")
+    assert Registry("thing", {}).load(entry)(2) == "77"
+    assert entry.code_version() == Entry("eight", "operator:mul(8)").code_version()
+    with pytest.raises(UserError, match="operator has no 'multiply'"):
+        Entry("seven", "operator:multiply(7)").load()
+
+
 def test_a_plug_in_is_imported_only_when_it_is_loaded(install, monkeypatch: pytest.MonkeyPatch) -> None:
     site = install("gamma", "lazy_plugin_of_tests:build")
     (site / "lazy_plugin_of_tests.py").write_text("def build():\n    return 'built'\n")

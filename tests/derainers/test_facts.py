@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from derainers import DERAINERS
-from derainers.facts import FACTS, SAME_NETWORK, count, facts_table
+from derainers.facts import FACTS, count, facts_table
 from derainers.weights import unpinned_table, weights_table
 
 torch = pytest.importorskip("torch")
@@ -31,7 +31,6 @@ def test_every_network_that_can_be_named_has_a_row():
     with FACTS.open(newline="") as file:
         rows = [row["name"] for row in csv.DictReader(file)]
     assert rows == sorted(set(rows))
-    assert set(SAME_NETWORK) < set(rows)
     networks = {*weights_table(), *unpinned_table()} - {"classical"}
     assert networks & set(DERAINERS.entries()) <= set(rows)
 

@@ -104,7 +104,7 @@ def test_a_derainer_without_weights_runs_only_where_random_ones_are_allowed(tmp_
 def test_saved_weights_of_a_design_are_found_by_its_name(tmp_path):
     from safetensors.torch import save_file
 
-    from derainers.networks.mspfn.mspfn import DESIGNS
+    from derainers.networks.mspfn.designs import DESIGNS
     from derainers.networks.mspfn.single_scale import member_of
 
     options = Options(weights_dirs=(tmp_path,), offline=True)

@@ -1,4 +1,4 @@
 """MSPFN (Jiang et al., CVPR 2020): network, layers, ablations, and its TensorFlow weights.
 
-Read :mod:`derainers.networks.mspfn.mspfn` first; ``family`` has the factories of the registered names.
+Read :mod:`derainers.networks.mspfn.mspfn` first; ``designs`` names the members, and ``family`` builds one by its name.
 """

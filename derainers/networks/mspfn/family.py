@@ -1,62 +1,45 @@
-"""MSPFN and the networks of its paper's tables, one factory a name.
+"""Build MSPFN and the networks of its paper's tables as derainers, each by its name.
 
 Only MSPFN itself has published weights, to be imported once. The others are there to be trained, or to be run
-untrained where only time and memory matter. The ablation with "the fusion of [8]" is missing: the paper does not
-say how that fusion was fitted into MSPFN, and its code was not released.
+untrained where only time and memory matter.
 """
 
 from __future__ import annotations
 
-from bench.contract import Options
-from derainers.networks.mspfn.weights import member
+from bench.contract import Options, Traits
+from bench.devices import torch_device_ready
+from bench.errors import UserError
+from bench.io.checkpoints import load_state, read_checkpoint
+from derainers.networks.mspfn.designs import DESIGNS
+from derainers.networks.mspfn.single_scale import member_of
+from derainers.networks.mspfn.weights import read_design
 from derainers.torch_derainer import TorchDerainer
+from derainers.weights import absent, find_imported, randomise
 
 
-def mspfn(options: Options) -> TorchDerainer:
-    """MSPFN (M=17, N=1) with the official weights, which have to be imported once."""
-    return member("mspfn", options)
+def member(name: str, options: Options) -> TorchDerainer:
+    """Build one member of the family as a derainer, with the weights in ``<name>.safetensors``.
 
+    Args:
+        name: A name of :data:`derainers.networks.mspfn.designs.DESIGNS`.
+        options: Device, precision, folders of weights, and whether random weights will do.
 
-def m30n1(options: Options) -> TorchDerainer:
-    """30 fine fusion modules of one attention block."""
-    return member("mspfn-m30n1", options)
-
-
-def m17n2(options: Options) -> TorchDerainer:
-    """17 fine fusion modules of two attention blocks."""
-    return member("mspfn-m17n2", options)
-
-
-def m13n2(options: Options) -> TorchDerainer:
-    """13 fine fusion modules of two attention blocks."""
-    return member("mspfn-m13n2", options)
-
-
-def m10n3(options: Options) -> TorchDerainer:
-    """Ten fine fusion modules of three attention blocks."""
-    return member("mspfn-m10n3", options)
-
-
-def m8n5(options: Options) -> TorchDerainer:
-    """Eight fine fusion modules of five attention blocks."""
-    return member("mspfn-m8n5", options)
-
-
-def m6n3(options: Options) -> TorchDerainer:
-    """Six fine fusion modules of three attention blocks."""
-    return member("mspfn-m6n3", options)
-
-
-def single_scale(options: Options) -> TorchDerainer:
-    """MSPFN without its pyramid."""
-    return member("mspfn-single-scale", options)
-
-
-def without_cfm(options: Options) -> TorchDerainer:
-    """MSPFN without coarse fusion."""
-    return member("mspfn-without-cfm", options)
-
-
-def without_ffm(options: Options) -> TorchDerainer:
-    """MSPFN without fine fusion."""
-    return member("mspfn-without-ffm", options)
+    Raises:
+        UserError: The weights are not here (the message says how to get them) or belong to another network.
+    """
+    torch_device_ready(options)
+    design = DESIGNS[name]
+    path = find_imported(name, options)
+    if path is not None:
+        stated = read_design(path, design)
+        if name != "mspfn" and stated != design:
+            raise UserError(f"{path}: says that it holds another design than {name}; give it the name of its own")
+        network = member_of(stated)  # an imported mspfn may be any design that its authors trained
+        load_state(network, read_checkpoint(path), str(path))
+    elif options.allow_random_weights:
+        network = member_of(design)
+        randomise(network)
+    else:
+        raise absent(name)
+    traits = Traits(multiple_of=4, quantisation="trunc")
+    return TorchDerainer(network, traits, options, order="bgr", value_range=(-1.0, 1.0))

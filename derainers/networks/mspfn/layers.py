@@ -11,7 +11,7 @@ from derainers.torch_derainer import steady_sigmoid
 AT_ONCE = 64  # hidden channels whose gates are in memory at the same time
 
 
-class Conv(nn.Module):
+class ConvPReLU(nn.Module):
     """3x3 convolution without bias that keeps the size, and its PReLU.
 
     The official code uses stride-1 *transposed* convolutions here. They are the same operation with the
@@ -63,7 +63,7 @@ class Up(nn.Module):
         return y
 
 
-class ChannelAttention(nn.Module):
+class ResidualChannelAttention(nn.Module):
     """Residual channel attention block ("CAU" in the paper), reduction 4."""
 
     def __init__(self, channels: int) -> None:
@@ -83,7 +83,7 @@ class ChannelAttention(nn.Module):
         return torch.addcmul(x, features, attention)
 
 
-class Memory(nn.Module):
+class FirstStepConvLSTM(nn.Module):
     """What a ConvLSTM cell does in its first step, from zero state.
 
     With a zero state, the hidden half of the convolution and the forget gate multiply zeros; they are left
@@ -110,7 +110,7 @@ class Memory(nn.Module):
         return torch.tanh(steady_sigmoid(write) * torch.tanh(candidate)) * steady_sigmoid(output)
 
 
-class FullMemory(nn.Module):
+class FullConvLSTM(nn.Module):
     """The same cell computed in full, as the official graph does: for comparison only.
 
     The gates are input, candidate, forget (with 1 added) and output.

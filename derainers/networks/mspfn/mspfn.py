@@ -7,64 +7,22 @@ belongs to it: box-filter pyramid, ConvLSTM cells called once from zero state, w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from derainers.networks.mspfn.layers import ChannelAttention, Conv, Down, FullMemory, Memory, Up
+from derainers.networks.mspfn.designs import FULL, Design
+from derainers.networks.mspfn.layers import (
+    ConvPReLU,
+    Down,
+    FirstStepConvLSTM,
+    FullConvLSTM,
+    ResidualChannelAttention,
+    Up,
+)
 
-Pyramid = tuple[Tensor, Tensor, Tensor]
+ThreeScales = tuple[Tensor, Tensor, Tensor]
 """Features at a quarter, a half and the full resolution, in this order."""
-
-
-@dataclass(frozen=True)
-class Design:
-    """The numbers that make one MSPFN. Triples are for quarter, half and full resolution.
-
-    Attributes:
-        modules: M, the number of fine fusion modules; 0 leaves fine fusion out.
-        attention: N, channel attention blocks in each U-shaped residual attention block.
-        channels: Width of nearly everything.
-        memory: Hidden channels of the ConvLSTM cells.
-        narrow: Channels at the cells' input and before the last convolution.
-        strides: Strided stages in each U-shaped block.
-        coarse_fusion: False takes the first features as they are.
-        pyramid: False leaves out the half and the quarter resolution (:mod:`derainers.networks.mspfn.single_scale`).
-    """
-
-    modules: int = 17
-    attention: tuple[int, int, int] = (1, 1, 1)
-    channels: int = 64
-    memory: tuple[int, int, int] = (64, 128, 256)
-    narrow: int = 32
-    strides: int = 1
-    coarse_fusion: bool = True
-    pyramid: bool = True
-
-
-FULL = Design()
-LIGHT = Design(modules=5, channels=32, memory=(32, 32, 32), strides=2)
-"""MSPFN*: published in one sentence only. A reconstruction, within 1 % of the paper's 1.65 M parameters."""
-
-COUNTED_MEMORY = (32, 64, 128)
-"""The ConvLSTM widths with which the paper's table of designs was evidently counted; the released code has twice."""
-
-DESIGNS = {
-    "mspfn": FULL,
-    "mspfn-light": LIGHT,
-    "mspfn-m30n1": Design(modules=30, memory=COUNTED_MEMORY),
-    "mspfn-m17n2": Design(modules=17, attention=(2, 2, 2), memory=COUNTED_MEMORY),
-    "mspfn-m13n2": Design(modules=13, attention=(2, 2, 2), memory=COUNTED_MEMORY),
-    "mspfn-m10n3": Design(modules=10, attention=(3, 3, 3), memory=COUNTED_MEMORY),
-    "mspfn-m8n5": Design(modules=8, attention=(5, 5, 5), memory=COUNTED_MEMORY),
-    "mspfn-m6n3": Design(modules=6, attention=(3, 3, 3), memory=COUNTED_MEMORY),
-    "mspfn-single-scale": Design(pyramid=False),
-    "mspfn-without-cfm": Design(coarse_fusion=False),
-    "mspfn-without-ffm": Design(modules=0),
-}
-"""Members of the family by name: the released network, the light one, and the paper's designs and ablations."""
 
 
 class MSPFN(nn.Module):
@@ -80,13 +38,13 @@ class MSPFN(nn.Module):
     def __init__(self, design: Design = FULL, in_full: bool = False) -> None:
         super().__init__()
         width = design.channels
-        self.stems = nn.ModuleList(Conv(3, width) for _ in range(3))
+        self.stems = nn.ModuleList(ConvPReLU(3, width) for _ in range(3))
         self.coarse = CoarseFusion(design, in_full) if design.coarse_fusion else None
         self.fine = nn.ModuleList(FineFusion(design) for _ in range(design.modules))
-        self.merge = nn.ModuleList(Conv(2 * width, width) for _ in range(3))
+        self.merge = nn.ModuleList(ConvPReLU(2 * width, width) for _ in range(3))
         self.up_quarter = Up(width, width)
         self.up_half = Up(2 * width, width)
-        self.narrow = Conv(2 * width, design.narrow)
+        self.narrow = ConvPReLU(2 * width, design.narrow)
         self.last = nn.Conv2d(design.narrow, 3, kernel_size=3, padding=1, bias=False)
 
     def forward(self, rainy: Tensor) -> Tensor:
@@ -97,7 +55,7 @@ class MSPFN(nn.Module):
         """Return the rain (N, 3, H, W) that is subtracted."""
         quarter, half, full = self.stems
         start = (quarter(functional.avg_pool2d(rainy, 4)), half(functional.avg_pool2d(rainy, 2)), full(rainy))
-        coarse: Pyramid = self.coarse(start) if self.coarse is not None else start
+        coarse: ThreeScales = self.coarse(start) if self.coarse is not None else start
         fine = coarse
         for module in self.fine:
             fine = module(fine)
@@ -113,15 +71,15 @@ class CoarseFusion(nn.Module):
 
     def __init__(self, design: Design, in_full: bool) -> None:
         super().__init__()
-        width, cell = design.channels, FullMemory if in_full else Memory
-        self.enter = nn.ModuleList(Conv(width, design.narrow) for _ in range(3))
+        width, cell = design.channels, FullConvLSTM if in_full else FirstStepConvLSTM
+        self.enter = nn.ModuleList(ConvPReLU(width, design.narrow) for _ in range(3))
         self.cells = nn.ModuleList(cell(design.narrow, hidden) for hidden in design.memory)
-        self.leave = nn.ModuleList(Conv(hidden, width) for hidden in design.memory)
+        self.leave = nn.ModuleList(ConvPReLU(hidden, width) for hidden in design.memory)
         self.up_quarter_half = Up(width, width)
         self.up_quarter_full = Up(width, width)
         self.up_half_full = Up(width, width)
 
-    def forward(self, start: Pyramid) -> Pyramid:
+    def forward(self, start: ThreeScales) -> ThreeScales:
         """Add to each scale's features what its unit makes of them and of the coarser scales."""
         quarter, half, full = start
         quarter = quarter + self._unit(0, quarter)
@@ -148,7 +106,7 @@ class FineFusion(nn.Module):
         self.up_quarter_full = Up(width, width)
         self.up_half_full = Up(width, width)
 
-    def forward(self, features: Pyramid) -> Pyramid:
+    def forward(self, features: ThreeScales) -> ThreeScales:
         """Refine three scales; each block's result is added to the scale's own features alone."""
         quarter, half, full = features
         quarter = quarter + self.blocks[0](quarter)
@@ -166,7 +124,7 @@ class AttentionU(nn.Module):
     def __init__(self, width: int, units: int, strides: int) -> None:
         super().__init__()
         self.down = nn.ModuleList(Down(width, width) for _ in range(strides))
-        self.attention = nn.Sequential(*(ChannelAttention(width) for _ in range(units)))
+        self.attention = nn.Sequential(*(ResidualChannelAttention(width) for _ in range(units)))
         self.up = nn.ModuleList(Up(2 * width, width) for _ in range(strides))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from derainers.networks.mspfn.layers import Conv, FullMemory, Memory
-from derainers.networks.mspfn.mspfn import MSPFN, AttentionU, Design
+from derainers.networks.mspfn.designs import Design
+from derainers.networks.mspfn.layers import ConvPReLU, FirstStepConvLSTM, FullConvLSTM
+from derainers.networks.mspfn.mspfn import MSPFN, AttentionU
 
 
 class SingleScale(nn.Module):
@@ -24,13 +25,13 @@ class SingleScale(nn.Module):
     def __init__(self, design: Design, in_full: bool = False) -> None:
         super().__init__()
         width, hidden = design.channels, design.memory[2]
-        self.stem = Conv(3, width)
-        self.enter = Conv(width, design.narrow)
-        self.cell = (FullMemory if in_full else Memory)(design.narrow, hidden)
-        self.leave = Conv(hidden, width)
+        self.stem = ConvPReLU(3, width)
+        self.enter = ConvPReLU(width, design.narrow)
+        self.cell = (FullConvLSTM if in_full else FirstStepConvLSTM)(design.narrow, hidden)
+        self.leave = ConvPReLU(hidden, width)
         self.fine = nn.ModuleList(AttentionU(width, design.attention[2], design.strides) for _ in range(design.modules))
-        self.merge = Conv(2 * width, width)
-        self.narrow = Conv(width, design.narrow)
+        self.merge = ConvPReLU(2 * width, width)
+        self.narrow = ConvPReLU(width, design.narrow)
         self.last = nn.Conv2d(design.narrow, 3, kernel_size=3, padding=1, bias=False)
 
     def forward(self, rainy: Tensor) -> Tensor:
@@ -45,5 +46,5 @@ class SingleScale(nn.Module):
 
 
 def member_of(design: Design, in_full: bool = False) -> MSPFN | SingleScale:
-    """The network of a design."""
+    """Build the network of one design, with random weights."""
     return MSPFN(design, in_full) if design.pyramid else SingleScale(design, in_full)

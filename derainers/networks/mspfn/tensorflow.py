@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from bench.errors import UserError
-from derainers.networks.mspfn.mspfn import Design
+from derainers.networks.mspfn.designs import Design
 
-Kind = Literal["conv", "turned", "transposed", "vector", "gates", "gate biases"]
+Layout = Literal["conv", "turned", "transposed", "vector", "gates", "gate biases"]
 _LEVELS = ("4", "2", "")  # how the official names call quarter, half and full resolution
 _SKIPPED = re.compile(r"(/Adam(_1)?$)|(beta\d_power)|(global_step)")
 
@@ -30,7 +30,7 @@ class Variable:
 
     key: str
     name: str
-    kind: Kind
+    layout: Layout
 
 
 def variables_of(design: Design, block: str = "BCM") -> Iterator[Variable]:
@@ -76,7 +76,7 @@ def state_from_tensorflow(
                 f"{origin}: {fault} {len(strays)} of the {len(names)} variables of MSPFN, first {min(strays)!r}"
             )
     try:
-        return design, {variable.key: _to_torch(plain[variable.name], variable.kind) for variable in wanted}
+        return design, {variable.key: _to_torch(plain[variable.name], variable.layout) for variable in wanted}
     except (ValueError, RuntimeError, IndexError) as error:
         raise UserError(f"{origin}: a variable has an unexpected shape ({error}); it is another network") from error
 
@@ -126,22 +126,22 @@ def _attention(key: str, scope: str) -> Iterator[Variable]:
             yield Variable(f"{key}.{act}.weight", f"{scope}/{name}/alpha", "vector")
 
 
-def _act(key: str, name: str, kind: Kind) -> Iterator[Variable]:
-    yield Variable(f"{key}.conv.weight", f"{name}/weight", kind)
+def _act(key: str, name: str, layout: Layout) -> Iterator[Variable]:
+    yield Variable(f"{key}.conv.weight", f"{name}/weight", layout)
     yield Variable(f"{key}.act.weight", f"{name}/alpha", "vector")
 
 
-def _to_torch(array: npt.NDArray[np.generic], kind: Kind) -> Tensor:
+def _to_torch(array: npt.NDArray[np.generic], layout: Layout) -> Tensor:
     tensor = torch.from_numpy(np.array(array, dtype=np.float32))
-    if kind == "gates":  # [3, 3, in + hidden, 4 hidden]: keep the input's rows, and the gates i, j and o
+    if layout == "gates":  # [3, 3, in + hidden, 4 hidden]: keep the input's rows, and the gates i, j and o
         hidden = tensor.shape[3] // 4
         kept = tensor[:, :, : tensor.shape[2] - hidden]
         return _without_forget(kept).permute(3, 2, 0, 1).contiguous()
-    if kind == "gate biases":
+    if layout == "gate biases":
         return _without_forget(tensor)
-    if kind == "turned":
+    if layout == "turned":
         return tensor.flip(0, 1).permute(2, 3, 0, 1).contiguous()
-    return tensor if kind == "vector" else tensor.permute(3, 2, 0, 1).contiguous()
+    return tensor if layout == "vector" else tensor.permute(3, 2, 0, 1).contiguous()
 
 
 def _without_forget(gates: Tensor) -> Tensor:

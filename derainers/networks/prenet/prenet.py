@@ -14,13 +14,14 @@ from torch import Tensor, nn
 
 from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
+from derainers.networks.prenet.designs import PUBLISHED, PReNetDesign
 from derainers.networks.prenet.lean import LeanPReNet
 from derainers.torch_derainer import TorchDerainer
 from derainers.weights import load_official
 
 CHANNELS = 32
-STAGES = 6
-REACH = STAGES * (1 + 1 + 10 + 1)
+PAPER = PReNetDesign()
+REACH = PAPER.stages * (1 + 1 + 10 + 1)
 """3x3 convolutions between a pixel and the farthest that it depends on: entry, gates, residuals, exit."""
 
 
@@ -30,22 +31,20 @@ class PReNet(nn.Module):
     Input and output: (N, 3, H, W) float32 RGB in [0, 1], any size; the output is not clipped.
 
     Args:
-        stages: How often the same weights are applied.
-        memory: False is PRN: no ConvLSTM, nothing is remembered between the stages but the estimate.
-        shared: True is the recursive variant "_r": one residual branch, applied five times.
+        design: Number of stages, and the parts that are left out; PReNet of the paper if not given.
     """
 
-    def __init__(self, stages: int = STAGES, memory: bool = True, shared: bool = False) -> None:
+    def __init__(self, design: PReNetDesign = PAPER) -> None:
         super().__init__()
-        self.memory, self.shared, self.stages = memory, shared, stages
+        self.memory, self.shared, self.stages = design.memory, design.shared, design.stages
         self.conv0 = nn.Sequential(conv3x3(6, CHANNELS), nn.ReLU())
-        if memory:
+        if design.memory:
             self.conv_i = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
             self.conv_f = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
             self.conv_g = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Tanh())
             self.conv_o = nn.Sequential(conv3x3(2 * CHANNELS, CHANNELS), nn.Sigmoid())
         self.res_conv1 = residual_branch()
-        if not shared:
+        if not design.shared:
             self.res_conv2 = residual_branch()
             self.res_conv3 = residual_branch()
             self.res_conv4 = residual_branch()
@@ -89,62 +88,19 @@ def residual_branch() -> nn.Sequential:
     return nn.Sequential(conv3x3(CHANNELS, CHANNELS), nn.ReLU(), conv3x3(CHANNELS, CHANNELS), nn.ReLU())
 
 
-def restorer(
-    name: str,
-    options: Options,
-    quantisation: Literal["trunc", "round"] = "trunc",
-    memory: bool = True,
-    shared: bool = False,
-) -> TorchDerainer:
-    """A PReNet with published weights.
+def published(name: str, options: Options, quantisation: Literal["trunc", "round"] = "trunc") -> TorchDerainer:
+    """Build one PReNet with published weights as a derainer.
 
     Args:
-        name: Which weights: a row of ``weights.csv``.
-        options: Device, threads, and where weights are.
+        name: A name of :data:`derainers.networks.prenet.designs.PUBLISHED`, and a row of ``weights.csv``.
+        options: Device, precision, and folders of weights.
         quantisation: ``trunc`` as in the official test code, or ``round`` (about 0.04 dB better on Rain100H).
-        memory: As in :class:`PReNet`; has to fit the weights.
-        shared: As in :class:`PReNet`; has to fit the weights.
 
     Raises:
         UserError: The weights cannot be had.
     """
     torch_device_ready(options)
-    network = PReNet(memory=memory, shared=shared)
+    network = PReNet(PUBLISHED[name])
     load_official(network, name, options)
     traits = Traits(tileable=True, quantisation=quantisation)
     return TorchDerainer(LeanPReNet(network), traits, options, reach=REACH)
-
-
-def prenet(options: Options) -> TorchDerainer:
-    """PReNet trained on Rain1400, the most varied of its three training sets: the one for foreign rain."""
-    return restorer("prenet", options)
-
-
-def prenet_rain100h(options: Options) -> TorchDerainer:
-    """PReNet trained on Rain100H: heavy streaks of five directions."""
-    return restorer("prenet-rain100h", options)
-
-
-def prenet_rain100l(options: Options) -> TorchDerainer:
-    """PReNet trained on Rain100L: light streaks of one direction."""
-    return restorer("prenet-rain100l", options)
-
-
-def prenet_r(options: Options) -> TorchDerainer:
-    """PReNet with one residual branch applied five times, trained on Rain1400."""
-    return restorer("prenet-r", options, shared=True)
-
-
-def prenet_r_rain100h(options: Options) -> TorchDerainer:
-    """PReNet with one residual branch applied five times, trained on Rain100H."""
-    return restorer("prenet-r-rain100h", options, shared=True)
-
-
-def prn_rain100h(options: Options) -> TorchDerainer:
-    """PRN, which is PReNet without memory, trained on Rain100H."""
-    return restorer("prn-rain100h", options, memory=False)
-
-
-def prn_r_rain100h(options: Options) -> TorchDerainer:
-    """PRN with one residual branch applied five times, trained on Rain100H: 21,123 parameters."""
-    return restorer("prn-r-rain100h", options, memory=False, shared=True)

@@ -12,9 +12,10 @@ from bench.errors import UserError
 torch = pytest.importorskip("torch")
 
 from derainers.check import check_derainer  # noqa: E402
-from derainers.networks.mspfn.family import mspfn  # noqa: E402
-from derainers.networks.mspfn.layers import FullMemory, Memory  # noqa: E402
-from derainers.networks.mspfn.mspfn import DESIGNS, FULL, LIGHT, MSPFN, Design  # noqa: E402
+from derainers.networks.mspfn.designs import DESIGNS, FULL, LIGHT, Design  # noqa: E402
+from derainers.networks.mspfn.family import member  # noqa: E402
+from derainers.networks.mspfn.layers import FirstStepConvLSTM, FullConvLSTM  # noqa: E402
+from derainers.networks.mspfn.mspfn import MSPFN  # noqa: E402
 from derainers.networks.mspfn.single_scale import member_of  # noqa: E402
 from derainers.networks.mspfn.tensorflow import state_from_tensorflow, variables_of  # noqa: E402
 from derainers.networks.mspfn.weights import import_mspfn  # noqa: E402
@@ -26,13 +27,13 @@ REFERENCE = Path(__file__).parents[1] / "data" / "mspfn_m17n1.npz"
 
 def official_shape(variable, ours, hidden):
     """The TensorFlow shape of a variable whose tensor in our network has the shape ``ours``."""
-    if variable.kind == "vector":
+    if variable.layout == "vector":
         return ours
-    if variable.kind == "gate biases":
+    if variable.layout == "gate biases":
         return (4 * hidden,)
-    if variable.kind == "gates":
+    if variable.layout == "gates":
         return (3, 3, ours[1] + hidden, 4 * hidden)
-    return (*ours[2:], ours[0], ours[1]) if variable.kind == "turned" else (*ours[2:], ours[1], ours[0])
+    return (*ours[2:], ours[0], ours[1]) if variable.layout == "turned" else (*ours[2:], ours[1], ours[0])
 
 
 def official_value(name, shape):
@@ -52,7 +53,7 @@ def official_variables(design, block="BCM", scope="generator"):
     ours = {key: tuple(tensor.shape) for key, tensor in MSPFN(design).state_dict().items()}
     variables = {}
     for variable in variables_of(design, block):
-        hidden = ours[variable.key][0] // 3 if variable.kind.startswith("gate") else 0
+        hidden = ours[variable.key][0] // 3 if variable.layout.startswith("gate") else 0
         name = f"{scope}/{variable.name}"
         variables[name] = official_value(name, official_shape(variable, ours[variable.key], hidden))
     return variables
@@ -130,7 +131,7 @@ def test_the_training_graph_has_the_published_number_of_parameters():
 
 def test_leaving_out_what_multiplies_zeros_changes_nothing():
     torch.manual_seed(1)
-    full, live = FullMemory(8, 5), Memory(8, 5)
+    full, live = FullConvLSTM(8, 5), FirstStepConvLSTM(8, 5)
     write, candidate, _, output = full.gates.weight[:, :8].chunk(4)
     biases = full.gates.bias.chunk(4)
     live.load_state_dict(
@@ -151,7 +152,7 @@ def test_an_official_checkpoint_is_imported_exactly_and_restores(tmp_path, write
     found, expected = load_file(written), state_from_tensorflow(variables, "test")[1]
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[key], expected[key]) for key in found)
-    derainer = mspfn(Options(weights_dirs=(tmp_path / "weights",)))
+    derainer = member("mspfn", Options(weights_dirs=(tmp_path / "weights",)))
     assert [finding for finding in check_derainer(derainer) if not finding.passed] == []
 
 
@@ -167,7 +168,7 @@ def test_the_command_imports_where_the_derainer_finds_it(tmp_path, monkeypatch, 
     assert done.exit_code == 0, done.output
     assert (tmp_path / "cache/mspfn.safetensors").is_file()
     image = np.zeros((8, 12, 3), np.uint8)
-    assert mspfn(Options(offline=True))(image).shape == image.shape
+    assert member("mspfn", Options(offline=True))(image).shape == image.shape
     assert isinstance(
         CliRunner().invoke(app, ["weights", "import", "mspfn", str(tmp_path / "epoch45")]).exception, UserError
     )
@@ -189,7 +190,7 @@ def test_without_weights_it_says_how_to_get_them(tmp_path, monkeypatch):
     monkeypatch.setattr("bench.io.weights.cache_dir", lambda: tmp_path)
     monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
     with pytest.raises(UserError, match="weights import mspfn"):
-        mspfn(Options(weights_dirs=(tmp_path,)))
+        member("mspfn", Options(weights_dirs=(tmp_path,)))
     (tmp_path / "mspfn.safetensors").write_bytes(b"version https://git-lfs")
     with pytest.raises(UserError, match="not a file of MSPFN weights"):
-        mspfn(Options(weights_dirs=(tmp_path,)))
+        member("mspfn", Options(weights_dirs=(tmp_path,)))

@@ -11,8 +11,9 @@ from bench.io.images import read_image
 
 torch = pytest.importorskip("torch")
 
+from derainers.networks.prenet.designs import PReNetDesign  # noqa: E402
 from derainers.networks.prenet.lean import LeanPReNet  # noqa: E402
-from derainers.networks.prenet.prenet import REACH, PReNet, prenet_rain100h, restorer  # noqa: E402
+from derainers.networks.prenet.prenet import REACH, PReNet, published  # noqa: E402
 from derainers.torch_derainer import TorchDerainer  # noqa: E402
 from derainers.weights import load_official  # noqa: E402
 
@@ -29,14 +30,14 @@ VARIANTS = {(True, False): 168_963, (True, True): 94_979, (False, False): 95_107
 
 @pytest.mark.parametrize(("variant", "parameters"), VARIANTS.items())
 def test_it_has_the_published_number_of_parameters(variant, parameters):
-    assert sum(parameter.numel() for parameter in PReNet(6, *variant).parameters()) == parameters
+    assert sum(parameter.numel() for parameter in PReNet(PReNetDesign(6, *variant)).parameters()) == parameters
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 32, 48), (2, 3, 33, 21), (3, 3, 1, 5)])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_lean_network_computes_the_same_function(variant, shape):
     torch.manual_seed(5)
-    seeded, x = PReNet(6, *variant), torch.rand(shape)
+    seeded, x = PReNet(PReNetDesign(6, *variant)), torch.rand(shape)
     with torch.inference_mode():
         # Random weights give small outputs of order 0.1; larger biases make the gates and ReLUs work.
         for parameter in seeded.parameters():
@@ -98,10 +99,10 @@ def test_rain100h_scores_are_the_official_ones(shared, id):
     options = Options(weights_dirs=(shared / "models",), offline=True)
     clean = read_image(pairs / "clean" / f"{id}.png").astype(np.float64)
     rainy = read_image(pairs / "rainy" / f"{id}.png")
-    restored = prenet_rain100h(options)(rainy).astype(np.float64)
+    restored = published("prenet-rain100h", options)(rainy).astype(np.float64)
     assert psnr(restored, clean) == pytest.approx(float(expected["psnr_rgb"]), abs=0.01)
     assert ssim(restored, clean) == pytest.approx(float(expected["ssim_rgb"]), abs=0.0005)
-    rounded = restorer("prenet-rain100h", options, quantisation="round")(rainy).astype(np.float64)
+    rounded = published("prenet-rain100h", options, quantisation="round")(rainy).astype(np.float64)
     assert psnr(luma(rounded), luma(clean)) == pytest.approx(
         float(expected["psnr_y_float_if_output_rounded"]), abs=0.01
     )

@@ -3,19 +3,19 @@ import pytest
 import torch
 
 from bench.contract import Options
-from derainers.networks.mspfn.mspfn import DESIGNS
-from derainers.networks.mspfn.weights import member, read_design
+from derainers.networks.mspfn.designs import DESIGNS
+from derainers.networks.mspfn.family import member
+from derainers.networks.mspfn.weights import read_design
 from derainers.trained import trained, trained_file
 from derainers.training.checkpoints import save_weights
-from derainers.training.networks import MSPFN_FAMILY, NETWORKS, network_of
+from derainers.training.networks import NETWORKS, network_of
 
 
 def test_every_member_of_the_family_has_a_name():
-    assert set(MSPFN_FAMILY) == set(DESIGNS)
     assert set(NETWORKS) == {*DESIGNS, "prenet", "prenet-small"}
 
 
-@pytest.mark.parametrize("name", MSPFN_FAMILY)
+@pytest.mark.parametrize("name", DESIGNS)
 def test_a_member_starts_from_the_rainy_image(name):
     trainee = network_of(name)
     rainy = torch.rand(1, 3, 8, 12) * 2 - 1
