@@ -75,10 +75,7 @@ def cost(
     effort = _effort(options.device, warm_up, repeats, batch)
     target = out or (run / "cost.csv" if run else None)
     costs = _measure_and_keep(cost_jobs.costs_of(entries, tasks, options, sizes, effort), target)
-    _give(costs)
-    if target:
-        out_console.print(f"wrote {target}", markup=False, soft_wrap=True)
-    report_failures(sum(bool(row.failure) for row in costs))
+    _give(costs, target)
 
 
 def _derainers_and_tasks(run: Path | None, derainers: list[str], alone: bool) -> tuple[list[Entry], list[Task]]:
@@ -108,8 +105,8 @@ def _measure_and_keep(measured: Iterable[Cost], target: Path | None) -> list[Cos
     return costs
 
 
-def _give(costs: list[Cost]) -> None:
-    """Print the failures and the table."""
+def _give(costs: list[Cost], target: Path | None) -> None:
+    """Print failures, table and where it was written; end with status 1 if anything failed."""
     from bench.perf.cost_table import cost_frame
 
     for cost in costs:
@@ -117,6 +114,9 @@ def _give(costs: list[Cost]) -> None:
             error_console.print(f"{cost.derainer}: {cost.failure}", style="yellow", markup=False, soft_wrap=True)
     first = costs[0]
     print_table(_shown(cost_frame(costs)), f"{first.hardware}, {first.threads} threads, {first.precision}")
+    if target:
+        out_console.print(f"wrote {target}", markup=False, soft_wrap=True)
+    report_failures(sum(bool(cost.failure) for cost in costs))
 
 
 def _effort(device: str, warm_up: int | None, repeats: int | None, batch: int) -> Effort:

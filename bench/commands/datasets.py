@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,6 +16,7 @@ from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.contract import Failure
+    from bench.runner.logs import Logged
 
 
 def build(
@@ -47,8 +49,6 @@ def build(
         derainbench build coco350 --out coco350 --verify
     """
     from bench.api import datasets as library
-    from bench.runner.logs import Logged, run_log
-    from bench.runs.folder import BUILD_LOG
     from bench.suites.suite import dataset_config
 
     folder = out or Path(name)
@@ -59,17 +59,26 @@ def build(
     config = dataset_config(name, {key: value for key, value in changes.items() if value not in ("", None)})
     if source is None and config.root:
         raise UserError(f"dataset {name}: say where the photographs are: --source DIR")
-    with (
-        bars_of(quiet, verbose) as bars,
-        run_log(folder, command_line(), verbose, BUILD_LOG, needs="rows") as log,
-    ):
-        progress = Logged(bars, log)
+    with _logged_bars(folder, quiet, verbose) as progress:
         absent = library.fetch_photographs(config, source, progress) if fetch and source else []
         built, failures = library.build_dataset(name, config, source, folder, workers, rebuild, progress)
     _say_reasons(absent)
     if not quiet:
         out_console.print(f"{len(built.ids)} images in {folder}", markup=False, soft_wrap=True)
     report_failures(len(failures))
+
+
+@contextmanager
+def _logged_bars(folder: Path, quiet: bool, verbose: bool) -> Iterator[Logged]:
+    """Draw progress bars and write ``build.log`` into the folder while the block lasts."""
+    from bench.runner.logs import Logged, run_log
+    from bench.runs.folder import BUILD_LOG
+
+    with (
+        bars_of(quiet, verbose) as bars,
+        run_log(folder, command_line(), verbose, BUILD_LOG, needs="rows") as log,
+    ):
+        yield Logged(bars, log)
 
 
 def _verify(folder: Path, quiet: bool) -> None:

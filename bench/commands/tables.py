@@ -139,7 +139,7 @@ def correlate(
     ] = "terminal",
     disagreements: Annotated[bool, typer.Option("--disagreements", help="The images where they disagree.")] = False,
 ) -> None:
-    """Correlate image quality with what a model sees: rank correlations of every quality with every score.
+    """Does image quality predict what a model sees? Rank correlations of every quality with every score.
 
     Over the gains of a derainer's images on the rain (does what PSNR gains help the detector in the same image?),
     over its images, or over the derainers' values in the table.
