@@ -17,6 +17,7 @@ from multiprocessing.context import SpawnProcess
 from time import monotonic
 from typing import Any, TypeVar, cast
 
+from bench.devices import usable_cores
 from bench.runner.engines import Divisible, Engine, SameProcess, divide_lost, limit_threads
 from bench.runs.rows import Row
 
@@ -95,7 +96,7 @@ class WatchedProcesses:
         idle = [worker for worker in crew if worker.job is None]
         while waiting and (idle or len(crew) < self.workers):
             if not idle:
-                idle.append(_start(work, max(1, (os.cpu_count() or 1) // self.workers)))
+                idle.append(_start(work, max(1, usable_cores() // self.workers)))
                 crew.append(idle[-1])
             idle.pop().give(waiting.popleft())
 

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from bench.devices import usable_cores
 from bench.runner.engines import THREAD_VARIABLES, SameProcess, limit_threads
 from bench.runner.processes import WatchedProcesses
 
@@ -36,7 +37,7 @@ def test_the_same_process_works_as_it_is_asked() -> None:
 
 
 def test_workers_are_other_processes_with_their_share_of_the_cores() -> None:
-    share = str(max(1, (os.cpu_count() or 1) // 2))
+    share = str(max(1, usable_cores() // 2))
     assert list(WatchedProcesses(2).run(partial(map, os.getenv), [["OMP_NUM_THREADS"], ["MKL_NUM_THREADS"]])) == [
         share,
         share,

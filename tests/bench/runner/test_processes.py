@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.devices import usable_cores
 from bench.errors import MissingExtraError
 from bench.runner.engines import SameProcess
 from bench.runner.plan import Step
@@ -145,7 +146,7 @@ def test_no_process_outlives_the_loop() -> None:
 
 def test_workers_have_their_share_of_the_cores_and_the_environment_is_left_alone() -> None:
     before = dict(os.environ)
-    share = str(max(1, (os.cpu_count() or 1) // 2))
+    share = str(max(1, usable_cores() // 2))
     names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"]
     assert list(WatchedProcesses(2).run(partial(map, os.getenv), [names])) == [share, share]
     assert dict(os.environ) == before
