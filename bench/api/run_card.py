@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from bench.contract import Options
-from bench.protocols import Task
+from bench.protocols import DescribesMetrics, Task
 from bench.registry import Entry
 from bench.runner.loaders import kept_data
 from bench.runner.workload import Workload
@@ -64,10 +65,12 @@ def _weights(entry: Entry) -> dict[str, str]:
 
 
 def _task_card(task: Task, code_version: str) -> dict[str, object]:
+    described = [asdict(metric) for metric in task.metrics] if isinstance(task, DescribesMetrics) else []
     return {
         "model": task.model,
         "protocol": task.protocol,
         "scoring": dict(task.scoring),
         "fingerprint": task.fingerprint,
         "code": code_version,
+        **({"metrics": described} if described else {}),
     }

@@ -13,11 +13,11 @@ from bench.contract import Record
 from bench.errors import ImageError, UserError
 from bench.io.files import read_json
 from bench.protocols import Task
-from bench.runs.card import SCHEMA, RunCard, TaskCard, read_run_card
+from bench.runs.card import SCHEMA, RunCard, TaskCard, described_in, read_run_card
 from bench.runs.digests import check_digests, write_digests
 from bench.runs.folder import RunStore
 from bench.runs.keys import judged_key, restored_key
-from bench.runs.records import mark_untrained, read_records
+from bench.runs.records import read_records
 from bench.runs.result import RunResult
 from bench.runs.rows import CLEAN, Row
 from bench.scoring.protocol_hash import Parts, hash_of, parts_of, rain_parts
@@ -68,7 +68,10 @@ def verify_run(out: Path) -> list[str]:
         slices = finish(store, card, result)
         faults += _protocol_faults(store, card)
         faults += compare_records(read_records(out), result.records)
-        for name, frame in result_frames(result, slices, list(card.derainers), card.severities, card.resamples):
+        frames = result_frames(
+            result, slices, list(card.derainers), card.severities, card.resamples, described_in(card)
+        )
+        for name, frame in frames:
             if name not in ("records.csv", *FROM_THIS_TIME) and not name.startswith("tables/"):
                 faults += compare_frames(name, out / name, frame)
     except (ImageError, UserError) as error:
@@ -91,7 +94,7 @@ def conclude(store: RunStore, result: RunResult, derainers: Sequence[str]) -> No
     for (dataset, task), found in protocols(store, card).items():
         parts.setdefault(dataset, {})[task] = {"hash": hash_of(found), "parts": found}
     store.write_card({**content, "schema_version": SCHEMA, "protocols": parts})
-    write_results(store.root, result, slices, derainers, card.severities, card.resamples)
+    write_results(store.root, result, slices, derainers, card.severities, card.resamples, described_in(card))
     write_digests(store.root)
 
 
@@ -128,10 +131,14 @@ def finish(store: RunStore, card: RunCard, result: RunResult) -> list[SliceMeasu
     """
     slices = _slices(store, card, result.records)
     hashes = {place: hash_of(parts) for place, parts in protocols(store, card).items()}
-    stamped = [
-        replace(record, protocol_hash=hashes.get((record.dataset, record.task), "")) for record in result.records
+    result.records = [
+        replace(
+            record,
+            protocol_hash=hashes.get((record.dataset, record.task), ""),
+            untrained=record.derainer in card.untrained,
+        )
+        for record in result.records
     ]
-    result.records = mark_untrained(stamped, card.untrained)
     return slices
 
 

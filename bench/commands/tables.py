@@ -16,7 +16,7 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.contract import Record
+    from bench.contract import Metric, Record
 
 Format = Literal["csv", "md", "latex", "html", "json", "parquet", "terminal"]
 _OF_CLASSES = ("dataset", "derainer", "task", "class", "metric", "value", "unit", "support")
@@ -69,12 +69,14 @@ def table(
 
         derainbench table results/runs/streets --intervals --into README.md
     """
+    from bench.runs.card import described_metrics
     from bench.scoring.intervals import read_intervals
     from bench.tables import joining
     from bench.tables import wide as tables
+    from bench.tables.ranking import column_signs
     from bench.tables.wide import with_intervals
 
-    records = joining.join_runs(runs, mix)
+    records, described = joining.join_runs(runs, mix), described_metrics(runs)
     datasets = list(dict.fromkeys(record.dataset for record in records))
     if dataset and dataset not in datasets:
         told = ", ".join(map(str, runs))
@@ -87,14 +89,17 @@ def table(
     if paper != "no":
         frames = _with_paper(runs, paper == "difference", dataset)
     elif by:
-        frames = _sliced(runs, by, chosen, all_metrics)
+        frames = _sliced(runs, by, chosen, all_metrics, described)
     elif layout == "long":
         from bench.runs.records import long
 
         frames = {"records": long(records)}
     else:
         frames = {
-            name: tables.wide(records, name, every_metric=all_metrics, untrained=untrained, mix=mix) for name in chosen
+            name: tables.wide(
+                records, name, every_metric=all_metrics, untrained=untrained, mix=mix, described=described
+            )
+            for name in chosen
         }
         for run in runs if intervals else ():
             frames = {name: with_intervals(frame, read_intervals(run), name) for name, frame in frames.items()}
@@ -104,7 +109,7 @@ def table(
         if len(runs) > 1 or "records" in frames:
             raise UserError("--cost goes with the wide table of one run")
         frames = {name: with_costs(frame, runs[0]) for name, frame in frames.items()}
-    _give(frames, format, into, out)
+    _give(frames, format, into, out, column_signs(records))
 
 
 def leaderboard(
@@ -128,24 +133,28 @@ def leaderboard(
         derainbench leaderboard results/* --sort psnr_y --format html --out leaderboard.html
     """
     from bench.io.files import write_text
+    from bench.runs.card import described_metrics
     from bench.tables import joining
     from bench.tables import wide as tables
     from bench.tables.html import leaderboard_page
-    from bench.tables.ranking import ranked
+    from bench.tables.ranking import column_signs, ranked
 
-    records = joining.join_runs(runs, mix)
+    records, described = joining.join_runs(runs, mix), described_metrics(runs)
     chosen = [name for name in dict.fromkeys(record.dataset for record in records) if dataset in ("", name)]
     if not chosen:
         raise UserError(f"no run has the dataset {dataset!r}")
     if format == "parquet":
         _write_parquet(out, [record for record in records if record.dataset in chosen])
         return
-    frames = {name: ranked(tables.wide(records, name, every_metric=all_metrics, mix=mix), sort) for name in chosen}
+    frames = {
+        name: tables.wide(records, name, every_metric=all_metrics, mix=mix, described=described) for name in chosen
+    }
+    frames = {name: ranked(frame, records, sort, described) for name, frame in frames.items()}
     if format == "html":
         page = leaderboard_page(frames, records)
         write_text(out, page) if out else sys.stdout.write(page)
         return
-    _give(frames, format, None, out)
+    _give(frames, format, None, out, column_signs(records))
 
 
 def correlate(
@@ -184,7 +193,7 @@ def correlate(
             shown = rows.drop(columns=["dataset", "model"]).round(3).astype(str).replace("nan", "")
             print_table(shown, f"{name} - {'disagreements' if disagreements else f'over {over}'}")
         return
-    _give({run.name: frame}, format, None, None)
+    _give({run.name: frame}, format, None, None, {})
 
 
 def _write_parquet(out: Path | None, records: Sequence[Record]) -> None:
@@ -210,13 +219,13 @@ def _with_paper(runs: list[Path], differences: bool, dataset: str) -> dict[str, 
     return frames
 
 
-def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -> dict[str, pd.DataFrame]:
+def _sliced(
+    runs: list[Path], by: str, datasets: list[str], all_metrics: bool, described: Sequence[Metric]
+) -> dict[str, pd.DataFrame]:
     from bench.scoring import slices
-    from bench.scoring.metrics import HEADLINES
 
     if len(runs) > 1:
         raise UserError("--by shows the slices of one run; give one folder")
-    headlines = () if all_metrics else HEADLINES
     if by == slices.CLASS:
         rows = _read(runs[0], "per_class.csv", _OF_CLASSES)
         frames = {
@@ -230,10 +239,12 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
     rows = _read(runs[0], "slices.csv", slices.COLUMNS)
     rows = rows[rows["dataset"].isin(datasets)]
     if by == slices.SEVERITY:
-        return {by: slices.sliced_table(rows, by, headlines)}
+        return {by: slices.sliced_table(rows, by, all_metrics, described)}
     parts = rows[rows["by"] == by]["dataset"].unique()
-    found = {str(name): slices.sliced_table(rows[rows["dataset"] == name], by, headlines) for name in parts}
-    return found or {by: slices.sliced_table(rows, by, headlines)}
+    found = {
+        str(name): slices.sliced_table(rows[rows["dataset"] == name], by, all_metrics, described) for name in parts
+    }
+    return found or {by: slices.sliced_table(rows, by, all_metrics, described)}
 
 
 def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
@@ -251,7 +262,9 @@ def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
-def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, out: Path | None) -> None:
+def _give(
+    frames: dict[str, pd.DataFrame], format: Format, into: Path | None, out: Path | None, signs: Mapping[str, int]
+) -> None:
     from bench.io.files import write_text
     from bench.tables import wide as tables
 
@@ -262,15 +275,15 @@ def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, ou
         for title, frame in frames.items():
             print_table(frame, title)
     elif out:
-        write_text(out, _text_of(frames, format))
+        write_text(out, _text_of(frames, format, signs))
     else:
-        sys.stdout.write(_text_of(frames, format))
+        sys.stdout.write(_text_of(frames, format, signs))
 
 
-def _text_of(frames: Mapping[str, pd.DataFrame], format: Format) -> str:
+def _text_of(frames: Mapping[str, pd.DataFrame], format: Format, signs: Mapping[str, int]) -> str:
     from bench.tables.wide import render
 
     if format == "json":
         return json_text({title: plain_rows(frame) for title, frame in frames.items()})
     kind: Literal["csv", "md", "latex", "html"] = format if format in ("md", "latex", "html") else "csv"
-    return "".join(render(frame, kind) for frame in frames.values())
+    return "".join(render(frame, kind, signs) for frame in frames.values())

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bench.contract import Record
+from bench.contract import Metric, Record
 from bench.io.files import sha256_of
 from bench.report.findings import questions
 from bench.report.tables import Table, plain_table
-from bench.runs.card import RunCard, read_run_card
+from bench.runs.card import RunCard, described_in, read_run_card
 from bench.runs.digests import DIGESTS
 from bench.runs.folder import RunStore
 from bench.runs.records import read_records, read_table, untrained_in
@@ -54,6 +54,11 @@ class ReadRun:
     estimates: Estimates
     rows: Sequence[str]
     comparisons: Comparisons
+
+    @property
+    def described(self) -> list[Metric]:
+        """Metrics that tasks from outside describe in the card."""
+        return described_in(self.card)
 
     @property
     def ranked(self) -> list[str]:

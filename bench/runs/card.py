@@ -7,21 +7,27 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from bench.contract import Parameter
+from bench.contract import Metric, Parameter
 from bench.errors import UserError
+from bench.runs.folder import RunStore
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the run folder's files; ``results/README.md`` says what changed."""
 
 
 class TaskCard(BaseModel):
-    """What a run's card says of one task on one dataset."""
+    """Entry of a run's card for one task on one dataset.
+
+    Attributes:
+        metrics: What a task from outside says of its metrics (:class:`bench.protocols.DescribesMetrics`).
+    """
 
     model: str
     protocol: str
     scoring: Mapping[str, Parameter]
     fingerprint: str
     code: str
+    metrics: Sequence[Metric] = ()
 
 
 class ProtocolCard(BaseModel):
@@ -55,6 +61,21 @@ class RunCard(BaseModel):
     resamples: int = 0
     untrained: Sequence[str] = ()
     protocols: Mapping[str, Mapping[str, ProtocolCard]] = {}
+
+
+def described_in(card: RunCard) -> list[Metric]:
+    """List the metrics that tasks from outside describe in the card of one run."""
+    return [metric for tasks in card.tasks.values() for task in tasks.values() for metric in task.metrics]
+
+
+def described_metrics(runs: Sequence[Path]) -> list[Metric]:
+    """Read from the cards of runs what tasks from outside say of their metrics; a folder without a card says nothing.
+
+    Raises:
+        UserError: A card is damaged.
+    """
+    cards = [read_run_card(RunStore(run).read_card(), run) for run in runs if (run / "card.json").is_file()]
+    return [metric for card in cards for metric in described_in(card)]
 
 
 def read_run_card(content: Mapping[str, object], root: Path) -> RunCard:

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pandas as pd
 
-from bench.contract import Record
+from bench.contract import Better, Record
 from bench.errors import UserError
 from bench.io.files import atomic, damage_named
-
-UNTRAINED = "untrained weights; "
-"""A record's protocol begins so if the derainer ran with random weights; no table shows it unless asked to."""
-
+from bench.io.metrics import built_in_metrics, to_better
 
 _RECORD_COLUMNS = [field.name for field in fields(Record)]
-
-
 _RECORD_TEXTS = ("dataset", "derainer", "task", "model", "metric", "unit", "protocol", "protocol_hash")
-
-
-_HASHLESS = _RECORD_COLUMNS[:-1]
+_OLDER_COLUMNS = (_RECORD_COLUMNS[:-3], _RECORD_COLUMNS[:-2])
+"""Columns of schema 1, which had no hashes, and of schema 2, which knew neither ``better`` nor ``untrained``."""
+_UNTRAINED_PREFIX = "untrained weights; "
+"""Schemas 1 and 2 put this before the protocol of rows with random weights."""
+_BOOLEANS = {"True": True, "False": False}
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
-    """Write a CSV file atomically: floats with six decimals, unknown cells empty."""
+    """Write one table as a CSV file, atomically: floats with six decimals, unknown cells empty."""
     with atomic(path) as part:
         frame.to_csv(part, index=False, float_format="%.6f", lineterminator="\n", encoding="utf-8")
 
 
 def read_records(root: Path) -> list[Record]:
-    """Read ``records.csv`` of a run.
+    """Read ``records.csv`` of one run, of this or an older schema.
 
     Raises:
-        UserError: It is absent, has other columns, or holds text where numbers belong.
+        UserError: The file is absent, has other columns, or holds text where numbers belong.
     """
     path = root / "records.csv"
     if not path.is_file():
@@ -44,49 +41,69 @@ def read_records(root: Path) -> list[Record]:
         )
     with damage_named(path):
         frame = pd.read_csv(path, keep_default_na=False, dtype=str)
-    if list(frame.columns) == _HASHLESS:
-        frame["protocol_hash"] = ""  # published numbers, and runs of schema 1
-    if list(frame.columns) != _RECORD_COLUMNS:
+    rows: list[Mapping[str, str]] = [dict(zip(frame.columns, row, strict=True)) for row in frame.to_numpy().tolist()]
+    if list(frame.columns) in _OLDER_COLUMNS:
+        rows = [_of_older_schema(row) for row in rows]
+    elif list(frame.columns) != _RECORD_COLUMNS:
         raise UserError(f"{path}: expected the columns {', '.join(_RECORD_COLUMNS)}, found {', '.join(frame.columns)}")
     with damage_named(path):
-        return [_record(row) for row in frame.to_dict("records")]
+        return [_record(row) for row in rows]
 
 
 def long(records: Sequence[Record]) -> pd.DataFrame:
-    """Every record, one metric a row."""
-    return _frame(map(asdict, records), _RECORD_COLUMNS)
-
-
-def mark_untrained(records: Sequence[Record], derainers: Sequence[str]) -> list[Record]:
-    """Say in the protocol of these derainers' records that their weights are random."""
-    return [
-        replace(record, protocol=UNTRAINED + record.protocol) if record.derainer in derainers else record
-        for record in records
-    ]
+    """Make the table ``records.csv`` of some records: one metric of one derainer a row."""
+    return table_of(map(asdict, records), _RECORD_COLUMNS)
 
 
 def untrained_in(records: Sequence[Record]) -> list[str]:
-    """Names of the rows whose weights are random."""
-    return list(dict.fromkeys(record.derainer for record in records if record.protocol.startswith(UNTRAINED)))
+    """List the derainers that ran with random weights, in the order of the records."""
+    return list(dict.fromkeys(record.derainer for record in records if record.untrained))
 
 
-def _record(row: Mapping[object, str]) -> Record:
+def table_of(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:
+    """Make a table of rows, with these columns even if there is no row."""
+    return pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns))
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one CSV table of a run; empty if the file is absent.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    if not path.is_file():
+        return pd.DataFrame()
+    with damage_named(path):
+        return pd.read_csv(path, dtype={"image": str}, keep_default_na=False, na_values=[""])
+
+
+def _record(row: Mapping[str, str]) -> Record:
+    if row["untrained"] not in _BOOLEANS:
+        raise ValueError(f"expected True or False for untrained, got {row['untrained']!r}")
     text = {name: row[name] for name in _RECORD_TEXTS}
     return Record(
         **text,
         value=float(row["value"]),
         images=int(row["images"]),
         expected=int(row["expected"]),
+        better=to_better(row["better"]),
+        untrained=_BOOLEANS[row["untrained"]],
     )
 
 
-def _frame(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns))
+def _of_older_schema(row: Mapping[str, str]) -> dict[str, str]:
+    """Add what later schemas tell in columns of their own."""
+    protocol = row["protocol"].removeprefix(_UNTRAINED_PREFIX)
+    return {
+        "protocol_hash": "",
+        **row,
+        "protocol": protocol,
+        "better": _older_direction(row["metric"], row["unit"]),
+        "untrained": str(protocol != row["protocol"]),
+    }
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A table of the run; empty where there is none."""
-    if not path.is_file():
-        return pd.DataFrame()
-    with damage_named(path):
-        return pd.read_csv(path, dtype={"image": str}, keep_default_na=False, na_values=[""])
+def _older_direction(metric: str, unit: str) -> Better:
+    """Direction of a metric before schema 3: of those that nobody described, higher dB and per cent were better."""
+    known = built_in_metrics().find(metric)
+    return known.better if known else "higher" if unit in ("dB", "%") else ""

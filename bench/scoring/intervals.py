@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.contract import FloatArray, Record
+from bench.contract import FloatArray, Metric, Record
 from bench.errors import UserError
 from bench.io.files import damage_named, safe_name
 from bench.runs.records import read_records, read_table, untrained_in
 from bench.runs.result import RunResult
 from bench.runs.rows import CLEAN, RAIN, Row
-from bench.scoring.metrics import shortened
+from bench.scoring.metrics import shortened, sign_of
 from bench.scoring.per_image import read_measures
 from bench.scoring.statistics import holm, interval, p_value, recovery
+
+SIGNIFICANT = 0.05
+"""Corrected p below which one row is called better than another."""
 
 _COLUMNS = [
     "dataset",
@@ -55,7 +59,9 @@ def read_intervals(root: Path) -> pd.DataFrame:
         return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=_COLUMNS)
 
 
-def compare_rows(root: Path, first: str, second: str, every_metric: bool = False) -> pd.DataFrame:
+def compare_rows(
+    root: Path, first: str, second: str, every_metric: bool = False, described: Sequence[Metric] = ()
+) -> pd.DataFrame:
     """Compare two derainers of a run, metric by metric, on the same resamples.
 
     Args:
@@ -64,10 +70,13 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
         second: Another row.
         every_metric: False compares the metrics of the run's short table. Every further metric makes
             Holm's correction stricter: with 1000 resamples, no p of more than 25 metrics can fall below 0.05.
+        described: Metrics of tasks from outside, from the run's card.
 
     Returns:
-        One row a dataset, task and metric: both values, difference (first - second) with its interval, two-sided p,
-        p after Holm's correction over all these rows, and on how many images the first was higher or lower.
+        One row a dataset, task and metric: which values are ``better`` (``higher``, ``lower``, or empty), both values,
+        difference (first - second) with its interval, two-sided p, p after Holm's correction over all these rows,
+        ``ahead`` (the row that is better with a corrected p below 0.05, or empty), and on how many images the first
+        was higher or lower.
 
     Raises:
         UserError: A row is not in the run, or the run has no resamples of both.
@@ -80,7 +89,11 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
     values = {(r.dataset, r.derainer, r.task, r.metric): r for r in records}
     images = read_measures(root)
     datasets = dict.fromkeys(record.dataset for record in records)
-    short = [r for name in datasets for r in shortened([record for record in records if record.dataset == name])]
+    short = [
+        r
+        for name in datasets
+        for r in shortened([record for record in records if record.dataset == name], described=described)
+    ]
     shown = {(record.dataset, record.task, record.metric) for record in short}
     rows = [
         _comparison(values[(*key[:1], first, *key[1:])], values[(*key[:1], second, *key[1:])], ours, theirs, images)
@@ -91,7 +104,16 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
         raise UserError(f"{root} has no resamples of both {first!r} and {second!r}; run again with resamples > 0")
     frame = pd.DataFrame(rows)
     frame["p_holm"] = holm(frame["p"].tolist())
+    frame["ahead"] = [_ahead(row, first, second) for row in frame.to_dict("records")]
     return frame[[*frame.columns.drop(["higher", "lower"]), "higher", "lower"]]
+
+
+def _ahead(row: Mapping[Hashable, Any], first: str, second: str) -> str:
+    """Name the row that is better beyond chance; empty if there is none, or if the metric ranks nothing."""
+    gain = sign_of(row["better"]) * row["difference"]
+    if not gain or row["p_holm"] >= SIGNIFICANT:
+        return ""
+    return first if gain > 0 else second
 
 
 def _interval_rows(result: RunResult) -> list[dict[str, object]]:
@@ -161,6 +183,7 @@ def _comparison(
         "dataset": ours.dataset,
         "task": ours.task,
         "metric": ours.metric,
+        "better": ours.better,
         ours.derainer: ours.value,
         theirs.derainer: theirs.value,
         "difference": ours.value - theirs.value,

@@ -66,6 +66,7 @@ def summarise_row(
             images=measure.images,
             expected=expected,
             protocol=task.protocol,
+            better=measure.better,
         )
         for measure in (*summary.measures, *_against_clean(store, row, task, dataset, both))
     )

@@ -1,4 +1,4 @@
-"""The files that a run leaves: all its CSV tables, from what it found out."""
+"""Write the files that a run leaves: all its CSV tables, from what it found out."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.contract import Failure
+from bench.contract import Failure, Metric
 from bench.io.files import safe_name
-from bench.runs.records import _frame, long, untrained_in, write_frame
+from bench.runs.records import long, table_of, untrained_in, write_frame
 from bench.runs.result import PerClass, RunResult
 from bench.scoring.correlation import correlation_frame, disagreement_frame
 from bench.scoring.intervals import interval_frames
@@ -28,8 +28,9 @@ def result_frames(
     derainers: Sequence[str],
     severities: Mapping[str, float],
     resamples: int,
+    described: Sequence[Metric] = (),
 ) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Every table of a run with the name of its file; one after the other, because together they are large.
+    """Make every table of a run with the name of its file; one after the other, because together they are large.
 
     Args:
         result: What the run found out.
@@ -37,11 +38,12 @@ def result_frames(
         derainers: Rows in order.
         severities: Severity of the rain of each dataset whose rain is drawn.
         resamples: Bootstrap resamples of the run.
+        described: Metrics of tasks from outside, from the run's card.
     """
     untrained = untrained_in(result.records)
     ranked = [record for record in result.records if record.derainer not in untrained]
     every = [*slices, *slices_of_records(result.records, result.resamples, severities)]
-    yield from record_frames(result, derainers).items()
+    yield from record_frames(result, derainers, described).items()
     yield from interval_frames(result).items()
     yield "slices.csv", slice_frame([row for row in every if row.derainer not in untrained])
     images = join_measures(result.per_image.values())
@@ -59,13 +61,14 @@ def write_results(
     derainers: Sequence[str],
     severities: Mapping[str, float],
     resamples: int,
+    described: Sequence[Metric] = (),
 ) -> None:
     """Write every table of a run; arguments as in :func:`result_frames`.
 
     Equal results give equal bytes, whatever was resumed. ``timings.csv`` tells of this time's work only.
     """
     written = set()
-    for name, frame in result_frames(result, slices, derainers, severities, resamples):
+    for name, frame in result_frames(result, slices, derainers, severities, resamples, described):
         write_frame(root / name, frame)
         written.add(name)
     for folder in ("tables", "bootstrap"):
@@ -83,14 +86,19 @@ def write_results(
 _PER_CLASS_COLUMNS = ["dataset", "derainer", "task", "model", "class", "metric", "value", "unit", "support"]
 
 
-def record_frames(result: RunResult, derainers: Sequence[str]) -> dict[str, pd.DataFrame]:
-    """Records, measures of classes, failures, and a wide table a dataset, by the names of their files."""
+def record_frames(
+    result: RunResult, derainers: Sequence[str], described: Sequence[Metric] = ()
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of records, measures of classes and failures, and a wide one a dataset, by their files' names."""
     tables = {record.dataset: f"tables/{safe_name(record.dataset)}.csv" for record in result.records}
     return {
         "records.csv": long(result.records),
-        "per_class.csv": _frame(map(_per_class, result.per_class), _PER_CLASS_COLUMNS),
-        "failures.csv": _frame(map(asdict, result.failures), [f.name for f in fields(Failure)]),
-        **{name: wide(result.records, dataset, derainers, every_metric=True) for dataset, name in tables.items()},
+        "per_class.csv": table_of(map(_per_class, result.per_class), _PER_CLASS_COLUMNS),
+        "failures.csv": table_of(map(asdict, result.failures), [f.name for f in fields(Failure)]),
+        **{
+            name: wide(result.records, dataset, derainers, every_metric=True, described=described)
+            for dataset, name in tables.items()
+        },
     }
 
 

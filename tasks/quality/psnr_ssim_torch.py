@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.contract import Image
-from tasks.quality.metrics import MetricName
+from tasks.quality.metrics import QualityMetric
 from tasks.quality.psnr_ssim import C1, C2, LUMA_OFFSET, SSIM_WINDOW, luma_terms, window_taps
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ON_GPU: frozenset[MetricName] = frozenset({"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"})
+ON_GPU: frozenset[QualityMetric] = frozenset({"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"})
 """What can be computed here."""
 
 
 def compare_batch(
-    images: Sequence[Image], cleans: Sequence[Image], wanted: Sequence[MetricName], device: str
+    images: Sequence[Image], cleans: Sequence[Image], wanted: Sequence[QualityMetric], device: str
 ) -> list[dict[str, float]]:
     """PSNR and SSIM of several restored images of one size.
 

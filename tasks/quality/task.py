@@ -16,7 +16,6 @@ from bench.contract import (
     Image,
     ImageMeasure,
     IntArray,
-    Measure,
     Options,
     Parameters,
     Qualities,
@@ -25,11 +24,12 @@ from bench.contract import (
     Truth,
 )
 from bench.errors import ImageError
+from bench.io.metrics import measure
 from bench.io.weights import locate_weights
 from bench.protocols import Judge
 from tasks.models.checkpoints import published_weights
 from tasks.quality.lpips import load_lpips, lpips_digests
-from tasks.quality.metrics import NO_REFERENCE, UNITS, MetricName, Statistics, compare, look_at
+from tasks.quality.metrics import NO_REFERENCE, QUALITY_METRICS, QualityMetric, Statistics, compare, look_at
 from tasks.quality.niqe import read_niqe
 from tasks.quality.psnr_ssim_torch import ON_GPU, compare_batch
 from tasks.quality.sseq import read_sseq
@@ -44,11 +44,11 @@ class QualitySettings(Settings):
     """Parameters of the quality task.
 
     Attributes:
-        metrics: What is measured, of ``tasks.quality.metrics.UNITS``. The others cost more time, and ``lpips``,
+        metrics: Names of what is measured. Those that are not measured by default cost more time, and ``lpips``,
             ``niqe`` and ``sseq`` need files of their authors.
     """
 
-    metrics: tuple[MetricName, ...] = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")
+    metrics: tuple[QualityMetric, ...] = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class QualityJudge:
         device: PSNR and SSIM are computed there if it is a GPU.
     """
 
-    metrics: tuple[MetricName, ...]
+    metrics: tuple[QualityMetric, ...]
     statistics: Statistics
     device: str = "cpu"
 
@@ -151,12 +151,12 @@ class QualityTask:
                 values.setdefault(metric, []).append(value)
                 per_image.append(ImageMeasure(id, metric, value))
         measures = [
-            Measure(metric, math.fsum(found) / len(found), unit, len(found))
-            for metric, unit in UNITS.items()
+            measure(metric, math.fsum(found) / len(found), len(found))
+            for metric in QUALITY_METRICS
             if (found := values.get(metric))
         ]
         if counted := values.get(IDENTICAL):
-            measures.append(Measure(IDENTICAL, math.fsum(counted), "", len(counted)))
+            measures.append(measure(IDENTICAL, math.fsum(counted), len(counted)))
         return Summary(tuple(measures), tuple(per_image))
 
     def resample(
@@ -164,7 +164,7 @@ class QualityTask:
     ) -> Mapping[str, FloatArray]:
         """Mean of every metric on every resample, over the images that have it."""
         rows = [row if isinstance(row := evidence[id], Mapping) else {} for id in evidence]
-        return means(rows, tuple(UNITS), weights)
+        return means(rows, QUALITY_METRICS, weights)
 
 
 def build(parameters: Parameters, classes: Classes) -> QualityTask:
