@@ -85,7 +85,7 @@ class MetricTable:
         return self.rows.get(parts.pattern) or self.rows.get(other.pattern)
 
     def place(self, name: str) -> int:
-        """Place of one metric in the order of tables; undescribed metrics come last."""
+        """Find the place of one metric in the order of tables; undescribed metrics come last."""
         found = self.find(name)
         return list(self.rows).index(found.name) if found else len(self.rows)
 
@@ -123,7 +123,7 @@ def measure(name: str, value: float, images: int) -> Measure:
 
 
 def to_better(text: str) -> Better:
-    """Check a text for a direction.
+    """Check that a text is a direction: ``higher``, ``lower`` or empty.
 
     Raises:
         ValueError: It is none.

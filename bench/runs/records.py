@@ -92,7 +92,7 @@ def _record(row: Mapping[str, str]) -> Record:
 
 
 def _of_older_schema(row: Mapping[str, str]) -> dict[str, str]:
-    """Add what later schemas tell in columns of their own."""
+    """Convert one row of schema 1 or 2 to the columns of this schema."""
     protocol = row["protocol"].removeprefix(_UNTRAINED_PREFIX)
     return {
         "protocol_hash": "",
@@ -104,6 +104,6 @@ def _of_older_schema(row: Mapping[str, str]) -> dict[str, str]:
 
 
 def _older_direction(metric: str, unit: str) -> Better:
-    """Direction of a metric before schema 3: of those that nobody described, higher dB and per cent were better."""
+    """Tell the direction of a metric in schemas 1 and 2: of undescribed ones, higher dB and per cent were better."""
     known = built_in_metrics().find(metric)
     return known.better if known else "higher" if unit in ("dB", "%") else ""

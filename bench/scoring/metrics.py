@@ -29,18 +29,18 @@ def signs_of(records: Iterable[Record]) -> dict[str, int]:
 
 
 def heading(metric: str, unit: str) -> str:
-    """Head the column of a metric: ``psnr_y (dB)``."""
+    """Write the heading of a metric's column: ``psnr_y (dB)``."""
     return f"{metric} ({unit})" if unit else metric
 
 
 def digits_of(metric: str, unit: str, described: Sequence[Metric] = ()) -> int:
-    """Decimals with which a metric is printed; of undescribed ones two for dB and per cent, else four."""
+    """Count the decimals with which a metric is printed: those of its description, else of its unit."""
     known = metric_table(described).find(metric)
     return known.digits if known else unit_digits(unit)
 
 
 def unit_digits(unit: str) -> int:
-    """Decimals of a value in a unit: two for dB and per cent, else four."""
+    """Count the decimals of a value in a unit: two for dB and per cent, else four."""
     return 2 if unit in ("dB", "%") else 4
 
 
@@ -89,5 +89,5 @@ def main_metrics(records: Sequence[Record], described: Sequence[Metric] = ()) ->
 
 
 def stem_of(metric: str) -> str:
-    """A metric's name without thresholds, as people ask for it: ``precision`` for ``precision@0.25/0.60``."""
+    """Cut the thresholds off a metric's name: ``precision`` for ``precision@0.25/0.60``."""
     return parse_metric(metric).stem

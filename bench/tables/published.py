@@ -1,4 +1,4 @@
-"""Set the numbers that the MSPFN paper prints beside those of a run; subtract them only where the images are the same.
+"""Set the MSPFN paper's numbers beside those of a run; subtract them only where the images are the paper's.
 
 The numbers are in ``results/reference`` in the schema of ``records.csv``. Where an image of ours was painted with
 our rain, or not all images of a set were used, a difference would say nothing, so there is none.

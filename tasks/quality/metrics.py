@@ -31,7 +31,7 @@ FSIM_LEAST_SIDE = 16
 
 @dataclass(frozen=True)
 class Statistics:
-    """What metrics were trained on, where they are wanted."""
+    """Trained parts of the metrics that need some; None where a metric is not wanted."""
 
     lpips: Lpips | None = None
     niqe: NiqeModel | None = None
@@ -44,7 +44,7 @@ NOTHING_TRAINED = Statistics()
 def compare(
     image: Image, clean: Image, wanted: Sequence[QualityMetric], statistics: Statistics = NOTHING_TRAINED
 ) -> dict[str, float]:
-    """Full-reference qualities of one restored image.
+    """Compute the full-reference qualities of one restored image.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -77,7 +77,7 @@ def compare(
 
 
 def look_at(image: Image, wanted: Sequence[QualityMetric], statistics: Statistics) -> dict[str, float]:
-    """No-reference qualities of one restored image; what is undefined is left out."""
+    """Compute the no-reference qualities of one restored image; undefined ones are left out."""
     found: dict[str, Callable[[], float | None]] = {}
     if statistics.niqe is not None:
         model = statistics.niqe

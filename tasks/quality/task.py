@@ -1,4 +1,4 @@
-"""The quality task: how near every restored image is to its clean original, and how natural it looks."""
+"""Measure how near every restored image is to its clean original, and how natural it looks: the task ``quality``."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class QualitySettings(Settings):
 
 @dataclass(frozen=True)
 class QualityJudge:
-    """Measures restored images; nothing but arithmetic.
+    """Judge that measures the quality of restored images; nothing but arithmetic.
 
     Attributes:
         metrics: What is measured.
@@ -92,7 +92,7 @@ class QualityJudge:
 
 @dataclass(frozen=True)
 class QualityTask:
-    """Image quality; the table's value is the mean over images."""
+    """Task ``quality``: image quality; the table's value is the mean over images."""
 
     settings: QualitySettings
     name: str = "quality"
@@ -100,7 +100,7 @@ class QualityTask:
 
     @property
     def protocol(self) -> str:
-        """Definitions in one line."""
+        """Definitions of the metrics in one line."""
         return (
             "mean over images; psnr_y, ssim_y: MATLAB rgb2ycbcr rounded, peak 255, SSIM 11x11 sigma 1.5 valid; "
             "psnr_rgb over all channels, ssim_rgb mean of channels; equal images have no PSNR and are counted"
@@ -108,12 +108,12 @@ class QualityTask:
 
     @property
     def needs(self) -> frozenset[Literal["clean", "boxes", "masks", "label_map"]]:
-        """The clean image, unless all metrics do without."""
+        """Parts that a sample must have: the clean image, unless all metrics do without."""
         return frozenset() if set(self.settings.metrics) <= NO_REFERENCE else frozenset({"clean"})
 
     @property
     def fingerprint(self) -> str:
-        """The metrics and the digests of their authors' files."""
+        """Text of the metrics and the digests of their authors' files."""
         wanted = sorted(self.settings.metrics)
         files = {name: published_weights()[name][0].sha256 for name in wanted if name in NO_REFERENCE}
         if "lpips" in wanted:
@@ -122,11 +122,11 @@ class QualityTask:
 
     @property
     def scoring(self) -> Parameters:
-        """The metrics."""
+        """Parameters that make a task which scores in the same way: the metrics."""
         return {"metrics": self.settings.metrics}
 
     def judge(self, options: Options) -> Judge:
-        """Read what was trained for the metrics.
+        """Load the trained parts of the metrics.
 
         Raises:
             UserError: A file cannot be had.
@@ -140,7 +140,7 @@ class QualityTask:
         return QualityJudge(wanted, statistics, options.device)
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
-        """Mean of every metric over the images that have it."""
+        """Compute the mean of every metric over the images that have it."""
         per_image: list[ImageMeasure] = []
         values: dict[str, list[float]] = {}
         for id in evidence:
@@ -162,7 +162,7 @@ class QualityTask:
     def resample(
         self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
     ) -> Mapping[str, FloatArray]:
-        """Mean of every metric on every resample, over the images that have it."""
+        """Compute the mean of every metric on every resample, over the images that have it."""
         rows = [row if isinstance(row := evidence[id], Mapping) else {} for id in evidence]
         return means(rows, QUALITY_METRICS, weights)
 
