@@ -163,6 +163,42 @@ Evidence: TypeAlias = Detections | LabelMap | Qualities
 """What a task saw in one image, stored in a format the field already reads."""
 
 
+MOST_DIGITS = 6
+"""Decimals with which numbers are written into files; tables can print no more."""
+
+Better: TypeAlias = Literal["higher", "lower", ""]
+"""Direction of a metric: which values are better, or empty for what ranks nothing, such as a count."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Facts of one metric that tables need, whatever its value.
+
+    Attributes:
+        name: Name with letters for what varies: ``precision@S/O`` (thresholds), ``iou:RULE``, ``AP[CLASS]``.
+        unit: ``dB``, ``%``, or empty for a plain ratio or count.
+        better: Direction.
+        headline: True shows the metric in short tables.
+        short: True shows it also where several tasks share one short table.
+        main: True sums its task up: rows are ordered, plotted and put into words by it.
+        digits: Decimals of a printed value; 0 for counts.
+        meaning: One line for people.
+    """
+
+    name: str
+    unit: str = ""
+    better: Better = ""
+    headline: bool = False
+    short: bool = False
+    main: bool = False
+    digits: int = 4
+    meaning: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.digits <= MOST_DIGITS:
+            raise ValueError(f"metric {self.name!r}: digits are 0 to {MOST_DIGITS}, got {self.digits}")
+
+
 @dataclass(frozen=True)
 class Measure:
     """One number about one row of the table.
@@ -172,12 +208,18 @@ class Measure:
         value: The number, in ``unit``. NaN is never written: what is undefined has no measure.
         unit: ``dB``, ``%``, or empty for a plain ratio or count.
         images: How many images the value rests on.
+        better: Direction. Rows are ranked only by measures that have one.
     """
 
     metric: str
     value: float
     unit: str
     images: int
+    better: Better = ""
+
+    def __post_init__(self) -> None:
+        if self.better not in ("higher", "lower", ""):
+            raise ValueError(f"measure {self.metric!r}: better is 'higher', 'lower' or empty, got {self.better!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +267,8 @@ class Record:
         protocol: The scoring rules in one line.
         protocol_hash: Short digest of all that makes two numbers comparable (:mod:`bench.scoring.protocol_hash`); empty
             for published numbers and for runs of a version that did not know it.
+        better: Direction of the metric, as in :class:`Measure`.
+        untrained: True if the derainer ran with random weights; tables leave such rows out unless asked for them.
     """
 
     dataset: str
@@ -238,6 +282,8 @@ class Record:
     expected: int
     protocol: str
     protocol_hash: str = ""
+    better: Better = ""
+    untrained: bool = False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from bench.contract import (
     IntArray,
     MatchedObjects,
     Measure,
+    Metric,
     Options,
     Parameters,
     Photograph,
@@ -156,6 +157,18 @@ class Resampling(Protocol):
             Metric name (of ``summarise``) to (R,) values in the same unit; NaN where a resample leaves it undefined.
         """
         ...
+
+
+@runtime_checkable
+class DescribesMetrics(Protocol):
+    """A task from outside that says which of its metrics are headlines, and with how many digits they are printed.
+
+    The facts go into the card of a run, so that its tables need no plug-in. Short tables show every metric of a task
+    that describes none. The metrics of the built-in tasks are described in ``bench/io/metrics.csv``.
+    """
+
+    @property
+    def metrics(self) -> Sequence[Metric]: ...
 
 
 @runtime_checkable

@@ -34,11 +34,10 @@ def on_page_content(html: str, **_: Any) -> str:
 
 def metrics() -> str:
     """The table of metrics."""
-    lines = ["| metric | task | unit | meaning |", "| --- | --- | --- | --- |"]
-    with (ROOT / "tasks/metrics.csv").open(newline="", encoding="utf-8") as file:
+    lines = ["| metric | task | unit | better | meaning |", "| --- | --- | --- | --- | --- |"]
+    with (ROOT / "bench/io/metrics.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            names = ", ".join(f"`{name}`" for name in row["metric"].split())
-            lines.append(f"| {names} | {row['task']} | {row['unit']} | {row['meaning']} |")
+            lines.append(f"| `{row['metric']}` | {row['task']} | {row['unit']} | {row['better']} | {row['meaning']} |")
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.contract import Options
-from bench.protocols import Task
+from bench.protocols import DescribesMetrics, Task
 from bench.registry import Entry
 from bench.runner.loaders import kept_data
 from bench.runner.workload import Workload
@@ -74,4 +74,5 @@ def _task_card(task: Task, code_version: str) -> TaskCard:
         scoring=dict(task.scoring),
         fingerprint=task.fingerprint,
         code=code_version,
+        metrics=tuple(task.metrics) if isinstance(task, DescribesMetrics) else (),
     )

@@ -222,16 +222,17 @@ def _print_plan(planned: RunPlan) -> None:
 
 
 def _show(opened: OpenedSuite, result: RunResult, folder: Path) -> None:
+    from bench.runs.card import described_metrics
     from bench.runs.records import untrained_in
     from bench.scoring.intervals import read_intervals
     from bench.tables import wide as tables
     from bench.tables.wide import with_intervals
 
     suite, intervals = opened.suite, read_intervals(folder)
-    names = [row.name for row in opened.rows]
+    names, described = [row.name for row in opened.rows], described_metrics([folder])
     for dataset in suite.datasets:
         if any(record.dataset == dataset for record in result.records):
-            table = tables.wide(result.records, dataset, names)
+            table = tables.wide(result.records, dataset, names, described=described)
             if out_console.width >= _WIDE:
                 table = with_intervals(table, intervals, dataset)
             print_table(table, f"{suite.title or suite.name} - {dataset}")
@@ -253,16 +254,18 @@ def compare(
 ) -> None:
     """Compare two derainers on the same resampled images: difference, 95 % interval, p after Holm's correction.
 
-    Holm's correction is over all metrics that are shown.
+    Holm's correction is over all metrics that are shown. Of every metric it is told whether higher or lower values are
+    better, and which row is ahead where that is more than chance (corrected p below 0.05).
 
     Example:
 
         derainbench compare run1 prenet rain
     """
+    from bench.runs.card import described_metrics
     from bench.scoring.intervals import compare_rows
     from bench.tables import wide as tables
 
-    frame = compare_rows(run, first, second, all_metrics)
+    frame = compare_rows(run, first, second, all_metrics, described_metrics([run]))
     if format == "json":
         print_json(plain_rows(frame))
         return
@@ -270,7 +273,8 @@ def compare(
         sys.stdout.write(tables.render(frame, format))
         return
     for dataset, rows in frame.groupby("dataset", sort=False):
-        shown = rows[["metric", first, second, "difference", "low", "high", "p_holm"]].round(3).astype(str)
+        columns = ["metric", "better", first, second, "difference", "low", "high", "p_holm", "ahead"]
+        shown = rows[columns].round(3).astype(str)
         shown["images +/-"] = [f"{row.higher}/{row.lower}".strip("/") for row in rows.itertuples()]
         print_table(shown, f"{first} - {second} on {dataset}")
 

@@ -16,7 +16,7 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bench.contract import Record
+    from bench.contract import Metric, Record
 
 Format = Literal["csv", "md", "latex", "html", "json", "parquet", "terminal"]
 _OF_CLASSES = ("dataset", "derainer", "task", "class", "metric", "value", "unit", "support")
@@ -72,24 +72,26 @@ def table(
 
         derainbench table results/runs/streets --intervals --into README.md
     """
+    from bench.runs.card import described_metrics
     from bench.runs.records import long
+    from bench.tables.ranking import column_signs
 
-    records = _records_of(runs, dataset, mix)
+    records, described = _records_of(runs, dataset, mix), described_metrics(runs)
     if format == "parquet":
         _write_parquet(out, records)
         return
     if paper != "no":
         frames = _with_paper(runs, paper == "difference", dataset)
     elif by:
-        frames = _sliced(runs, by, _datasets_of(records), all_metrics)
+        frames = _sliced(runs, by, _datasets_of(records), all_metrics, described)
     elif layout == "long":
         frames = {"records": long(records)}
     else:
-        frames = _wide(records, all_metrics, untrained, mix)
+        frames = _wide(records, described, all_metrics, untrained, mix)
         frames = _with_intervals(frames, runs) if intervals else frames
     if cost:
         frames = _with_costs(frames, runs)
-    _give(frames, format, into, out)
+    _give(frames, format, into, out, column_signs(records))
 
 
 def leaderboard(
@@ -113,22 +115,23 @@ def leaderboard(
         derainbench leaderboard results/* --sort psnr_y --format html --out leaderboard.html
     """
     from bench.io.files import write_text
+    from bench.runs.card import described_metrics
     from bench.tables.html import leaderboard_page
-    from bench.tables.ranking import ranked
+    from bench.tables.ranking import column_signs, ranked
 
-    records = _records_of(runs, dataset, mix)
+    records, described = _records_of(runs, dataset, mix), described_metrics(runs)
     if format == "parquet":
         _write_parquet(out, records)
         return
     if not records:
         raise UserError(f"{', '.join(map(str, runs))}: no records, so there is nothing to rank")
-    tables = _wide(records, all_metrics, untrained=False, mix=mix)
-    frames = {name: ranked(frame, sort) for name, frame in tables.items()}
+    tables = _wide(records, described, all_metrics, untrained=False, mix=mix)
+    frames = {name: ranked(frame, records, sort, described) for name, frame in tables.items()}
     if format == "html":
         page = leaderboard_page(frames, records)
         write_text(out, page) if out else sys.stdout.write(page)
         return
-    _give(frames, format, None, out)
+    _give(frames, format, None, out, column_signs(records))
 
 
 def correlate(
@@ -168,7 +171,7 @@ def correlate(
             shown = shown.astype(str).where(shown.notna(), "")
             print_table(shown, f"{name} - {'disagreements' if disagreements else f'over {over}'}")
         return
-    _give({run.name: frame}, format, None, None)
+    _give({run.name: frame}, format, None, None, {})
 
 
 def _records_of(runs: list[Path], dataset: str, mix: bool) -> list[Record]:
@@ -187,12 +190,14 @@ def _datasets_of(records: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(record.dataset for record in records))
 
 
-def _wide(records: list[Record], all_metrics: bool, untrained: bool, mix: bool) -> dict[str, pd.DataFrame]:
+def _wide(
+    records: list[Record], described: Sequence[Metric], all_metrics: bool, untrained: bool, mix: bool
+) -> dict[str, pd.DataFrame]:
     """Make the table of each dataset with one row a derainer."""
     from bench.tables.wide import wide
 
     return {
-        name: wide(records, name, every_metric=all_metrics, untrained=untrained, mix=mix)
+        name: wide(records, name, every_metric=all_metrics, untrained=untrained, mix=mix, described=described)
         for name in _datasets_of(records)
     }
 
@@ -241,14 +246,14 @@ def _with_paper(runs: list[Path], differences: bool, dataset: str) -> dict[str, 
     return frames
 
 
-def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -> dict[str, pd.DataFrame]:
+def _sliced(
+    runs: list[Path], by: str, datasets: list[str], all_metrics: bool, described: Sequence[Metric]
+) -> dict[str, pd.DataFrame]:
     """Make the tables of one run by slices: of an attribute, of severity, or of classes."""
     from bench.scoring import slices
-    from bench.scoring.metrics import HEADLINES
 
     if len(runs) > 1:
         raise UserError("--by shows the slices of one run; give one folder")
-    headlines = () if all_metrics else HEADLINES
     if by == slices.CLASS:
         rows = _read(runs[0], "per_class.csv", _OF_CLASSES)
         frames = {
@@ -262,10 +267,12 @@ def _sliced(runs: list[Path], by: str, datasets: list[str], all_metrics: bool) -
     rows = _read(runs[0], "slices.csv", slices.COLUMNS)
     rows = rows[rows["dataset"].isin(datasets)]
     if by == slices.SEVERITY:
-        return {by: slices.sliced_table(rows, by, headlines)}
+        return {by: slices.sliced_table(rows, by, all_metrics, described)}
     parts = rows[rows["by"] == by]["dataset"].unique()
-    found = {str(name): slices.sliced_table(rows[rows["dataset"] == name], by, headlines) for name in parts}
-    return found or {by: slices.sliced_table(rows, by, headlines)}
+    found = {
+        str(name): slices.sliced_table(rows[rows["dataset"] == name], by, all_metrics, described) for name in parts
+    }
+    return found or {by: slices.sliced_table(rows, by, all_metrics, described)}
 
 
 def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
@@ -277,7 +284,9 @@ def _read(run: Path, name: str, columns: Sequence[str]) -> pd.DataFrame:
     return read_table(path, columns)
 
 
-def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, out: Path | None) -> None:
+def _give(
+    frames: dict[str, pd.DataFrame], format: Format, into: Path | None, out: Path | None, signs: Mapping[str, int]
+) -> None:
     """Print tables, write them to a file, or paste them into a Markdown file."""
     from bench.io.files import write_text
     from bench.tables import wide as tables
@@ -289,16 +298,16 @@ def _give(frames: dict[str, pd.DataFrame], format: Format, into: Path | None, ou
         for title, frame in frames.items():
             print_table(frame, title)
     elif out:
-        write_text(out, _text_of(frames, format))
+        write_text(out, _text_of(frames, format, signs))
     else:
-        sys.stdout.write(_text_of(frames, format))
+        sys.stdout.write(_text_of(frames, format, signs))
 
 
-def _text_of(frames: Mapping[str, pd.DataFrame], format: Format) -> str:
+def _text_of(frames: Mapping[str, pd.DataFrame], format: Format, signs: Mapping[str, int]) -> str:
     """Render tables as the text of one file."""
     from bench.tables.wide import render
 
     if format == "json":
         return json_text({title: plain_rows(frame) for title, frame in frames.items()})
     kind: Literal["csv", "md", "latex", "html"] = format if format in ("md", "latex", "html") else "csv"
-    return "".join(render(frame, kind) for frame in frames.values())
+    return "".join(render(frame, kind, signs) for frame in frames.values())

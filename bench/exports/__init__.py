@@ -1,4 +1,4 @@
-"""Finished runs for the tools that people already use: experiment trackers and viewers of predictions.
+"""Export finished runs to experiment trackers and to viewers of predictions.
 
 Every adapter reads a run folder and writes nothing into it.
 """

@@ -1,4 +1,4 @@
-"""What the models saw, in COCO's formats, for any viewer that reads them.
+"""Export the predictions of a run in COCO's formats, for any viewer that reads them.
 
 ::
 
@@ -43,7 +43,7 @@ def export_predictions(run: Path, out: Path, images: bool = False) -> str:
 
 
 def _copies(run: Path, row: ExportRow, place: Path, images: bool) -> Iterator[tuple[Path, Path]]:
-    """What is copied for a row, and where to; labels go with predictions or images, never alone."""
+    """List the files to copy for one row, each with its target; labels go with predictions or images, never alone."""
     dataset, derainer = safe_name(row.dataset), safe_name(row.derainer)
     labels = run / "data" / dataset / "labels/instances.json"
     evidence = run / "evidence" / dataset / derainer

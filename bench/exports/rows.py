@@ -1,4 +1,4 @@
-"""What the adapters share: the rows of a run's tables with their numbers, and the run's files."""
+"""Read the rows of a finished run with their numbers, and list the run's files, for all exports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_TRACKERS_CHARACTER = re.compile(r"[^\w .:/-]")
 
 @dataclass(frozen=True)
 class ExportRow:
-    """One derainer on one dataset.
+    """One row of a run's tables: one derainer on one dataset, with all its numbers.
 
     Attributes:
         run: The run folder's name.
@@ -44,7 +44,7 @@ class ExportRow:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What is needed to read the numbers: models, scoring rules, how many images they rest on."""
+        """Facts to read the numbers by: models, scoring rules, how many images they rest on."""
         facts = {"run": self.run, "dataset": self.dataset, "derainer": self.derainer}
         for record in self.records:
             facts |= {f"{record.task}.model": record.model, f"{record.task}.protocol": record.protocol}
@@ -53,7 +53,7 @@ class ExportRow:
 
 
 def rows_of(run: Path) -> list[ExportRow]:
-    """The rows of a finished run, in the order of its records.
+    """Read the rows of a finished run, in the order of its records.
 
     Raises:
         UserError: The folder holds no finished run, or no numbers.
@@ -67,15 +67,15 @@ def rows_of(run: Path) -> list[ExportRow]:
 
 
 def suite_of(run: Path) -> str:
-    """Name of the suite that was run."""
+    """Read the name of the suite that was run."""
     return str(read_card(run).suite.get("name", "derainbench"))
 
 
 def files_of(run: Path) -> list[Path]:
-    """The tables and the card of a run, as far as they are there."""
+    """List the files of a run's tables and its card, those that are there."""
     return [path for name in _TABLES if (path := run / name).is_file()] + sorted((run / "tables").glob("*.csv"))
 
 
 def tracker_name(name: str) -> str:
-    """A metric's name in letters that every tracker takes: ``AP[car]`` becomes ``AP.car``."""
+    """Write a metric's name in letters that every tracker takes: ``AP[car]`` becomes ``AP.car``."""
     return _NO_TRACKERS_CHARACTER.sub("_", name.replace("[", ".").replace("]", "").replace("@", "_at_"))

@@ -1,4 +1,4 @@
-"""MLflow: an experiment for the suite, a run for every row, the tables as artifacts of a run of their own."""
+"""Export to MLflow: an experiment for the suite, a run for every row, one more run with the tables as artifacts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorBoard: a folder for every row with its numbers, and the first images as rainy, restored, clean."""
+"""Export to TensorBoard: a folder for every row with its numbers and its first images as rainy, restored, clean."""
 
 from __future__ import annotations
 

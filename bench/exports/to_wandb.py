@@ -1,4 +1,4 @@
-"""Weights & Biases: a project for the suite, a group for the run, a run for every row."""
+"""Export to Weights & Biases: a project for the suite, a group for the run, a run for every row."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def export_wandb(run: Path, out: Path, offline: bool = False) -> str:
-    """Log a run; who is logged in and whether anything is sent is W&B's own business (``WANDB_MODE``).
+    """Log every row of a run as a run of W&B, which decides who is logged in and what is sent (``WANDB_MODE``).
 
     Args:
         run: The run folder.

@@ -10,6 +10,7 @@ from bench.contract import FloatArray
 from bench.report.plots import Plot, PlottedNumber, Series, draw, draw_ranking
 from bench.runs.rows import CLEAN, ON_CLEAN, RAIN, kind_of
 from bench.scoring.estimates import Estimate, Estimates
+from bench.scoring.metrics import heading
 from bench.suites.suite import DatasetConfig
 
 COLOURS = 8
@@ -51,7 +52,7 @@ def ranking(estimates: Estimates, dataset: str, metric: str, rows: Sequence[str]
     return draw_ranking(
         f"{metric}, row by row",
         "Points are scores, bars 95 % intervals over images. Dashed: the rain itself and the clean images.",
-        _titled(metric, found[0][1]),
+        heading(metric, found[0][1].unit),
         [(row, styles[row], value_of(one)) for row, one in found],
         marked,
     )
@@ -73,7 +74,7 @@ def against_quality(estimates: Estimates, dataset: str, metric: str, rows: Seque
         f"{metric} against PSNR",
         "If PSNR told what a model sees, all points would rise together. Bars: 95 % intervals.",
         "psnr_y (dB)",
-        _titled(metric, next(iter(pairs.values()))[1]),
+        heading(metric, next(iter(pairs.values()))[1].unit),
         [Series(row, styles[row], ((value_of(a), value_of(b)),)) for row, (a, b) in pairs.items()],
         [(CLEAN, "s-clean", clean.value)] if clean else [],
     )
@@ -128,7 +129,7 @@ def severity(
         f"{metric} as the rain grows",
         "Severity 1 is the suite's usual rain. Bars: 95 % intervals.",
         "severity of the rain",
-        _titled(metric, known[0]),
+        heading(metric, known[0].unit),
         series,
     )
 
@@ -155,7 +156,7 @@ def against_cost(
         f"{metric} against cost",
         "Further up is better, further left is faster. Bars: 95 % intervals.",
         "seconds an image",
-        _titled(metric, pairs[0][2]),
+        heading(metric, pairs[0][2].unit),
         [Series(row, styles[row], ((PlottedNumber(seconds), value_of(one)),)) for row, seconds, one in pairs],
         ends,
         log_x=True,
@@ -166,7 +167,3 @@ def value_of(estimate: Estimate) -> PlottedNumber:
     """Turn one estimate into a plotted number; without an interval it has no whiskers."""
     known = math.isfinite(estimate.low) and math.isfinite(estimate.high)
     return PlottedNumber(estimate.value, estimate.low, estimate.high) if known else PlottedNumber(estimate.value)
-
-
-def _titled(metric: str, estimate: Estimate) -> str:
-    return f"{metric} ({estimate.unit})" if estimate.unit else metric

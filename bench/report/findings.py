@@ -9,15 +9,12 @@ from typing import Literal
 
 import pandas as pd
 
-from bench.contract import Record
+from bench.contract import Metric, Record
 from bench.report.tables import headline_metrics, percent, shown
 from bench.runs.records import untrained_in
 from bench.runs.rows import CLEAN, ON_CLEAN, RAIN, kind_of
 from bench.scoring.estimates import Comparisons, Differences, Estimate, Estimates
-from bench.scoring.metrics import LOWER_IS_BETTER, base_of
-
-MAIN = ("AP", "mask_AP", "mIoU")
-"""The one metric of each vision task by which rows are summed up in words and plots."""
+from bench.scoring.metrics import QUALITY, main_metrics, signs_of
 
 _POINTS = {"%": " points", "dB": " dB"}
 
@@ -31,7 +28,12 @@ class Sentence:
 
 
 def findings(
-    records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str], comparisons: Comparisons
+    records: Sequence[Record],
+    estimates: Estimates,
+    dataset: str,
+    rows: Sequence[str],
+    comparisons: Comparisons,
+    described: Sequence[Metric] = (),
 ) -> list[Sentence]:
     """Say everything worth saying of one dataset, in sentences.
 
@@ -42,14 +44,15 @@ def findings(
         rows: Names of the rows in order.
         comparisons: Every derainer against ``rain`` and every ``clean+NAME`` against ``clean``, where the run has
             resamples of both.
+        described: Metrics of tasks from outside, from the run's card.
     """
     untrained = untrained_in(records)
     derainers = [row for row in rows if kind_of(row, untrained) == "derainer"]
     found: list[Sentence] = []
-    for metric in main_metrics(records, dataset):
+    for metric in metrics_of(records, dataset, described):
         model = next(record.model for record in records if (record.dataset, record.metric) == (dataset, metric))
         found += _recovered(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN), {}))
-    harms = _harms(records, dataset, rows, comparisons)
+    harms = _harms(records, dataset, rows, comparisons, described)
     found += harms
     if not harms and any((row, RAIN) in comparisons for row in derainers):
         found.append(Sentence("No derainer's scores fall below the rain itself beyond chance."))
@@ -59,10 +62,15 @@ def findings(
     return found
 
 
-def main_metrics(records: Sequence[Record], dataset: str) -> list[str]:
-    """Choose the main metrics of one dataset: those of its vision tasks, or of image quality if it has none."""
-    found = headline_metrics(records, dataset)
-    return [metric for metric in found if metric in MAIN] or [m for m in found if m in ("psnr_y", "ssim_y")]
+def metrics_of(records: Sequence[Record], dataset: str, described: Sequence[Metric] = ()) -> list[str]:
+    """Choose the main metrics of one dataset: those of its vision tasks, or without any those of image quality."""
+    return main_metrics([record for record in records if record.dataset == dataset], described)
+
+
+def vision_metrics(records: Sequence[Record], dataset: str, described: Sequence[Metric] = ()) -> list[str]:
+    """Choose the main metrics of one dataset's tasks beside image quality."""
+    tasks = {record.metric: record.task for record in records if record.dataset == dataset}
+    return [metric for metric in metrics_of(records, dataset, described) if tasks[metric] != QUALITY]
 
 
 def _recovered(
@@ -94,12 +102,18 @@ def _recovered(
     return [*found, Sentence(text + ".")]
 
 
-def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], comparisons: Comparisons) -> list[Sentence]:
+def _harms(
+    records: Sequence[Record],
+    dataset: str,
+    rows: Sequence[str],
+    comparisons: Comparisons,
+    described: Sequence[Metric],
+) -> list[Sentence]:
     found: list[Sentence] = []
     for row, reference in references(rows):
         if row in untrained_in(records):
             continue
-        losses = _losses(records, dataset, comparisons.get((row, reference), {}))
+        losses = _losses(records, dataset, comparisons.get((row, reference), {}), described)
         if losses and reference == RAIN:
             found.append(Sentence(f"{row} does harm: it is worse than the rain itself in {losses}.", "harm"))
         elif losses:
@@ -109,19 +123,20 @@ def _harms(records: Sequence[Record], dataset: str, rows: Sequence[str], compari
     return found
 
 
-def _losses(records: Sequence[Record], dataset: str, differences: Differences) -> str:
-    """List the headline metrics whose interval of the difference lies on the wrong side of 0; empty if there are none.
+def _losses(records: Sequence[Record], dataset: str, differences: Differences, described: Sequence[Metric] = ()) -> str:
+    """List the headline metrics whose difference lies on the wrong side of 0; empty if there are none.
 
     The main metrics come with their numbers, the others by name.
     """
     lost: dict[str, str] = {}
-    for metric in headline_metrics(records, dataset):
-        one, sign, unit = differences.get((dataset, metric)), _sign(metric), _unit(records, metric)
+    signs = signs_of(record for record in records if record.dataset == dataset)
+    for metric in headline_metrics(records, dataset, described):
+        one, sign, unit = differences.get((dataset, metric)), signs[metric], _unit(records, metric)
         if one is None or max(sign * one.low, sign * one.high) >= 0:
             continue
         size, *ends = (shown(n, unit, -1) for n in (abs(one.value), *sorted((abs(one.low), abs(one.high)))))
         lost[metric] = f"{metric} by {size}{_POINTS.get(unit, '')} ({ends[0]} to {ends[1]})"
-    told = [metric for metric in main_metrics(records, dataset) if metric in lost]
+    told = [metric for metric in metrics_of(records, dataset, described) if metric in lost]
     others = [metric for metric in lost if metric not in told]
     if not told:
         told, others = others[:2], others[2:]
@@ -167,10 +182,6 @@ def references(rows: Sequence[str]) -> list[tuple[str, str]]:
     """Pair every row with the control row that it must not fall below: ``clean`` for harm tests, else ``rain``."""
     pairs = [(row, CLEAN if kind_of(row) == "harm test" else RAIN) for row in rows if row not in (RAIN, CLEAN)]
     return [(row, reference) for row, reference in pairs if reference in rows]
-
-
-def _sign(metric: str) -> float:
-    return -1.0 if base_of(metric) in LOWER_IS_BETTER else 1.0
 
 
 def _unit(records: Sequence[Record], metric: str) -> str:

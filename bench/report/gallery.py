@@ -15,7 +15,7 @@ from bench.report.evidence import EvidenceStyle
 from bench.report.layers import colours_of, encode_picture, layer_of, shrunk, true_layer
 from bench.runs.folder import RunStore
 from bench.runs.rows import CLEAN, RAIN, Row
-from bench.scoring.metrics import base_of
+from bench.scoring.metrics import stem_of
 
 SIDES = (640, 480, 360, 240)
 """Longest sides of pictures that are tried, in pixels, until all chosen images fit into the budget."""
@@ -76,7 +76,7 @@ def image_scores(per_image: pd.DataFrame, dataset: str) -> ImageScores:
         per_image: ``per_image.csv``.
         dataset: Which dataset.
     """
-    bases = {metric: base_of(str(metric)) for metric in per_image["metric"].unique()}
+    bases = {metric: stem_of(str(metric)) for metric in per_image["metric"].unique()}
     used = [metric for metric, base in bases.items() if base in _USED]
     chosen = per_image[(per_image["dataset"] == dataset) & per_image["metric"].isin(used)]
     scores: dict[str, dict[str, dict[str, float]]] = {}

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from bench.report.figures import against_cost, against_quality, ranking, severity
-from bench.report.findings import MAIN, findings, main_metrics, rank_agreement
+from bench.report.findings import findings, metrics_of, rank_agreement, vision_metrics
 from bench.report.gallery import Gallery
 from bench.report.html import DatasetSection, Page
 from bench.report.plots import Plot
@@ -32,7 +32,7 @@ def make_page(run: ReadRun, galleries: Sequence[Gallery], curves: Mapping[str, S
     configs = suite.datasets if suite else {}
     costs = costs_of(run.store.root)
     names = list(dict.fromkeys(record.dataset for record in run.records))
-    metrics = list(dict.fromkeys(metric for name in names for metric in main_metrics(run.records, name)))
+    metrics = list(dict.fromkeys(metric for name in names for metric in metrics_of(run.records, name, run.described)))
     over_severity = [severity(run.estimates, metric, configs, run.ranked) for metric in metrics] if configs else []
     return Page(
         title=(suite.title or suite.name) if suite else run.store.root.name,
@@ -50,14 +50,14 @@ def make_page(run: ReadRun, galleries: Sequence[Gallery], curves: Mapping[str, S
 def _section(
     run: ReadRun, name: str, config: DatasetConfig | None, costs: Mapping[str, float], curves: Sequence[Plot]
 ) -> DatasetSection:
-    metrics = main_metrics(run.records, name)
-    vision = [metric for metric in metrics if metric in MAIN]
+    metrics = metrics_of(run.records, name, run.described)
+    vision = vision_metrics(run.records, name, run.described)
     plots = [ranking(run.estimates, name, metric, run.ranked) for metric in metrics]
     plots += [against_quality(run.estimates, name, metric, run.ranked) for metric in vision]
     plots += [against_cost(run.estimates, name, metric, costs, run.ranked) for metric in vision]
-    tables = [score_table(run.records, run.estimates, name, run.rows)]
-    recovered = recovery_table(run.records, run.estimates, name, run.rows)
-    every = wide(run.records, name, run.rows, every_metric=True, untrained=True)
+    tables = [score_table(run.records, run.estimates, name, run.rows, run.described)]
+    recovered = recovery_table(run.records, run.estimates, name, run.rows, run.described)
+    every = wide(run.records, name, run.rows, every_metric=True, untrained=True, described=run.described)
     facts = [f"{run.card.datasets.get(name, 0)} images"]
     facts += [f"rain {config.rain}, severity {config.severity:g}, seed {config.seed}"] if config and config.rain else []
     facts += [f"{task}: {card.model}" for task, card in run.card.tasks.get(name, {}).items() if card.model]
@@ -65,7 +65,7 @@ def _section(
         name=name,
         facts="; ".join(facts),
         findings=[
-            *findings(run.records, run.estimates, name, run.rows, run.comparisons),
+            *findings(run.records, run.estimates, name, run.rows, run.comparisons, run.described),
             *rank_agreement(read_table(run.store.root / "correlations.csv"), name, vision),
         ],
         tables=[*tables, *([recovered] if recovered else [])],

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.contract import Record
+from bench.contract import Metric, Record
 from bench.errors import UserError
 from bench.io.files import sha256_of
 from bench.report.findings import references
 from bench.report.tables import Table, plain_table
-from bench.runs.card import CARD, RunCard, read_card
+from bench.runs.card import CARD, RunCard, described_in, read_card
 from bench.runs.digests import DIGESTS
 from bench.runs.folder import RunStore
 from bench.runs.records import read_records, read_table, untrained_in
@@ -55,6 +55,11 @@ class ReadRun:
     estimates: Estimates
     rows: Sequence[str]
     comparisons: Comparisons
+
+    @property
+    def described(self) -> list[Metric]:
+        """Metrics that tasks from outside describe in the card."""
+        return described_in(self.card)
 
     @property
     def ranked(self) -> list[str]:

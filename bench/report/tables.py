@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from bench.contract import Record
+from bench.contract import Metric, Record
 from bench.runs.records import untrained_in
 from bench.runs.rows import RowKind, kind_of
 from bench.scoring.estimates import Estimate, Estimates
-from bench.scoring.metrics import LOWER_IS_BETTER, base_of, shortened
+from bench.scoring.metrics import shortened, signs_of, unit_digits
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,21 @@ class Table:
     note: str = ""
 
 
-def headline_metrics(records: Sequence[Record], dataset: str) -> list[str]:
+def headline_metrics(records: Sequence[Record], dataset: str, described: Sequence[Metric] = ()) -> list[str]:
     """List all headline metrics of one dataset and the metrics of plug-in tasks, in the order of the short table."""
     of_whole = [record for record in records if record.dataset == dataset and "[" not in record.metric]
-    return list(dict.fromkeys(record.metric for record in shortened(of_whole, every_headline=True)))
+    return list(dict.fromkeys(record.metric for record in shortened(of_whole, True, described)))
 
 
-def score_table(records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str]) -> Table:
+def score_table(
+    records: Sequence[Record],
+    estimates: Estimates,
+    dataset: str,
+    rows: Sequence[str],
+    described: Sequence[Metric] = (),
+) -> Table:
     """Make the table of one dataset's headline metrics with intervals; mark the best derainer of each column."""
-    metrics, untrained = headline_metrics(records, dataset), untrained_in(records)
+    metrics, untrained = headline_metrics(records, dataset, described), untrained_in(records)
     units = {record.metric: record.unit for record in records}
     counts = _coverage(records, dataset, metrics)
     lines = [
@@ -84,16 +90,23 @@ def score_table(records: Sequence[Record], estimates: Estimates, dataset: str, r
         for name in rows
     ]
     columns = [Column(metric, units[metric]) for metric in metrics]
-    signs = [-1.0 if base_of(metric) in LOWER_IS_BETTER else 1.0 for metric in metrics]
+    directions = signs_of(record for record in records if record.dataset == dataset)
+    signs = [directions[metric] for metric in metrics]
     return Table(f"Scores on {dataset}", "row", (*columns, Column("images")), _with_best(lines, signs))
 
 
-def recovery_table(records: Sequence[Record], estimates: Estimates, dataset: str, rows: Sequence[str]) -> Table | None:
+def recovery_table(
+    records: Sequence[Record],
+    estimates: Estimates,
+    dataset: str,
+    rows: Sequence[str],
+    described: Sequence[Metric] = (),
+) -> Table | None:
     """Make the table of every derainer's recovery on one dataset, in per cent; None where none is known."""
     untrained = untrained_in(records)
     metrics = [
         metric
-        for metric in headline_metrics(records, dataset)
+        for metric in headline_metrics(records, dataset, described)
         if any(math.isfinite(estimate.recovery) for estimate in _of(estimates, dataset, rows, metric))
     ]
     lines = [
@@ -107,7 +120,7 @@ def recovery_table(records: Sequence[Record], estimates: Estimates, dataset: str
         return None
     columns = tuple(Column(metric, "%") for metric in metrics)
     note = "Only of losses that are certain: where the interval of clean − rain holds 0, there is nothing to recover."
-    return Table(f"Recovery on {dataset}", "derainer", columns, _with_best(lines, [1.0] * len(metrics)), note)
+    return Table(f"Recovery on {dataset}", "derainer", columns, _with_best(lines, [1] * len(metrics)), note)
 
 
 def plain_table(title: str, frame: pd.DataFrame) -> Table:
@@ -127,8 +140,8 @@ def plain_table(title: str, frame: pd.DataFrame) -> Table:
 
 
 def shown(value: float, unit: str, more: int = 0) -> str:
-    """Format one number with the digits of its unit (two for dB and per cent, else four) and ``more`` of them."""
-    return f"{value:.{more + (2 if unit in ('dB', '%') else 4)}f}"
+    """Print a number with the digits of its unit (:func:`bench.scoring.metrics.unit_digits`), and ``more``."""
+    return f"{value:.{more + unit_digits(unit)}f}"
 
 
 def _column(heading: str, numeric: bool) -> Column:
@@ -165,13 +178,18 @@ def _coverage(records: Sequence[Record], dataset: str, metrics: Sequence[str]) -
     return {name: Cell(f"{one.images}/{one.expected}", float(one.images)) for name, one in fewest.items()}
 
 
-def _with_best(lines: Sequence[TableRow], signs: Sequence[float]) -> tuple[TableRow, ...]:
-    """Mark the best derainer of each column, where at least two are compared; ties are all best."""
+def _with_best(lines: Sequence[TableRow], signs: Sequence[int]) -> tuple[TableRow, ...]:
+    """Mark the best derainer of each column that ranks, where at least two are compared; ties are all best.
+
+    Args:
+        lines: All rows.
+        signs: Direction of each of the first columns: 1 higher is better, -1 lower is, 0 ranks nothing.
+    """
     ranked = [line for line in lines if line.kind == "derainer"]
     best: dict[int, float] = {}
     for index, sign in enumerate(signs):
         values = [sign * value for line in ranked if (value := line.cells[index].value) is not None]
-        if len(values) > 1:
+        if sign and len(values) > 1:
             best[index] = max(values)
     return tuple(
         replace(
@@ -185,7 +203,7 @@ def _with_best(lines: Sequence[TableRow], signs: Sequence[float]) -> tuple[Table
     )
 
 
-def _is(cell: Cell, best: float | None, sign: Sequence[float]) -> bool:
+def _is(cell: Cell, best: float | None, sign: Sequence[int]) -> bool:
     return best is not None and cell.value is not None and sign[0] * cell.value == best
 
 

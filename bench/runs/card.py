@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bench.contract import Parameter
+from bench.contract import Metric, Parameter
 from bench.errors import UserError
 from bench.io.files import write_json
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the run folder's files; ``results/README.md`` says what changed."""
 CARD = "card.json"
 
@@ -32,6 +32,7 @@ class TaskCard(_Model):
         scoring: Parameters with which the task's factory makes a task that scores in the same way, without the model.
         fingerprint: Text that changes whenever the evidence could.
         code: Digest of the task's code, by which evidence is used again; it takes no part in comparing.
+        metrics: What a task from outside says of its metrics (:class:`bench.protocols.DescribesMetrics`).
     """
 
     model: str
@@ -40,6 +41,7 @@ class TaskCard(_Model):
     scoring: Mapping[str, Parameter]
     fingerprint: str
     code: str
+    metrics: Sequence[Metric] = ()
 
 
 class ProtocolCard(_Model):
@@ -163,6 +165,20 @@ def parse_card(content: object, path: Path) -> RunCard:
     if named != {name: set(tasks) for name, tasks in card.tasks.items()} or set(card.rows) != card.derainers.keys():
         raise UserError(f"{path}: damaged (order: names other rows, datasets or tasks than the rest); run it again")
     return card
+
+
+def described_in(card: RunCard) -> list[Metric]:
+    """List the metrics that tasks from outside describe in the card of one run."""
+    return [metric for tasks in card.tasks.values() for task in tasks.values() for metric in task.metrics]
+
+
+def described_metrics(runs: Sequence[Path]) -> list[Metric]:
+    """Read from the cards of runs what tasks from outside say of their metrics; a folder without a card says nothing.
+
+    Raises:
+        UserError: A card is damaged.
+    """
+    return [metric for run in runs if (run / CARD).is_file() for metric in described_in(read_card(run))]
 
 
 def write_card(root: Path, card: RunCard) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from bench.contract import Record
+from bench.contract import Better, Record
 from bench.errors import UserError
 from bench.io.files import atomic, csv_errors_as_user_errors
+from bench.io.metrics import built_in_metrics, to_better
 
 TEXT_COLUMNS = frozenset({
     "dataset", "derainer", "task", "model", "image", "metric", "unit", "by", "slice", "class", "over", "quality",
@@ -20,30 +21,26 @@ TEXT_COLUMNS = frozenset({
 })  # fmt: skip
 """Columns of a run folder's tables that hold text, in whichever table they are."""
 
-UNTRAINED = "untrained weights; "
-"""A record's protocol begins so if the derainer ran with random weights; no table shows it unless asked to."""
-
-
 _RECORD_COLUMNS = [field.name for field in fields(Record)]
-
-
 _RECORD_TEXTS = ("dataset", "derainer", "task", "model", "metric", "unit", "protocol", "protocol_hash")
-
-
-_HASHLESS = _RECORD_COLUMNS[:-1]
+_OLDER_COLUMNS = (_RECORD_COLUMNS[:-3], _RECORD_COLUMNS[:-2])
+"""Columns of schema 1, which had no hashes, and of schema 2, which knew neither ``better`` nor ``untrained``."""
+_UNTRAINED_PREFIX = "untrained weights; "
+"""Schemas 1 and 2 put this before the protocol of rows with random weights."""
+_BOOLEANS = {"True": True, "False": False}
 
 
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
-    """Write a CSV file atomically: floats with six decimals, unknown cells empty."""
+    """Write one table as a CSV file, atomically: floats with six decimals, unknown cells empty."""
     with atomic(path) as part:
         frame.to_csv(part, index=False, float_format="%.6f", lineterminator="\n", encoding="utf-8")
 
 
 def read_records(root: Path) -> list[Record]:
-    """Read ``records.csv`` of a run.
+    """Read ``records.csv`` of one run, of this or an older schema.
 
     Raises:
-        UserError: It is absent, has other columns, or holds text where numbers belong.
+        UserError: The file is absent, has other columns, or holds text where numbers belong.
     """
     path = root / "records.csv"
     if not path.is_file():
@@ -52,43 +49,27 @@ def read_records(root: Path) -> list[Record]:
         )
     with csv_errors_as_user_errors(path):
         frame = pd.read_csv(path, keep_default_na=False, dtype=str)
-    if list(frame.columns) == _HASHLESS:
-        frame["protocol_hash"] = ""  # published numbers, and runs of schema 1
-    if list(frame.columns) != _RECORD_COLUMNS:
+    rows: list[Mapping[str, str]] = [dict(zip(frame.columns, row, strict=True)) for row in frame.to_numpy().tolist()]
+    if list(frame.columns) in _OLDER_COLUMNS:
+        rows = [_of_older_schema(row) for row in rows]
+    elif list(frame.columns) != _RECORD_COLUMNS:
         raise UserError(f"{path}: expected the columns {', '.join(_RECORD_COLUMNS)}, found {', '.join(frame.columns)}")
     with csv_errors_as_user_errors(path):
-        return [_record(row) for row in frame.to_dict("records")]
+        return [_record(row) for row in rows]
 
 
 def long(records: Sequence[Record]) -> pd.DataFrame:
-    """Make a long table of records: one metric a row."""
-    return _frame(map(asdict, records), _RECORD_COLUMNS)
-
-
-def mark_untrained(records: Sequence[Record], derainers: Sequence[str]) -> list[Record]:
-    """Mark the records of these derainers as made with random weights, in their protocol."""
-    return [
-        replace(record, protocol=UNTRAINED + record.protocol) if record.derainer in derainers else record
-        for record in records
-    ]
+    """Make the table ``records.csv`` of some records: one metric of one derainer a row."""
+    return table_of(map(asdict, records), _RECORD_COLUMNS)
 
 
 def untrained_in(records: Sequence[Record]) -> list[str]:
-    """List the rows whose weights are random."""
-    return list(dict.fromkeys(record.derainer for record in records if record.protocol.startswith(UNTRAINED)))
+    """List the derainers that ran with random weights, in the order of the records."""
+    return list(dict.fromkeys(record.derainer for record in records if record.untrained))
 
 
-def _record(row: Mapping[object, str]) -> Record:
-    text = {name: row[name] for name in _RECORD_TEXTS}
-    return Record(
-        **text,
-        value=float(row["value"]),
-        images=int(row["images"]),
-        expected=int(row["expected"]),
-    )
-
-
-def _frame(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:
+def table_of(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> pd.DataFrame:
+    """Make a table of rows, with these columns even if there is no row."""
     return pd.DataFrame([{name: row[name] for name in columns} for row in rows], columns=list(columns))
 
 
@@ -128,3 +109,35 @@ def read_table(
     if lacking := [name for name in columns if name not in frame]:
         raise UserError(f"{path}: lacks the columns {', '.join(lacking)}; give the command that wrote it again")
     return frame
+
+
+def _record(row: Mapping[str, str]) -> Record:
+    if row["untrained"] not in _BOOLEANS:
+        raise ValueError(f"expected True or False for untrained, got {row['untrained']!r}")
+    text = {name: row[name] for name in _RECORD_TEXTS}
+    return Record(
+        **text,
+        value=float(row["value"]),
+        images=int(row["images"]),
+        expected=int(row["expected"]),
+        better=to_better(row["better"]),
+        untrained=_BOOLEANS[row["untrained"]],
+    )
+
+
+def _of_older_schema(row: Mapping[str, str]) -> dict[str, str]:
+    """Convert one row of schema 1 or 2 to the columns of this schema."""
+    protocol = row["protocol"].removeprefix(_UNTRAINED_PREFIX)
+    return {
+        "protocol_hash": "",
+        **row,
+        "protocol": protocol,
+        "better": _older_direction(row["metric"], row["unit"]),
+        "untrained": str(protocol != row["protocol"]),
+    }
+
+
+def _older_direction(metric: str, unit: str) -> Better:
+    """Tell the direction of a metric in schemas 1 and 2: of undescribed ones, higher dB and per cent were better."""
+    known = built_in_metrics().find(metric)
+    return known.better if known else "higher" if unit in ("dB", "%") else ""

@@ -1,4 +1,4 @@
-"""Does image quality predict what a model sees? Rank correlations, and the images where the two disagree most."""
+"""Correlate image quality with what a model sees, and find the images where the two disagree most."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.contract import FloatArray, Record
 from bench.runs.rows import RAIN, Row, kind_of
+from bench.scoring.metrics import QUALITY, sign_of
 from bench.scoring.statistics import (
     draw_weights,
     interval,
@@ -17,7 +18,6 @@ from bench.scoring.statistics import (
     row_rank_correlations,
 )
 
-QUALITY = "quality"
 CORRELATION_RESAMPLES = 200
 """Resamples of a correlation over images at most: there are many correlations."""
 MOST_DISAGREEMENTS = 10
@@ -38,7 +38,7 @@ def correlation_frame(
     resamples: Mapping[Row, Mapping[str, FloatArray]],
     count: int,
 ) -> pd.DataFrame:
-    """``correlations.csv``: of every image quality with every task score.
+    """Make ``correlations.csv``: rank correlations of every image quality with every task score.
 
     Over ``images`` of one derainer, over the ``gains`` of its images on the rain, and over ``derainers``, by their
     values in the table. The clean images and what is restored from them are left out: they are no derainers' work.
@@ -64,21 +64,24 @@ def correlation_frame(
 
 
 def disagreement_frame(images: pd.DataFrame, records: Sequence[Record]) -> pd.DataFrame:
-    """``disagreements.csv``: images that came nearest to the clean one, while the model saw less than in the rain.
+    """Make ``disagreements.csv``: images that came nearest to the clean one, while the model saw less than in the rain.
 
-    They are in the order of the difference of two ranks among all images: that of the gain in quality, and that of
-    the gain in score. The quality is the first of the run, PSNR of Y as a rule.
+    The images are in the order of the difference of two ranks among all images: that of the gain in quality, and that
+    of the gain in score. The quality is the first of the run, PSNR of Y as a rule. Gains are written as differences of
+    values; where lower values are better, the lower difference is the greater gain.
     """
     wide = _by_image(images)
     models = {(record.dataset, record.task): record.model for record in records}
+    signs = {(record.task, record.metric): sign_of(record.better) for record in records}
     found: list[dict[str, object]] = []
     for dataset, task, quality, score in _questions(wide, records, first_quality=True):
         for derainer in _derainers(wide, dataset):
             gains = _gains(wide, dataset, derainer, (QUALITY, quality), (task, score))
             if gains is None:
                 continue
-            gap = gains["quality"].rank() - gains["score"].rank()
-            worst = gap[(gains["quality"] > 0) & (gains["score"] < 0)].sort_values(ascending=False, kind="stable")
+            closer, seen = signs[QUALITY, quality] * gains["quality"], signs[task, score] * gains["score"]
+            gap = closer.rank() - seen.rank()
+            worst = gap[(closer > 0) & (seen < 0)].sort_values(ascending=False, kind="stable")
             for rank, image in enumerate(worst.index[:MOST_DISAGREEMENTS], start=1):
                 found.append({
                     "dataset": dataset, "derainer": derainer, "task": task, "model": models[dataset, task],
@@ -92,7 +95,7 @@ _Wide = Mapping[tuple[str, str], pd.DataFrame]
 
 
 def _by_image(images: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
-    """(dataset, derainer) to a table with one row an image and a column for every (task, metric)."""
+    """Map (dataset, derainer) to a table with one row an image and a column for every (task, metric)."""
     texts = dict.fromkeys(["image", "task", "metric"], str)  # in the order of their letters, not of their categories
     return {
         (str(dataset), str(derainer)): rows.astype(texts).pivot_table(
@@ -105,29 +108,22 @@ def _by_image(images: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
 def _questions(
     wide: _Wide, records: Sequence[Record], first_quality: bool = False
 ) -> Iterator[tuple[str, str, str, str]]:
-    """Dataset, task, quality, score: all that single images have, and scores that are shares."""
-    shares = {(record.dataset, record.task, record.metric) for record in records if record.unit == "%"}
+    """Pair every quality with every score that single images have and that rank: (dataset, task, quality, score)."""
+    ranking = {(record.dataset, record.task, record.metric) for record in records if record.better}
     for dataset in dict.fromkeys(dataset for dataset, _ in wide):
-        known = [wide[dataset, name] for name in _derainers(wide, dataset)]
-        there: set[object] = {pair for frame in known for pair in frame.columns}
+        there: set[object] = {pair for name in _derainers(wide, dataset) for pair in wide[dataset, name].columns}
         # The clean row has no PSNR: were it the first of the records, another quality would come first.
         ordered = dict.fromkeys(
             (record.task, record.metric)
             for record in records
             if record.dataset == dataset and _shows_rain(record.derainer)
         )
-        pairs = [pair for pair in ordered if pair in there]
-        qualities = [metric for task, metric in pairs if task == QUALITY and not _is_flag(known, metric)]
+        pairs = [pair for pair in ordered if pair in there and (dataset, *pair) in ranking]
+        qualities = [metric for task, metric in pairs if task == QUALITY]
         for task, metric in pairs:
-            if task != QUALITY and (dataset, task, metric) in shares:
+            if task != QUALITY:
                 for quality in qualities[:1] if first_quality else qualities:
                     yield dataset, task, quality, metric
-
-
-def _is_flag(frames: Sequence[pd.DataFrame], metric: str) -> bool:
-    """Whether a quality only says yes or no of an image, such as being equal to the clean one."""
-    found = [frame[QUALITY, metric] for frame in frames if (QUALITY, metric) in frame]
-    return all(bool(values.dropna().isin([0, 1]).all()) for values in found)
 
 
 def _shows_rain(name: str) -> bool:
@@ -156,7 +152,7 @@ def _over_images(
 def _gains(
     wide: _Wide, dataset: str, derainer: str, quality: tuple[str, str], score: tuple[str, str]
 ) -> pd.DataFrame | None:
-    """Quality and score of every image less those of its rain; None for the rain itself or without it."""
+    """Subtract the rain's quality and score from those of every image; None for the rain itself or without it."""
     if derainer == RAIN or (dataset, RAIN) not in wide:
         return None
     ours, rain = wide[dataset, derainer], wide[dataset, RAIN]

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.contract import FloatArray, Record
+from bench.contract import FloatArray, Metric, Record
 from bench.errors import UserError
 from bench.io.files import csv_errors_as_user_errors, safe_name
 from bench.runs.records import read_records, read_table, untrained_in
 from bench.runs.rows import CLEAN, RAIN, Row
-from bench.scoring.metrics import shortened
+from bench.scoring.metrics import shortened, sign_of
 from bench.scoring.per_image import read_measures
 from bench.scoring.scores import Scores
 from bench.scoring.statistics import holm, interval, p_value, recovery
+
+SIGNIFICANT = 0.05
+"""Corrected p below which one row is called better than another."""
 
 _COLUMNS = [
     "dataset",
@@ -56,7 +60,9 @@ def read_intervals(root: Path) -> pd.DataFrame:
     return read_table(root / "intervals.csv", _COLUMNS)
 
 
-def compare_rows(root: Path, first: str, second: str, every_metric: bool = False) -> pd.DataFrame:
+def compare_rows(
+    root: Path, first: str, second: str, every_metric: bool = False, described: Sequence[Metric] = ()
+) -> pd.DataFrame:
     """Compare two rows of a run, metric by metric, on the same resamples.
 
     Args:
@@ -65,10 +71,13 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
         second: Another row.
         every_metric: False compares the metrics of the run's short table. Every further metric makes
             Holm's correction stricter: with 1000 resamples, no p of more than 25 metrics can fall below 0.05.
+        described: Metrics of tasks from outside, from the run's card.
 
     Returns:
-        One row a dataset, task and metric: both values, difference (first - second) with its interval, two-sided p,
-        p after Holm's correction over all these rows, and on how many images the first was higher or lower.
+        One row a dataset, task and metric: which values are ``better`` (``higher``, ``lower``, or empty), both values,
+        difference (first - second) with its interval, two-sided p, p after Holm's correction over all these rows,
+        ``ahead`` (the row that is better with a corrected p below 0.05, or empty), and on how many images the first
+        was higher or lower.
 
     Raises:
         UserError: A row is not in the run, or the run has no resamples of both.
@@ -80,7 +89,11 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
             raise UserError(f"{root} has no row {name!r}; it has {', '.join(names)}")
     images = read_measures(root)
     datasets = dict.fromkeys(record.dataset for record in records)
-    short = [r for name in datasets for r in shortened([record for record in records if record.dataset == name])]
+    short = [
+        r
+        for name in datasets
+        for r in shortened([record for record in records if record.dataset == name], described=described)
+    ]
     shown = {(record.dataset, record.task, record.metric) for record in short}
     rows = [
         _comparison(paired, images)
@@ -91,7 +104,16 @@ def compare_rows(root: Path, first: str, second: str, every_metric: bool = False
         raise UserError(f"{root} has no resamples of both {first!r} and {second!r}; run again with resamples > 0")
     frame = pd.DataFrame(rows)
     frame["p_holm"] = holm(frame["p"].tolist())
+    frame["ahead"] = [_ahead(row, first, second) for row in frame.to_dict("records")]
     return frame[[*frame.columns.drop(["higher", "lower"]), "higher", "lower"]]
+
+
+def _ahead(row: Mapping[Hashable, Any], first: str, second: str) -> str:
+    """Name the row that is better beyond chance; empty if there is none, or if the metric ranks nothing."""
+    gain = sign_of(row["better"]) * row["difference"]
+    if not gain or row["p_holm"] >= SIGNIFICANT:
+        return ""
+    return first if gain > 0 else second
 
 
 def _interval_rows(result: Scores) -> list[dict[str, object]]:
@@ -196,6 +218,7 @@ def _comparison(paired: PairedDifference, images: pd.DataFrame) -> dict[str, obj
         "dataset": ours.dataset,
         "task": ours.task,
         "metric": ours.metric,
+        "better": ours.better,
         ours.derainer: ours.value,
         theirs.derainer: theirs.value,
         "difference": paired.value,

@@ -15,7 +15,6 @@ from bench.protocols import Dataset, Task
 from bench.runs.card import RunCard, TaskCard
 from bench.runs.folder import RunStore
 from bench.runs.keys import judged_key, restored_key
-from bench.runs.records import mark_untrained
 from bench.runs.rows import Row
 from bench.scoring.protocol_hash import ProtocolParts, hash_of, parts_of
 from bench.scoring.scores import Scores
@@ -101,7 +100,8 @@ def _score_row(scores: Scores, question: TaskOnDataset, row: Row, card: RunCard)
     scores.spent["metrics"] += summarised - started
     scores.spent["statistics"] += perf_counter() - summarised
     hashed = hash_of(scores.protocols[row.dataset, row.task])
-    scores.records += mark_untrained([replace(one, protocol_hash=hashed) for one in found.records], card.untrained)
+    untrained = row.derainer in card.untrained
+    scores.records += [replace(one, protocol_hash=hashed, untrained=untrained) for one in found.records]
     scores.per_image[row] = found.per_image
     scores.per_class += found.per_class
     scores.resamples[row] = drawn

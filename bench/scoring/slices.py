@@ -1,19 +1,19 @@
-"""Where is a number good, and where bad? Main metrics by attribute of the images, size of the objects, severity."""
+"""Slice the main metrics of a run: by attribute of the images, by size of the objects, by severity of the rain."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from bench.contract import FloatArray, Record
+from bench.contract import FloatArray, Metric, Record
 from bench.errors import UserError
+from bench.io.metrics import parse_metric
 from bench.protocols import Resampling
 from bench.runs.rows import Row
-from bench.scoring.metrics import base_of
+from bench.scoring.metrics import digits_of, heading, is_headline
 from bench.scoring.statistics import Interval, draw_weights, interval
 from bench.scoring.task_on_dataset import TaskOnDataset
 
@@ -22,12 +22,11 @@ FEWEST, MOST = 2, 12
 SLICE_RESAMPLES = 200
 """Resamples of a slice at most: every slice is resampled by itself, so that all of a run's would take long."""
 OBJECT_SIZE, SEVERITY, CLASS = "object_size", "severity", "class"
-_OF_SIZE = re.compile(r"(.*AP)_(small|medium|large)")
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Images that share an attribute's value."""
+    """Images that share the value of one attribute."""
 
     by: str
     value: str
@@ -56,7 +55,7 @@ COLUMNS = list(SliceMeasure.__annotations__)
 
 
 def find_slices(attributes: Mapping[str, Mapping[str, str]]) -> list[Slice]:
-    """Slices by every attribute that has 2 to 12 values.
+    """Find the slices of a dataset: one for every value of every attribute that has 2 to 12 values.
 
     Args:
         attributes: Image to its attributes.
@@ -114,14 +113,15 @@ def slice_row(
 def slices_of_records(
     records: Sequence[Record], resamples: Mapping[Row, Mapping[str, FloatArray]], severities: Mapping[str, float]
 ) -> list[SliceMeasure]:
-    """What the records tell by themselves: object sizes, and severities where a run's datasets differ in it."""
+    """Make slices of records alone: by object size, and by severity where the datasets of a run differ in it."""
     found: list[SliceMeasure] = []
     graded = severities if len(set(severities.values())) > 1 else {}
     for record in records:
         place = (record.dataset, record.derainer, record.task, record.model)
         drawn = resamples.get(Row(*place[:3]), {})
-        if match := _OF_SIZE.fullmatch(record.metric):
-            group, metric, ends = (OBJECT_SIZE, match[2]), match[1], Interval()
+        name = parse_metric(record.metric)
+        if name.size:
+            group, metric, ends = (OBJECT_SIZE, name.size), replace(name, size="").stem, Interval()
         elif record.metric in drawn and record.dataset in graded:
             group, metric = (SEVERITY, f"{graded[record.dataset]:g}"), record.metric
             ends = interval(drawn[record.metric])
@@ -134,17 +134,20 @@ def slices_of_records(
 
 
 def slice_frame(slices: Sequence[SliceMeasure]) -> pd.DataFrame:
-    """``slices.csv``."""
+    """Make the table ``slices.csv``."""
     return pd.DataFrame([asdict(row) for row in slices], columns=COLUMNS)
 
 
-def sliced_table(rows: pd.DataFrame, by: str, metrics: Sequence[str] = ()) -> pd.DataFrame:
-    """One row a derainer and metric, one column a slice; every cell is text.
+def sliced_table(
+    rows: pd.DataFrame, by: str, every_metric: bool = False, described: Sequence[Metric] = ()
+) -> pd.DataFrame:
+    """Make a table of slices: one row a derainer and metric, one column a slice; every cell is text.
 
     Args:
         rows: Rows of ``slices.csv`` of one dataset, or of several where the slices are severities.
         by: Which slices.
-        metrics: Beginnings of the names that are shown (before ``@``); empty for all.
+        every_metric: False keeps the headline metrics, or all where there is none.
+        described: Metrics of tasks from outside, from the run's card.
 
     Raises:
         UserError: There are no such slices.
@@ -153,21 +156,21 @@ def sliced_table(rows: pd.DataFrame, by: str, metrics: Sequence[str] = ()) -> pd
     if chosen.empty:
         known = ", ".join(dict.fromkeys(rows["by"])) or "none"
         raise UserError(f"the run has no slices by {by!r}; it has {known}")
-    shown = chosen[chosen["metric"].map(base_of).isin(list(metrics))] if metrics else chosen
-    shown = shown if len(shown) else chosen
+    headlines = [metric for metric in chosen["metric"].unique() if is_headline(metric, described)]
+    shown = chosen[chosen["metric"].isin(headlines)] if headlines and not every_metric else chosen
     units = dict(zip(shown["metric"], shown["unit"], strict=True))
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for row in shown.itertuples():
-        unit = str(units[row.metric])
-        heading = f"{row.metric} ({unit})" if unit else str(row.metric)
-        place = cells.setdefault((str(row.derainer), heading), {"derainer": str(row.derainer), "metric": heading})
-        place[str(row.slice)] = f"{row.value:.{2 if unit else 4}f}"
+        metric, unit = str(row.metric), str(units[row.metric])
+        head = {"derainer": str(row.derainer), "metric": heading(metric, unit)}
+        place = cells.setdefault((head["derainer"], head["metric"]), head)
+        place[str(row.slice)] = f"{row.value:.{digits_of(metric, unit, described)}f}"
     columns = ["derainer", "metric", *dict.fromkeys(str(value) for value in shown["slice"])]
     return pd.DataFrame(list(cells.values()), columns=columns, dtype=str).fillna("")
 
 
 def class_table(rows: pd.DataFrame, every_metric: bool = False) -> pd.DataFrame:
-    """One row a class, one column a derainer; every cell is text.
+    """Make a table of classes: one row a class, one column a derainer; every cell is text.
 
     Args:
         rows: Rows of ``per_class.csv`` of one dataset.
@@ -177,9 +180,9 @@ def class_table(rows: pd.DataFrame, every_metric: bool = False) -> pd.DataFrame:
     chosen = rows if every_metric else rows[rows["metric"].isin(first)]
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for row in chosen.to_dict("records"):
-        heading = f"{row['metric']} ({row['unit']})" if row["unit"] else str(row["metric"])
-        start = {"class": str(row["class"]), "metric": heading, "support": str(row["support"])}
-        cells.setdefault((heading, start["class"]), start)[str(row["derainer"])] = f"{float(row['value']):.2f}"
+        named = heading(str(row["metric"]), str(row["unit"]))
+        start = {"class": str(row["class"]), "metric": named, "support": str(row["support"])}
+        cells.setdefault((named, start["class"]), start)[str(row["derainer"])] = f"{float(row['value']):.2f}"
     columns = ["class", "metric", "support", *dict.fromkeys(str(name) for name in chosen["derainer"])]
     return pd.DataFrame(list(cells.values()), columns=columns, dtype=str).fillna("")
 

@@ -45,6 +45,7 @@ def summarise_row(question: TaskOnDataset, row: Row) -> RowScores:
             images=measure.images,
             expected=len(question.chosen),
             protocol=question.protocol,
+            better=measure.better,
         )
         for measure in (*summary.measures, *_against_clean(question, row))
     )

@@ -1,4 +1,4 @@
-"""The leaderboard as one offline HTML page: nothing is loaded, light and dark, readable on a phone."""
+"""Render a leaderboard as one offline HTML page: nothing is loaded, light and dark, readable on a phone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 import pandas as pd
 
 from bench.contract import Record
-from bench.tables.ranking import places
+from bench.tables.ranking import column_signs, places
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -24,7 +24,7 @@ dd { margin: 0 0 .5rem; overflow-wrap: anywhere; }
 
 
 def leaderboard_page(frames: Mapping[str, pd.DataFrame], records: Sequence[Record], title: str = "Leaderboard") -> str:
-    """A page with one table a dataset, best first, and the protocols by which its numbers were made.
+    """Render a page with one table a dataset, best first, and the protocols by which its numbers were made.
 
     Args:
         frames: Dataset to its ordered wide table (:func:`bench.tables.ranking.ranked`).
@@ -32,7 +32,8 @@ def leaderboard_page(frames: Mapping[str, pd.DataFrame], records: Sequence[Recor
         title: Heading of the page.
     """
     parts = [
-        _table(name, frame) + _protocols([r for r in records if r.dataset == name]) for name, frame in frames.items()
+        _table(name, frame, column_signs(records)) + _protocols([r for r in records if r.dataset == name])
+        for name, frame in frames.items()
     ]
     head = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -44,8 +45,8 @@ def leaderboard_page(frames: Mapping[str, pd.DataFrame], records: Sequence[Recor
     return head + "".join(parts) + "</body>\n</html>\n"
 
 
-def _table(name: str, frame: pd.DataFrame) -> str:
-    ranks = places(frame)
+def _table(name: str, frame: pd.DataFrame, signs: Mapping[str, int]) -> str:
+    ranks = places(frame, signs)
     marks = {1: "<b>{}</b>", 2: "<u>{}</u>"}
     heads = "".join(f'<th scope="col">{escape(str(heading))}</th>' for heading in frame.columns)
     rows = []

@@ -1,4 +1,4 @@
-"""Several runs in one table: only where their numbers may be compared, or where somebody insists."""
+"""Join the records of several runs: only where their numbers may be compared, or where somebody insists."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Run:
 
 
 def join_runs(roots: Sequence[Path], mix: bool = False) -> list[Record]:
-    """Records of several runs as if they were one.
+    """Join the records of several runs as if they were one.
 
     A row that two runs have in common, with the same numbers, stands once. If the numbers differ, the later row is
     told by its run: ``prenet (run2)``.
@@ -72,7 +72,7 @@ def _open(roots: Sequence[Path]) -> list[Run]:
 
 
 def _clashes(runs: Sequence[Run]) -> list[tuple[Run, Run, ProtocolKey]]:
-    """The first run to show a dataset and task, and every later one whose numbers are of another protocol."""
+    """Pair the first run to show a dataset and task with every later one whose numbers are of another protocol."""
     first: dict[ProtocolKey, Run] = {}
     found = []
     for run in runs:

@@ -1,6 +1,9 @@
-"""Tables for LaTeX: booktabs rules, the best of every column bold, the second underlined."""
+"""Render tables for LaTeX: booktabs rules, the best of every column bold, the second underlined."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -13,14 +16,20 @@ _ESCAPED = {
 }  # fmt: skip
 
 
-def render_latex(frame: pd.DataFrame) -> str:
-    r"""A ``tabular`` for a document with ``\usepackage[T1]{fontenc}`` and ``\usepackage{booktabs}``.
+_UNRANKED: Mapping[str, int] = MappingProxyType({})
+
+
+def render_latex(frame: pd.DataFrame, signs: Mapping[str, int] = _UNRANKED) -> str:
+    r"""Render a table as a ``tabular``, the best derainer of every column bold, the second underlined.
+
+    The document needs ``\usepackage[T1]{fontenc}`` and ``\usepackage{booktabs}``. The rows ``rain`` and ``clean`` are
+    never marked: the derainers lie between them.
 
     Args:
-        frame: Any table; of a wide one (:func:`bench.tables.wide.wide`) the best and second-best derainers are marked,
-            but for ``rain`` and ``clean``, between which they lie.
+        frame: Any table.
+        signs: Heading to direction, of the columns that are ranked (:func:`bench.tables.ranking.column_signs`).
     """
-    ranks = places(frame) if "derainer" in frame.columns[:1] else {}
+    ranks = places(frame, signs) if "derainer" in frame.columns[:1] else {}
     marks = {1: r"\textbf{%s}", 2: r"\underline{%s}"}
     lines = [" & ".join(escape(str(heading)) for heading in frame.columns) + r" \\", r"\midrule"]
     for number, row in enumerate(frame.itertuples(index=False)):
@@ -34,7 +43,7 @@ def render_latex(frame: pd.DataFrame) -> str:
 
 
 def escape(text: str) -> str:
-    """Text that LaTeX prints as it is."""
+    """Escape a text so that LaTeX prints it as it is."""
     return "".join(_ESCAPED.get(letter, letter) for letter in text)
 
 

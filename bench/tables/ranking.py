@@ -1,54 +1,71 @@
-"""Which row is best? Order of a leaderboard, and the marks of a printed table."""
+"""Rank the rows of a table: the order of a leaderboard, and the places behind the marks of a printed table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
+from bench.contract import Metric, Record
 from bench.errors import UserError
 from bench.runs.rows import kind_of
-from bench.scoring.metrics import _TASKS_FIRST, base_of, sign_of
+from bench.scoring.metrics import heading, main_metrics, sign_of, stem_of
 
 
-def places(frame: pd.DataFrame) -> dict[str, list[int]]:
-    """Rank of every row in every column that ranks: 1 is best, 0 is no rank; equal text has equal rank.
+def column_signs(records: Iterable[Record]) -> dict[str, int]:
+    """Map the columns of a wide table that rank its rows to their direction: 1 higher, -1 lower is better.
+
+    Args:
+        records: The records behind the table.
+    """
+    return {heading(one.metric, one.unit): sign for one in records if (sign := sign_of(one.better))}
+
+
+def places(frame: pd.DataFrame, signs: Mapping[str, int]) -> dict[str, list[int]]:
+    """Rank every row in every column that ranks: 1 is best, 0 is no rank; equal text has equal rank.
 
     Args:
         frame: A wide table (:func:`bench.tables.wide.wide`). Its rows ``rain`` and ``clean`` are no competitors.
+        signs: Heading to direction (:func:`column_signs`); headings that the table lacks play no part.
     """
     found: dict[str, list[int]] = {}
-    for heading in frame.columns:
-        if not (sign := sign_of(str(heading))):
+    for name in map(str, frame.columns):
+        if name not in signs:
             continue
         values = [
-            None if kind_of(str(name)) != "derainer" or (value := _number(str(cell))) is None else sign * value
-            for name, cell in zip(frame["derainer"], frame[heading], strict=True)
+            None if kind_of(str(row)) != "derainer" or (value := _number(str(cell))) is None else signs[name] * value
+            for row, cell in zip(frame["derainer"], frame[name], strict=True)
         ]
         if sum(value is not None for value in values) < 2:
             continue  # a single derainer is neither best nor second
         order = sorted({value for value in values if value is not None}, reverse=True)
-        found[str(heading)] = [0 if value is None else 1 + order.index(value) for value in values]
+        found[name] = [0 if value is None else 1 + order.index(value) for value in values]
     return found
 
 
-def ranked(frame: pd.DataFrame, by: str = "") -> pd.DataFrame:
-    """A wide table in the order of one column, best first; the rain stays above and the clean images below.
+def ranked(
+    frame: pd.DataFrame, records: Sequence[Record], by: str = "", described: Sequence[Metric] = ()
+) -> pd.DataFrame:
+    """Order the rows of a wide table by one column, best first; the rain stays above and the clean images below.
 
     Args:
         frame: A wide table.
-        by: The metric, with or without its protocol and unit; empty for what the task is about: AP, else mIoU,
+        records: The records behind the table.
+        by: The metric, with or without its thresholds and unit; empty for the main metric of the first vision task,
             else the first column that ranks.
+        described: Metrics of tasks from outside, from the cards of the runs.
 
     Raises:
         UserError: No column that ranks has this name.
     """
-    ranks = places(frame)
-    heading = _column(list(ranks), by)
-    if heading is None:
+    signs = column_signs(records)
+    ranks = places(frame, signs)
+    metrics = {name: one.metric for one in records if (name := heading(one.metric, one.unit)) in ranks}
+    column = _column({name: metrics[name] for name in ranks}, by, main_metrics(records, described))
+    if column is None:
         return frame
     last = len(frame) + 1
-    order = [(ranks[heading][row] or last, row) for row in range(len(frame))]
+    order = [(ranks[column][row] or last, row) for row in range(len(frame))]
     kinds = [kind_of(str(name)) for name in frame["derainer"]]
     middle = [row for _, row in sorted(order) if kinds[row] == "derainer"]
     above = [row for row, kind in enumerate(kinds) if kind == "rain"]
@@ -56,20 +73,20 @@ def ranked(frame: pd.DataFrame, by: str = "") -> pd.DataFrame:
     return frame.iloc[[*above, *middle, *below]].reset_index(drop=True)
 
 
-def _column(headings: Sequence[str], by: str) -> str | None:
-    for wanted in (by,) if by else _TASKS_FIRST:
-        for heading in headings:
-            metric = heading.partition(" ")[0]
-            if wanted in (heading, metric, base_of(metric)):
-                return heading
+def _column(metrics: Mapping[str, str], by: str, main: Sequence[str]) -> str | None:
+    """Find the heading to sort by; ``metrics`` maps the headings that rank to their metrics."""
+    for wanted in (by,) if by else main:
+        for name, metric in metrics.items():
+            if wanted in (name, metric, stem_of(metric)):
+                return name
     if by:
-        known = ", ".join(heading.partition(" ")[0] for heading in headings) or "none"
+        known = ", ".join(metrics.values()) or "none"
         raise UserError(f"--sort {by}: no such column; those that rank: {known}")
-    return headings[0] if headings else None
+    return next(iter(metrics), None)
 
 
 def _number(cell: str) -> float | None:
-    """The number that a cell begins with; its interval may follow."""
+    """Read the number that a cell begins with; its interval may follow."""
     try:
         return float(cell.partition(" ")[0])
     except ValueError:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.contract import Failure
+from bench.contract import Failure, Metric
 from bench.io.files import safe_name
-from bench.runs.card import RunCard
-from bench.runs.records import _frame, long, untrained_in, write_frame
+from bench.runs.card import RunCard, described_in
+from bench.runs.records import long, table_of, untrained_in, write_frame
 from bench.scoring.correlation import correlation_frame, disagreement_frame
 from bench.scoring.intervals import interval_frames
 from bench.scoring.per_image import join_measures
@@ -29,7 +29,7 @@ def result_frames(result: RunResult, card: RunCard) -> Iterator[tuple[str, pd.Da
     untrained = untrained_in(scores.records)
     ranked = [record for record in scores.records if record.derainer not in untrained]
     every = [*scores.slices, *slices_of_records(scores.records, scores.resamples, card.severities)]
-    yield from record_frames(result, card.rows).items()
+    yield from record_frames(result, card.rows, described_in(card)).items()
     yield from interval_frames(scores).items()
     yield "slices.csv", slice_frame([row for row in every if row.derainer not in untrained])
     images = join_measures(scores.per_image.values())
@@ -64,14 +64,19 @@ def write_results(root: Path, result: RunResult, card: RunCard) -> None:
 _PER_CLASS_COLUMNS = ["dataset", "derainer", "task", "model", "class", "metric", "value", "unit", "support"]
 
 
-def record_frames(result: RunResult, derainers: Sequence[str]) -> dict[str, pd.DataFrame]:
+def record_frames(
+    result: RunResult, derainers: Sequence[str], described: Sequence[Metric] = ()
+) -> dict[str, pd.DataFrame]:
     """Make the tables of records, classes and failures, and a wide one a dataset, by the names of their files."""
     tables = {record.dataset: f"tables/{safe_name(record.dataset)}.csv" for record in result.records}
     return {
         "records.csv": long(result.records),
-        "per_class.csv": _frame(map(_per_class, result.scores.per_class), _PER_CLASS_COLUMNS),
-        "failures.csv": _frame(map(asdict, result.failures), [f.name for f in fields(Failure)]),
-        **{name: wide(result.records, dataset, derainers, every_metric=True) for dataset, name in tables.items()},
+        "per_class.csv": table_of(map(_per_class, result.scores.per_class), _PER_CLASS_COLUMNS),
+        "failures.csv": table_of(map(asdict, result.failures), [f.name for f in fields(Failure)]),
+        **{
+            name: wide(result.records, dataset, derainers, every_metric=True, described=described)
+            for dataset, name in tables.items()
+        },
     }
 
 

@@ -1,27 +1,29 @@
-"""Records in, tables out: long and wide, as CSV, Markdown or LaTeX."""
+"""Make wide tables of records, and render tables as CSV, Markdown, HTML or LaTeX."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import pandas as pd
 
-from bench.contract import Record
+from bench.contract import Metric, Record
 from bench.errors import MissingExtraError, UserError
 from bench.io.files import atomic, write_text
+from bench.io.metrics import parse_metric
 from bench.runs.records import long, untrained_in
-from bench.scoring.metrics import shortened
+from bench.scoring.metrics import digits_of, heading, shortened
 from bench.scoring.protocol_hash import check_one_protocol
 from bench.tables.latex import render_latex
 
 Format = Literal["csv", "md", "latex", "html"]
 
 
-_DIGITS = {"dB": 2, "%": 2}
+_UNRANKED: Mapping[str, int] = MappingProxyType({})
 
 
 def write_parquet(path: Path, records: Sequence[Record]) -> None:
@@ -43,8 +45,9 @@ def wide(
     every_metric: bool = False,
     untrained: bool = False,
     mix: bool = False,
+    described: Sequence[Metric] = (),
 ) -> pd.DataFrame:
-    """One row a derainer, one column a metric, for one dataset; every cell is text.
+    """Make the table of one dataset: one row a derainer, one column a metric; every cell is text.
 
     Args:
         records: Records of any datasets.
@@ -54,6 +57,7 @@ def wide(
             metrics stay in ``records.csv`` either way.
         untrained: True shows rows with random weights, too.
         mix: True also shows numbers that cannot be compared (:mod:`bench.scoring.protocol_hash`) side by side.
+        described: Metrics of tasks from outside, from the cards of the runs.
 
     Raises:
         UserError: The dataset's records are of several protocols.
@@ -64,26 +68,30 @@ def wide(
     chosen = [
         record
         for record in records
-        if record.dataset == dataset and "[" not in record.metric and record.derainer not in hidden
+        if record.dataset == dataset and parse_metric(record.metric).label is None and record.derainer not in hidden
     ]
     rows = [name for name in derainers if name not in hidden]
     rows = rows or list(dict.fromkeys(record.derainer for record in chosen))
     if not every_metric:
-        chosen = shortened(chosen)
-    counts = _counts(chosen)
+        chosen = shortened(chosen, described=described)
     cells: dict[str, dict[str, str]] = {name: {"derainer": name} for name in rows}
     for record in chosen:
-        heading = record.metric + (f" ({record.unit})" if record.unit else "")
-        digits = 0 if record.metric in counts else _DIGITS.get(record.unit, 4)
-        cells[record.derainer][heading] = f"{record.value:.{digits}f}"
+        digits = digits_of(record.metric, record.unit, described)
+        cells[record.derainer][heading(record.metric, record.unit)] = f"{record.value:.{digits}f}"
     for name in rows:
         cells[name]["images"] = _coverage([record for record in chosen if record.derainer == name])
-    headings = dict.fromkeys(heading for row in cells.values() for heading in row if heading != "images")
+    headings = dict.fromkeys(name for row in cells.values() for name in row if name != "images")
     return pd.DataFrame(list(cells.values()), columns=[*headings, "images"], dtype=str).fillna("")
 
 
-def render(frame: pd.DataFrame, format: Format) -> str:
-    """A table as text: CSV, a Markdown pipe table, an HTML table, or LaTeX (:mod:`bench.tables.latex`)."""
+def render(frame: pd.DataFrame, format: Format, signs: Mapping[str, int] = _UNRANKED) -> str:
+    """Render a table as text: CSV, a Markdown pipe table, an HTML table, or LaTeX (:mod:`bench.tables.latex`).
+
+    Args:
+        frame: Any table.
+        format: What is wanted.
+        signs: Columns whose best rows LaTeX marks (:func:`bench.tables.ranking.column_signs`).
+    """
     if format == "csv":
         return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
     if format == "md":
@@ -91,7 +99,7 @@ def render(frame: pd.DataFrame, format: Format) -> str:
         return str(frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)) + "\n"
     if format == "html":
         return frame.to_html(index=False, border=0, na_rep="", classes="derainbench") + "\n"
-    return render_latex(frame)
+    return render_latex(frame, signs)
 
 
 def paste(path: Path, title: str, frame: pd.DataFrame) -> None:
@@ -113,18 +121,9 @@ def paste(path: Path, title: str, frame: pd.DataFrame) -> None:
 
 
 def _coverage(records: Sequence[Record]) -> str:
-    """``n/m``: the fewest images that a shown metric rests on, of those expected."""
+    """Give ``n/m``: the fewest images that a shown metric rests on, of those expected."""
     fewest = min(records, key=lambda record: record.images, default=None)
     return f"{fewest.images}/{fewest.expected}" if fewest else ""
-
-
-def _counts(records: Sequence[Record]) -> set[str]:
-    """Metrics that count something: no unit, whole in every row, and not all 0 or 1."""
-    values: dict[str, list[float]] = {}
-    for record in records:
-        if not record.unit:
-            values.setdefault(record.metric, []).append(float(record.value))
-    return {metric for metric, found in values.items() if max(found) > 1 and all(map(float.is_integer, found))}
 
 
 def with_intervals(table: pd.DataFrame, intervals: pd.DataFrame, dataset: str) -> pd.DataFrame:
@@ -139,8 +138,8 @@ def with_intervals(table: pd.DataFrame, intervals: pd.DataFrame, dataset: str) -
     keys = zip(own["derainer"].astype(str), own["metric"].astype(str), strict=True)
     found = dict(zip(keys, zip(own["low"].astype(float), own["high"].astype(float), strict=True), strict=True))
 
-    def beside(derainer: str, heading: str, cell: str) -> str:
-        low, high = found.get((derainer, heading.split(" (")[0]), (float("nan"), float("nan")))
+    def beside(derainer: str, name: str, cell: str) -> str:
+        low, high = found.get((derainer, name.partition(" (")[0]), (float("nan"), float("nan")))
         if not cell or low != low:
             return cell
         digits = max(1, len(cell.partition(".")[2]) - 1)

@@ -21,6 +21,7 @@ from bench.contract import (
     Truth,
 )
 from bench.errors import UserError
+from bench.io.metrics import measure
 from tasks.detection.coco import CocoTables, Kind
 from tasks.detection.counting_rules import RULES
 from tasks.detection.matching import Labelled, Tally, add_up, match, tally, tally_by_class
@@ -111,13 +112,13 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
         *_percentages(images, _main(total, scoring) | averages),
         *_plain_counts(total, scoring, images, counts.empty),
         *_percentages(images, _further(total, counts, scoring)),
-        *(Measure(f"{m.metric}[{m.label}]", m.value, m.unit, images) for m in per_class if scoring.each_class),
+        *(measure(f"{one.metric}[{one.label}]", one.value, images) for one in per_class if scoring.each_class),
     ]
-    per_image = [measure for id, part in counts.images.items() for measure in _of_image(id, part, scoring)]
+    per_image = [one for id, part in counts.images.items() for one in _of_image(id, part, scoring)]
     return Summary(
-        tuple(replace(measure, metric=scoring.prefix + measure.metric) for measure in measures),
-        tuple(replace(measure, metric=scoring.prefix + measure.metric) for measure in per_image),
-        tuple(replace(measure, metric=scoring.prefix + measure.metric) for measure in per_class),
+        tuple(replace(one, metric=scoring.prefix + one.metric) for one in measures),
+        tuple(replace(one, metric=scoring.prefix + one.metric) for one in per_image),
+        tuple(replace(one, metric=scoring.prefix + one.metric) for one in per_class),
     )
 
 
@@ -238,7 +239,7 @@ def _of_classes(
 
 
 def _percentages(images: int, ratios: Mapping[str, float | None]) -> list[Measure]:
-    return [Measure(name, 100 * value, "%", images) for name, value in ratios.items() if value is not None]
+    return [measure(name, 100 * value, images) for name, value in ratios.items() if value is not None]
 
 
 def _plain_counts(total: Tally, scoring: Scoring, images: int, empty: int) -> list[Measure]:
@@ -246,7 +247,7 @@ def _plain_counts(total: Tally, scoring: Scoring, images: int, empty: int) -> li
     named = {f"{name}@{scoring.tag}": value for name, value in counts.items()} | (
         {"empty_truths": empty} if empty else {}
     )
-    return [Measure(name, float(value), "", images) for name, value in named.items()]
+    return [measure(name, float(value), images) for name, value in named.items()]
 
 
 def _of_image(id: str, part: Tally, scoring: Scoring) -> list[ImageMeasure]:

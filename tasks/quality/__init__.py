@@ -1,1 +1,1 @@
-"""Image quality: how near a restored image is to the clean one."""
+"""Measure image quality: how near a restored image is to the clean one, and how natural it looks."""

@@ -1,4 +1,4 @@
-"""FSIM and FSIMc (Zhang et al., IEEE TIP 2011), as the authors' ``FeatureSIM.m`` computes them."""
+"""Compute FSIM and FSIMc (Zhang et al., IEEE TIP 2011) as the authors' ``FeatureSIM.m`` does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCHARR = np.array([[3, 0, -3], [10, 0, -10], [3, 0, -3]]) / 16
 
 
 def fsim(image: Image, reference: Image) -> tuple[float, float]:
-    """Feature similarity of luminance alone, and with chrominance.
+    """Compute the feature similarity of two images: of luminance alone, and with chrominance.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -49,7 +49,7 @@ def fsim(image: Image, reference: Image) -> tuple[float, float]:
 
 
 def phase_congruency(plane: FloatArray) -> FloatArray:
-    """Kovesi's phase congruency (``phasecong2``), summed over orientations: (H, W) in [0, 1]."""
+    """Compute Kovesi's phase congruency (``phasecong2``) of one plane, over all orientations: (H, W) in [0, 1]."""
     rows, columns = plane.shape
     spectrum = np.fft.fft2(plane)
     waves, spreads = _filters(rows, columns)
@@ -63,7 +63,7 @@ def phase_congruency(plane: FloatArray) -> FloatArray:
 
 
 def _orientation(spectrum: ComplexArray, waves: FloatArray, spread: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Energy above noise and sum of amplitudes of one orientation."""
+    """Compute the energy above noise and the sum of amplitudes of one orientation."""
     filters = waves * spread
     responses = np.fft.ifft2(spectrum * filters)
     amplitudes = np.abs(responses)
@@ -76,7 +76,7 @@ def _orientation(spectrum: ComplexArray, waves: FloatArray, spread: FloatArray) 
 
 
 def _noise(finest: FloatArray, filters: FloatArray) -> float:
-    """Energy that noise alone would have, from the median energy at the finest scale."""
+    """Estimate the energy of noise alone from the median energy at the finest scale."""
     rows, columns = finest.shape
     mean_energy = -np.median(finest**2) / np.log(0.5)
     power = mean_energy / (filters[0] ** 2).sum()
@@ -91,7 +91,7 @@ def _noise(finest: FloatArray, filters: FloatArray) -> float:
 
 @lru_cache(maxsize=4)
 def _filters(rows: int, columns: int) -> tuple[FloatArray, FloatArray]:
-    """Log-Gabor filters of the scales (S, H, W) and angular spreads of the orientations (O, H, W)."""
+    """Make the log-Gabor filters of the scales (S, H, W) and the angular spreads of the orientations (O, H, W)."""
     y, x = np.meshgrid(_frequencies(rows), _frequencies(columns), indexing="ij")
     radius, angle = np.fft.ifftshift(np.sqrt(x**2 + y**2)), np.fft.ifftshift(np.arctan2(-y, x))
     low_pass = 1 / (1 + (radius / _CUTOFF) ** (2 * _SHARPNESS))

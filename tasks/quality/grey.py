@@ -1,4 +1,4 @@
-"""Grey values and halving as MATLAB computes them."""
+"""Compute grey values and halved planes as MATLAB does."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _WEIGHTS = (0.298936, 0.587043, 0.114021)
 
 
 def grey_of(image: Image) -> FloatArray:
-    """``rgb2gray`` of an uint8 image: rounded, in [0, 255], (H, W)."""
+    """Convert a uint8 RGB image to grey as ``rgb2gray`` does: (H, W), rounded, in [0, 255]."""
     return np.asarray(np.floor(image.astype(np.float64) @ np.array(_WEIGHTS) + 0.5), dtype=np.float64)
 
 
 def halve(plane: FloatArray) -> FloatArray:
-    """``imresize(plane, 0.5)``: bicubic with antialiasing (Keys' kernel with a = -0.5, stretched twofold)."""
+    """Halve a plane as ``imresize(plane, 0.5)`` does: bicubic with antialiasing (Keys, a = -0.5, stretched twofold)."""
     return _halve_rows(_halve_rows(plane).T).T
 
 
@@ -32,7 +32,7 @@ def _halve_rows(plane: FloatArray) -> FloatArray:
 
 
 def _cubic(distance: FloatArray) -> FloatArray:
-    """Keys' kernel at distances of at most 2."""
+    """Evaluate Keys' kernel at distances of at most 2."""
     x = np.abs(distance)
     near = 1.5 * x**3 - 2.5 * x**2 + 1
     far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2

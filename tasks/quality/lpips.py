@@ -1,4 +1,4 @@
-"""LPIPS (Zhang et al., CVPR 2018), version 0.1 on AlexNet; 0 for equal images, lower is better."""
+"""Compute LPIPS (Zhang et al., CVPR 2018), version 0.1 on AlexNet; 0 for equal images, lower is better."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TINY = 1e-10
 
 @dataclass(frozen=True)
 class Lpips:
-    """A loaded metric.
+    """LPIPS with its weights loaded: a function of two images.
 
     Attributes:
         features: AlexNet's convolutional layers, in evaluation mode.
@@ -39,7 +39,7 @@ class Lpips:
     device: str
 
     def __call__(self, image: Image, clean: Image) -> float:
-        """Distance of two (H, W, 3) images; both sides of at least 63 pixels."""
+        """Compute the distance of two (H, W, 3) images; both sides have at least 63 pixels."""
         import torch
 
         total = 0.0
@@ -62,7 +62,7 @@ class Lpips:
 
 
 def lpips_digests() -> tuple[str, str]:
-    """Digests of both files: the layers' weights, and the beginning of AlexNet's."""
+    """List the digests of both files: the layers' weights, and the beginning of AlexNet's."""
     return published_weights()["lpips"][0].sha256, find_torchvision("alexnet", ("features",), "quality").digest
 
 

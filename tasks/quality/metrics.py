@@ -1,12 +1,11 @@
-"""The quality metrics by name, with their units and what each needs."""
+"""Compute the qualities of one restored image by the names of their metrics."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from bench.contract import Image
 from tasks.quality.fsim import fsim
@@ -16,18 +15,15 @@ from tasks.quality.niqe import NiqeModel, niqe
 from tasks.quality.psnr_ssim import MS_SSIM_LEAST_SIDE, SSIM_WINDOW, luma, ms_ssim_plane, psnr, ssim_plane, ssim_rgb
 from tasks.quality.sseq import SseqModel, sseq
 
-MetricName: TypeAlias = Literal[
+QualityMetric: TypeAlias = Literal[
     "psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb", "ms_ssim_y", "fsim", "fsimc", "lpips", "niqe", "sseq"
 ]
 
-UNITS: Mapping[MetricName, str] = MappingProxyType({
-    "psnr_y": "dB", "ssim_y": "", "psnr_rgb": "dB", "ssim_rgb": "", "ms_ssim_y": "",
-    "fsim": "", "fsimc": "", "lpips": "", "niqe": "", "sseq": "",
-})  # fmt: skip
-"""Metrics in the order of the tables."""
+QUALITY_METRICS: tuple[QualityMetric, ...] = get_args(QualityMetric)
+"""Metrics in the order of the tables; ``bench/io/metrics.csv`` has the unit and the direction of each."""
 
-NO_REFERENCE: frozenset[MetricName] = frozenset({"niqe", "sseq"})
-"""Metrics that need no clean image, but the statistics of their authors; lower is better."""
+NO_REFERENCE: frozenset[QualityMetric] = frozenset({"niqe", "sseq"})
+"""Metrics that need no clean image, but the statistics of their authors."""
 
 FSIM_LEAST_SIDE = 16
 """Below this the phase congruency of four scales has no meaning."""
@@ -35,7 +31,7 @@ FSIM_LEAST_SIDE = 16
 
 @dataclass(frozen=True)
 class Statistics:
-    """What metrics were trained on, where they are wanted."""
+    """Trained parts of the metrics that need some; None where a metric is not wanted."""
 
     lpips: Lpips | None = None
     niqe: NiqeModel | None = None
@@ -46,9 +42,9 @@ NOTHING_TRAINED = Statistics()
 
 
 def compare(
-    image: Image, clean: Image, wanted: Sequence[MetricName], statistics: Statistics = NOTHING_TRAINED
+    image: Image, clean: Image, wanted: Sequence[QualityMetric], statistics: Statistics = NOTHING_TRAINED
 ) -> dict[str, float]:
-    """Full-reference qualities of one restored image.
+    """Compute the full-reference qualities of one restored image.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -80,8 +76,8 @@ def compare(
     return {metric: value for metric, value in found.items() if metric in wanted and math.isfinite(value)}
 
 
-def look_at(image: Image, wanted: Sequence[MetricName], statistics: Statistics) -> dict[str, float]:
-    """No-reference qualities of one restored image; what is undefined is left out."""
+def look_at(image: Image, wanted: Sequence[QualityMetric], statistics: Statistics) -> dict[str, float]:
+    """Compute the no-reference qualities of one restored image; undefined ones are left out."""
     found: dict[str, Callable[[], float | None]] = {}
     if statistics.niqe is not None:
         model = statistics.niqe

@@ -1,4 +1,4 @@
-"""NIQE (Mittal et al., IEEE SPL 2013), as the release of its authors computes it; lower is better."""
+"""Compute NIQE (Mittal et al., IEEE SPL 2013) as the release of its authors does; lower is better."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read_niqe(path: Path) -> NiqeModel:
 
 
 def niqe(image: Image, model: NiqeModel) -> float | None:
-    """Distance of an image's statistics from those of pristine photographs.
+    """Compute the distance of an image's statistics from those of pristine photographs.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -80,7 +80,7 @@ def niqe(image: Image, model: NiqeModel) -> float | None:
 
 
 def _features(plane: FloatArray, block: int) -> FloatArray:
-    """(blocks, 18) features of one scale."""
+    """Compute the features of all blocks at one scale: (blocks, 18)."""
     normalised = _normalise(plane)
     rows, columns = (side // block for side in plane.shape)
     blocks = normalised.reshape(rows, block, columns, block).swapaxes(1, 2).reshape(-1, block, block)

@@ -1,4 +1,4 @@
-"""PSNR and SSIM exactly as the deraining papers' MATLAB scripts compute them."""
+"""Compute PSNR and SSIM exactly as the deraining papers' MATLAB scripts do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LUMA_OFFSET = 16.0
 
 
 def luma(image: Image) -> FloatArray:
-    """Luma Y of ITU-R BT.601 in studio range, rounded as MATLAB's ``rgb2ycbcr`` does for uint8.
+    """Convert an RGB image to luma: Y of ITU-R BT.601 in studio range, rounded as MATLAB's ``rgb2ycbcr`` does.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -34,13 +34,13 @@ def luma(image: Image) -> FloatArray:
 
 
 def luma_terms() -> tuple[tuple[int, FloatArray], ...]:
-    """Number of each channel, and its share in the luma for each of its 256 values; ``LUMA_OFFSET`` comes last."""
+    """List each channel's number, and its share in the luma for each of 256 values; ``LUMA_OFFSET`` comes last."""
     levels = np.arange(256) / 255.0
     return tuple((channel, weight * levels) for channel, weight in enumerate(_LUMA_WEIGHTS))
 
 
 def psnr(image: FloatArray | Image, reference: FloatArray | Image) -> float:
-    """Peak signal-to-noise ratio in dB for a peak of 255, over all values of the arrays.
+    """Compute the peak signal-to-noise ratio in dB for a peak of 255, over all values of the arrays.
 
     Returns:
         The ratio; infinity if the arrays are equal.
@@ -51,7 +51,7 @@ def psnr(image: FloatArray | Image, reference: FloatArray | Image) -> float:
 
 
 def ssim_plane(plane: FloatArray, reference: FloatArray) -> float:
-    """Structural similarity of two planes (Wang et al., IEEE TIP 2004, equation 13, ``ssim_index.m`` 1.0).
+    """Compute the structural similarity of two planes (Wang et al., IEEE TIP 2004, equation 13, ``ssim_index.m`` 1.0).
 
     Gaussian window of 11x11 with deviation 1.5, valid region only, K = (0.01, 0.03), no downsampling.
 
@@ -66,7 +66,7 @@ def ssim_plane(plane: FloatArray, reference: FloatArray) -> float:
 
 
 def ms_ssim_plane(plane: FloatArray, reference: FloatArray) -> float:
-    """Multi-scale structural similarity (Wang et al., Asilomar 2003, equation 7 with its weights).
+    """Compute the multi-scale structural similarity of two planes (Wang et al., Asilomar 2003, equation 7).
 
     Between scales the planes are averaged over 2x2 pixels; an odd last row or column is repeated.
 
@@ -89,13 +89,13 @@ def ms_ssim_plane(plane: FloatArray, reference: FloatArray) -> float:
 
 
 def ssim_rgb(image: Image, reference: Image) -> float:
-    """Mean of the structural similarities of the three channels."""
+    """Compute the mean of the structural similarities of the three channels."""
     pairs = ((image[..., channel], reference[..., channel]) for channel in range(3))
     return float(np.mean([ssim_plane(a.astype(np.float64), b.astype(np.float64)) for a, b in pairs]))
 
 
 def _similarities(plane: FloatArray, reference: FloatArray) -> tuple[float, float]:
-    """Mean similarity, and mean of contrast times structure alone, over the valid region."""
+    """Compute the mean similarity, and the mean of contrast times structure, over the valid region."""
     height, width = plane.shape
     if min(height, width) < SSIM_WINDOW:
         raise ValueError(f"SSIM needs sides of at least {SSIM_WINDOW} pixels, got {plane.shape}")
@@ -125,14 +125,14 @@ def _halve(plane: FloatArray) -> FloatArray:
 
 
 def window_taps() -> FloatArray:
-    """(11,) the Gaussian window in one direction; its sum is 1."""
+    """Make the Gaussian window in one direction: (11,), its sum is 1."""
     offsets = np.arange(SSIM_WINDOW) - SSIM_WINDOW // 2
     taps = np.exp(-(offsets**2) / (2 * _SSIM_SIGMA**2))
     return np.asarray(taps / taps.sum())
 
 
 def _band() -> FloatArray:
-    """(32, 42): row k holds the window's taps from column k on."""
+    """Make the (32, 42) matrix whose row k holds the window's taps from column k on."""
     taps = window_taps()
     band = np.zeros((_STRIP, _STRIP + _MARGIN))
     for row in range(_STRIP):
@@ -144,7 +144,7 @@ _BAND = _band()
 
 
 def _windows(planes: FloatArray) -> FloatArray:
-    """Gaussian means of (N, h + 10, w + 10) planes, h at most 32: (N, h, w).
+    """Compute Gaussian means of (N, h + 10, w + 10) planes, h at most 32: (N, h, w).
 
     Products with a narrow band matrix, for BLAS multiplies faster than any filter slides.
     """

@@ -1,4 +1,4 @@
-"""PSNR and SSIM of a batch by PyTorch, for GPUs; equal to :mod:`tasks.quality.psnr_ssim` to 1e-6."""
+"""Compute PSNR and SSIM of a batch by PyTorch, for GPUs; equal to :mod:`tasks.quality.psnr_ssim` to 1e-6."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.contract import Image
-from tasks.quality.metrics import MetricName
+from tasks.quality.metrics import QualityMetric
 from tasks.quality.psnr_ssim import C1, C2, LUMA_OFFSET, SSIM_WINDOW, luma_terms, window_taps
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-ON_GPU: frozenset[MetricName] = frozenset({"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"})
+ON_GPU: frozenset[QualityMetric] = frozenset({"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"})
 """What can be computed here."""
 
 
 def compare_batch(
-    images: Sequence[Image], cleans: Sequence[Image], wanted: Sequence[MetricName], device: str
+    images: Sequence[Image], cleans: Sequence[Image], wanted: Sequence[QualityMetric], device: str
 ) -> list[dict[str, float]]:
-    """PSNR and SSIM of several restored images of one size.
+    """Compute PSNR and SSIM of several restored images of one size.
 
     Args:
         images: (H, W, 3) uint8 RGB each.
@@ -57,7 +57,7 @@ def compare_batch(
 
 
 def _luma(images: Tensor) -> Tensor:
-    """(B, H, W, 3) uint8 to (B, 1, H, W) float64 luma, rounded."""
+    """Convert (B, H, W, 3) uint8 to (B, 1, H, W) float64 luma, rounded."""
     import torch
 
     red, green, blue = (torch.from_numpy(term).to(images.device)[images[..., n].int()] for n, term in luma_terms())
@@ -65,7 +65,7 @@ def _luma(images: Tensor) -> Tensor:
 
 
 def _psnr(images: Tensor, cleans: Tensor) -> Tensor:
-    """(B, C, H, W) to (B,) dB; infinite where the images are equal."""
+    """Compute PSNR: (B, C, H, W) to (B,) dB; infinite where the images are equal."""
     import torch
 
     error = ((images - cleans) ** 2).mean(dim=(1, 2, 3))
@@ -73,7 +73,7 @@ def _psnr(images: Tensor, cleans: Tensor) -> Tensor:
 
 
 def _ssim(images: Tensor, cleans: Tensor) -> Tensor:
-    """(B, C, H, W) to (B,): mean over the valid region and the channels."""
+    """Compute SSIM: (B, C, H, W) to (B,), the mean over the valid region and the channels."""
     mean, mean_clean = _window(images), _window(cleans)
     product, squares = mean * mean_clean, mean * mean + mean_clean * mean_clean
     variances = _window(images * images + cleans * cleans) - squares
@@ -83,7 +83,7 @@ def _ssim(images: Tensor, cleans: Tensor) -> Tensor:
 
 
 def _window(planes: Tensor) -> Tensor:
-    """Gaussian means of the valid region, (B, C, H, W) to (B, C, H - 10, W - 10)."""
+    """Compute Gaussian means of the valid region: (B, C, H, W) to (B, C, H - 10, W - 10)."""
     import torch
     from torch.nn import functional
 

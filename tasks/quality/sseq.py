@@ -1,4 +1,4 @@
-"""SSEQ (Liu et al., Signal Processing: Image Communication 2014), from its authors' trained models.
+"""Compute SSEQ (Liu et al., Signal Processing: Image Communication 2014) with its authors' trained models.
 
 0 is best, 100 worst. The models are libsvm's: a classifier of five kinds of distortion with probabilities,
 and a regression of quality for each kind.
@@ -42,7 +42,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class SseqModel:
-    """All that was trained.
+    """Trained support vector machines and scales of SSEQ.
 
     Attributes:
         low: (12,) features that map to -1.
@@ -106,7 +106,7 @@ def sseq(image: Image, model: SseqModel) -> float | None:
 
 
 def sseq_features(image: Image) -> FloatArray:
-    """(12,) features: mean and skewness of the blocks' spatial, then spectral entropies, at three scales."""
+    """Compute (12,) features: mean and skewness of the blocks' spatial, then spectral entropies, at three scales."""
     plane = grey_of(image)
     found: list[float] = []
     for scale in range(_SCALES):
@@ -119,7 +119,7 @@ def sseq_features(image: Image) -> FloatArray:
 
 
 def _blocks(plane: FloatArray) -> FloatArray:
-    """(blocks, 8, 8); blocks that reach beyond the image are filled up with zeros."""
+    """Cut a plane into (blocks, 8, 8); blocks that reach beyond the image are filled up with zeros."""
     padded = np.pad(plane, [(0, -side % _BLOCK) for side in plane.shape])
     rows, columns = (side // _BLOCK for side in padded.shape)
     return padded.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2).reshape(-1, _BLOCK, _BLOCK)
@@ -149,7 +149,7 @@ def _middle_mean(values: FloatArray) -> float:
 
 
 def _skewness(values: FloatArray) -> float:
-    """Third standardised moment; NaN where all values are equal, as MATLAB has it."""
+    """Compute the third standardised moment; NaN where all values are equal, as MATLAB has it."""
     deviations = values - values.mean()
     variance = float((deviations**2).mean())
     return float((deviations**3).mean()) / variance**1.5 if variance > 0 else float("nan")
@@ -173,7 +173,7 @@ def _decide(machine: Machine, features: FloatArray) -> float:
 
 
 def _probabilities(model: SseqModel, features: FloatArray) -> FloatArray:
-    """Probability of each kind of distortion, by coupling the pairs' (Wu et al., JMLR 2004, second method)."""
+    """Compute the probability of each kind of distortion from those of pairs (Wu et al., JMLR 2004, second method)."""
     kinds = len(model.counts)
     kernel = _kernel(model.classifier, features)
     ends = np.cumsum(model.counts)
@@ -191,7 +191,7 @@ def _probabilities(model: SseqModel, features: FloatArray) -> FloatArray:
 
 
 def _couple(pairwise: FloatArray) -> FloatArray:
-    """Probabilities that fit all pairs best, as near to the optimum as libsvm goes (algorithm 2 of the paper)."""
+    """Find the probabilities that fit all pairs best, as near to the optimum as libsvm goes (algorithm 2)."""
     kinds = len(pairwise)
     form = -pairwise.T * pairwise
     np.fill_diagonal(form, (pairwise**2).sum(axis=0))

@@ -1,4 +1,4 @@
-"""The quality task: how near every restored image is to its clean original, and how natural it looks."""
+"""Measure how near every restored image is to its clean original, and how natural it looks: the task ``quality``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from bench.contract import (
     Image,
     ImageMeasure,
     IntArray,
-    Measure,
     Options,
     Parameters,
     Qualities,
@@ -25,11 +24,12 @@ from bench.contract import (
     Truth,
 )
 from bench.errors import ImageError
+from bench.io.metrics import measure
 from bench.io.weights import locate_weights
 from bench.protocols import Judge
 from tasks.models.checkpoints import published_weights
 from tasks.quality.lpips import load_lpips, lpips_digests
-from tasks.quality.metrics import NO_REFERENCE, UNITS, MetricName, Statistics, compare, look_at
+from tasks.quality.metrics import NO_REFERENCE, QUALITY_METRICS, QualityMetric, Statistics, compare, look_at
 from tasks.quality.niqe import read_niqe
 from tasks.quality.psnr_ssim_torch import ON_GPU, compare_batch
 from tasks.quality.sseq import read_sseq
@@ -47,16 +47,16 @@ class QualitySettings(Settings):
     """Parameters of the quality task.
 
     Attributes:
-        metrics: What is measured, of ``tasks.quality.metrics.UNITS``. The others cost more time, and ``lpips``,
+        metrics: Names of what is measured. Those that are not measured by default cost more time, and ``lpips``,
             ``niqe`` and ``sseq`` need files of their authors.
     """
 
-    metrics: tuple[MetricName, ...] = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")
+    metrics: tuple[QualityMetric, ...] = ("psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb")
 
 
 @dataclass(frozen=True)
 class QualityJudge:
-    """Measures restored images; nothing but arithmetic.
+    """Judge that measures the quality of restored images; nothing but arithmetic.
 
     Attributes:
         metrics: What is measured.
@@ -64,7 +64,7 @@ class QualityJudge:
         device: PSNR and SSIM are computed there if it is a GPU.
     """
 
-    metrics: tuple[MetricName, ...]
+    metrics: tuple[QualityMetric, ...]
     statistics: Statistics
     device: str = "cpu"
 
@@ -95,7 +95,7 @@ class QualityJudge:
 
 @dataclass(frozen=True)
 class QualityTask:
-    """Image quality; the table's value is the mean over images."""
+    """Task ``quality``: image quality; the table's value is the mean over images."""
 
     settings: QualitySettings
     name: str = "quality"
@@ -104,7 +104,7 @@ class QualityTask:
 
     @property
     def protocol(self) -> str:
-        """Definitions in one line."""
+        """Definitions of the metrics in one line."""
         return (
             "mean over images; psnr_y, ssim_y: MATLAB rgb2ycbcr rounded, peak 255, SSIM 11x11 sigma 1.5 valid; "
             "psnr_rgb over all channels, ssim_rgb mean of channels; equal images have no PSNR and are counted"
@@ -112,12 +112,12 @@ class QualityTask:
 
     @property
     def needs(self) -> frozenset[Literal["clean", "boxes", "masks", "label_map"]]:
-        """The clean image, unless all metrics do without."""
+        """Parts that a sample must have: the clean image, unless all metrics do without."""
         return frozenset() if set(self.settings.metrics) <= NO_REFERENCE else frozenset({"clean"})
 
     @property
     def fingerprint(self) -> str:
-        """The metrics and the digests of their authors' files."""
+        """Text of the metrics and the digests of their authors' files."""
         wanted = sorted(self.settings.metrics)
         files = {name: published_weights()[name][0].sha256 for name in wanted if name in NO_REFERENCE}
         if "lpips" in wanted:
@@ -126,11 +126,11 @@ class QualityTask:
 
     @property
     def scoring(self) -> Parameters:
-        """The metrics."""
+        """Parameters that make a task which scores in the same way: the metrics."""
         return {"metrics": self.settings.metrics}
 
     def judge(self, options: Options) -> Judge:
-        """Read what was trained for the metrics.
+        """Load the trained parts of the metrics.
 
         Raises:
             UserError: A file cannot be had.
@@ -144,7 +144,7 @@ class QualityTask:
         return QualityJudge(wanted, statistics, options.device)
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
-        """Mean of every metric over the images that have it."""
+        """Compute the mean of every metric over the images that have it."""
         per_image: list[ImageMeasure] = []
         values: dict[str, list[float]] = {}
         for id in evidence:
@@ -155,20 +155,20 @@ class QualityTask:
                 values.setdefault(metric, []).append(value)
                 per_image.append(ImageMeasure(id, metric, value))
         measures = [
-            Measure(metric, math.fsum(found) / len(found), unit, len(found))
-            for metric, unit in UNITS.items()
+            measure(metric, math.fsum(found) / len(found), len(found))
+            for metric in QUALITY_METRICS
             if (found := values.get(metric))
         ]
         if counted := values.get(IDENTICAL):
-            measures.append(Measure(IDENTICAL, math.fsum(counted), "", len(counted)))
+            measures.append(measure(IDENTICAL, math.fsum(counted), len(counted)))
         return Summary(tuple(measures), tuple(per_image))
 
     def resample(
         self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
     ) -> Mapping[str, FloatArray]:
-        """Mean of every metric on every resample, over the images that have it."""
+        """Compute the mean of every metric on every resample, over the images that have it."""
         rows = [row if isinstance(row := evidence[id], Mapping) else {} for id in evidence]
-        return means(rows, tuple(UNITS), weights)
+        return means(rows, QUALITY_METRICS, weights)
 
 
 def build(parameters: Parameters, classes: Classes) -> QualityTask:

@@ -23,6 +23,7 @@ from bench.contract import (
     Truth,
 )
 from bench.errors import UserError
+from bench.io.metrics import measure
 from bench.protocols import Judge
 from tasks.classes import known_spaces, map_classes
 from tasks.models.recorded import scoring_parameters
@@ -199,8 +200,8 @@ def measures_of(scores: Scores, names: list[str], images: int) -> list[Measure]:
     }
     classes = {f"iou[{name}]": float(value) for name, value in zip(names, scores.iou, strict=True)}
     defined = {name: value for name, value in (means | classes).items() if np.isfinite(value)}
-    measures = [Measure(name, 100 * value, "%", images) for name, value in defined.items()]
-    measures.insert(len(means), Measure("classes_scored", float(scores.present), "", images))
+    measures = [measure(name, 100 * value, images) for name, value in defined.items()]
+    measures.insert(len(means), measure("classes_scored", float(scores.present), images))
     return measures
 
 

@@ -212,16 +212,17 @@ def _read_run_card(folder: Path, data: bytes) -> object:
 
 
 RUN_CARD = {
-    "schema_version": 2, "datasets": {"d": 2}, "chosen": {"d": ["a", "b"]}, "severities": {"d": 1.0},
+    "schema_version": 3, "datasets": {"d": 2}, "chosen": {"d": ["a", "b"]}, "severities": {"d": 1.0},
     "derainers": {"rain": "1"}, "resamples": 10, "untrained": [],
     "tasks": {"d": {"quality": {
         "model": "", "version": "1", "protocol": "p", "scoring": {"a": 1}, "fingerprint": "{}", "code": "c",
+        "metrics": [{"name": "m@S", "better": "lower", "digits": 0}],
     }}},
     "protocols": {"d": {"quality": {"hash": "h", "parts": {"a": 1}}}},
 }  # fmt: skip
 RECORDS = (
-    "dataset,derainer,task,model,metric,value,unit,images,expected,protocol,protocol_hash\n"
-    'd,rain,quality,,psnr_y,23.5,dB,2,2,"mean, over images",0123456789ab\n'
+    "dataset,derainer,task,model,metric,value,unit,images,expected,protocol,protocol_hash,better,untrained\n"
+    'd,rain,quality,,psnr_y,23.5,dB,2,2,"mean, over images",0123456789ab,higher,False\n'
 )
 COSTS = (
     "derainer,task,height,width,parameters,gflop,latency_ms,batch,images_per_second,memory_mb\n"

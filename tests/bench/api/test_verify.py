@@ -136,9 +136,9 @@ def test_rows_that_were_dropped_or_added_are_named(sliced: Path) -> None:
 
 
 def test_a_run_of_another_schema_is_not_half_verified(out: Path) -> None:
-    replace(out / "card.json", '"schema_version": 2', '"schema_version": 1')
+    replace(out / "card.json", '"schema_version": 3', '"schema_version": 2')
     faults = verify_run(out)
-    assert faults[-1].startswith("card.json: of schema 1, this version knows 2: give the run's command again")
+    assert faults[-1].startswith("card.json: of schema 2, this version knows 3: give the run's command again")
 
 
 def test_missing_and_added_files_are_named(out: Path) -> None:

@@ -47,7 +47,7 @@ def frame_of(values: dict[tuple[str, str], np.ndarray]) -> pd.DataFrame:
 
 def records_of(values: dict[tuple[str, str], np.ndarray]) -> list[Record]:
     found = [
-        Record("d", row, task, "net", metric, float(np.nanmean(v)), unit, 12, 12, "")
+        Record("d", row, task, "net", metric, float(np.nanmean(v)), unit, 12, 12, "", "", "higher")
         for (row, metric), v in values.items()
         for task, unit in [("quality", "dB") if metric == "psnr_y" else ("detection", "%")]
     ]
@@ -144,8 +144,8 @@ def test_all_qualities_correlate_and_the_first_of_the_derainers_tells_disagreeme
     also = also[also["metric"] == "psnr_y"].assign(metric="ssim_y", value=also["value"] / 100)
     images = pd.concat([frame_of(values), also])
     # The clean images have no PSNR and stand before their own dataset's derainers; another dataset has SSIM first.
-    first = [Record("d", "clean", "quality", "net", "ssim_y", 1.0, "", 12, 12, "")]
-    other = [Record("e", "one", "quality", "net", "ssim_y", 1.0, "", 12, 12, "")]
+    first = [Record("d", "clean", "quality", "net", "ssim_y", 1.0, "", 12, 12, "", "", "higher")]
+    other = [Record("e", "one", "quality", "net", "ssim_y", 1.0, "", 12, 12, "", "", "higher")]
     own = records_of(values)
     own += [replace(record, metric="ssim_y", unit="") for record in own if record.metric == "psnr_y"]
     for before in (first, other):
@@ -173,6 +173,23 @@ def test_disagreements_are_gains_in_quality_and_losses_in_score() -> None:
     assert frame["image"].tolist() == ["i10", "i11", "i1"]
     assert frame["rank"].tolist() == [1, 2, 3]
     assert frame.iloc[0][["quality_gain", "score_gain"]].tolist() == [10.0, -5.0]
+
+
+def test_where_a_lower_distance_is_better_an_image_that_came_nearer_lost_some() -> None:
+    zero = np.zeros(12)
+    distance, errors = -np.arange(12.0), np.array([1.0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 5, 2])
+    distance[2] = 0.5
+    values = {("rain", "lpips"): zero, ("rain", "mine"): zero}
+    values |= {("one", "lpips"): distance, ("one", "mine"): errors}
+    images = frame_of(values).replace({"detection": "count"})
+    images.loc[images["metric"] == "lpips", "task"] = "quality"
+    records = [
+        Record("d", row, "quality" if metric == "lpips" else "count", "net", metric, 0.0, "", 12, 12, "", "", "lower")
+        for row, metric in values
+    ]
+    frame = disagreement_frame(images, records)
+    assert frame["image"].tolist() == ["i10", "i11", "i1"], "as above, with all signs turned"
+    assert frame.iloc[0][["quality_gain", "score_gain"]].tolist() == [-10.0, 5.0]
 
 
 def test_ten_disagreements_are_told_and_equal_ones_in_the_order_of_the_images() -> None:

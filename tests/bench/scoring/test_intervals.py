@@ -13,7 +13,7 @@ import pytest
 from bench.api.run import run_suite
 from bench.contract import Record
 from bench.errors import UserError
-from bench.runs.records import UNTRAINED, long, write_frame
+from bench.runs.records import long, write_frame
 from bench.runs.rows import Row
 from bench.scoring.intervals import compare_rows, interval_frames, read_intervals
 from bench.scoring.per_image import COLUMNS
@@ -96,13 +96,13 @@ def test_two_runs_write_the_same_bytes(suite: Suite, photos: Path, tmp_path: Pat
         assert (out / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
-def record(derainer: str, metric: str, value: float, dataset: str = "d", protocol: str = "") -> Record:
-    return Record(dataset, derainer, "mine", "", metric, value, "", 4, 4, protocol)
+def record(derainer: str, metric: str, value: float, dataset: str = "d", untrained: bool = False) -> Record:
+    return Record(dataset, derainer, "mine", "", metric, value, "", 4, 4, "rules", untrained=untrained)
 
 
 def result_of(values: Mapping[str, float], drawn: Mapping[str, Sequence[float]]) -> Scores:
     """One metric of several rows; the row ``wild`` has random weights."""
-    records = [record(row, "m", value, protocol=UNTRAINED * (row == "wild")) for row, value in values.items()]
+    records = [record(row, "m", value, untrained=row == "wild") for row, value in values.items()]
     resamples = {Row("d", row, "mine"): {"m": np.array(numbers, dtype=float)} for row, numbers in drawn.items()}
     return Scores(records=records, resamples=resamples)
 

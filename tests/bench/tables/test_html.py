@@ -13,7 +13,9 @@ TABLE = pd.DataFrame(
     [["rain", "10.00"], ["<script>alert(1)</script>", "12.00"], ["two", "14.00"], ["clean", "30.00"]],
     columns=["derainer", "AP (%)"],
 )
-RECORD = Record("coco & co", "two", "detection", "yolo", "AP", 14.0, "%", 4, 4, "score >= 0.25", "0123456789ab")
+RECORD = Record(
+    "coco & co", "two", "detection", "yolo", "AP", 14.0, "%", 4, 4, "score >= 0.25", "0123456789ab", "higher"
+)
 
 
 def test_best_and_second_are_marked_and_everything_is_escaped() -> None:

@@ -20,10 +20,11 @@ TABLE = pd.DataFrame(
     ],
     columns=["derainer", "psnr_y (dB)", "precision@0.25/0.60 (%)"],
 )
+SIGNS = {"psnr_y (dB)": 1, "precision@0.25/0.60 (%)": 1}
 
 
 def test_the_best_is_bold_and_the_second_underlined() -> None:
-    assert render_latex(TABLE).splitlines() == [
+    assert render_latex(TABLE, SIGNS).splitlines() == [
         r"\begin{tabular}{lrr}",
         r"\toprule",
         r"derainer & psnr\_y (dB) & precision@0.25/0.60 (\%) \\",
@@ -37,9 +38,15 @@ def test_the_best_is_bold_and_the_second_underlined() -> None:
     ]
 
 
+def test_the_lowest_is_bold_where_lower_is_better_and_nothing_where_nothing_ranks() -> None:
+    lines = render_latex(TABLE, {"psnr_y (dB)": -1}).splitlines()
+    assert lines[5] == r"mspfn\_light & \textbf{24.12} & 31.50 \\"
+    assert lines[6] == r"prenet \& co & \underline{25.00} & 12.00 \\"
+
+
 def test_tables_of_other_kinds_have_no_marks() -> None:
     frame = pd.DataFrame({"metric": ["psnr_y"], "p (%)": [0.25], "n": [3], "none": [float("nan")]})
-    assert r"psnr\_y & 0.250000 & 3 &  \\" in render_latex(frame)
+    assert r"psnr\_y & 0.250000 & 3 &  \\" in render_latex(frame, SIGNS)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex (Debian: texlive-latex-recommended)")
@@ -47,7 +54,7 @@ def test_a_document_compiles(tmp_path: Path) -> None:
     every = "".join(chr(code) for code in range(32, 127))
     odd = pd.concat([TABLE, pd.DataFrame([[every, "1.00", "2.00"]], columns=TABLE.columns)])
     head = "\\documentclass{article}\n\\usepackage[T1]{fontenc}\n\\usepackage{booktabs}\n\\begin{document}\n"
-    (tmp_path / "page.tex").write_text(head + render_latex(odd) + "\\end{document}\n")
+    (tmp_path / "page.tex").write_text(head + render_latex(odd, SIGNS) + "\\end{document}\n")
     done = subprocess.run(
         ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "page.tex"],
         cwd=tmp_path,

@@ -12,7 +12,7 @@ from bench.cli import app
 from bench.contract import Record
 from bench.io.images import write_png
 from bench.suites.suite import DatasetConfig, load_suite, parse_suite
-from bench.tables.published import Printed, beside, counterpart, objections, paper_tables, read_printed
+from bench.tables.published import PublishedNumber, beside, counterpart, objections, paper_tables, read_published
 from derainers import DERAINERS
 from synth.sources.pairs import set_names
 
@@ -25,7 +25,7 @@ def record(derainer="prenet", metric="psnr_y", value=30.0, images=100, expected=
 
 
 def test_every_name_is_one_of_ours():
-    printed = read_printed()
+    printed = read_published()
     assert len(printed) > 150
     assert {one.derainer for one in printed} <= set(DERAINERS.entries())
     assert {one.dataset for one in printed} - {"any"} <= set(set_names())
@@ -47,7 +47,7 @@ def test_every_name_is_one_of_ours():
     ],
 )
 def test_table_4_has_the_averages_that_were_printed_beside_it(derainer, psnr, ssim):
-    printed = [one for one in read_printed() if one.derainer == derainer and "Table 4" in one.source]
+    printed = [one for one in read_published() if one.derainer == derainer and "Table 4" in one.source]
     assert mean(one.value for one in printed if one.metric == "psnr") == pytest.approx(psnr, abs=0.0101)
     assert mean(one.value for one in printed if one.metric == "ssim") == pytest.approx(ssim, abs=0.00101)
     assert len(printed) == 10
@@ -57,7 +57,7 @@ def test_parameters_are_near_those_of_our_networks():
     """0.2 millions apart where the widths of the memory are the paper's; the released MSPFN has wider ones."""
     from derainers.facts import facts_table
 
-    printed = {one.derainer: one.value for one in read_printed() if one.metric == "parameters"}
+    printed = {one.derainer: one.value for one in read_published() if one.metric == "parameters"}
     assert printed.pop("mspfn") == 13_350_000
     assert {name: facts_table()[name][0] for name in printed} == pytest.approx(printed, abs=250_000)
 
@@ -85,7 +85,7 @@ def replace_config(config, **changes):
     ],
 )
 def test_why_numbers_cannot_be_subtracted(config, records, reason):
-    printed = [one for one in read_printed() if one.dataset == "rain100h"]
+    printed = [one for one in read_published() if one.dataset == "rain100h"]
     found = objections(config, records, printed)
     if reason is None:
         assert found == []
@@ -96,9 +96,9 @@ def test_why_numbers_cannot_be_subtracted(config, records, reason):
 
 def test_a_difference_is_ours_minus_the_papers_and_empty_where_one_is_missing():
     theirs = [
-        Printed("s", "prenet", "quality", "psnr", 26.77, "dB", 100, "paper"),
-        Printed("s", "mspfn", "quality", "psnr", 28.66, "dB", 100, "paper"),
-        Printed("s", "mspfn", "quality", "ssim", 0.86, "", 100, "paper"),
+        PublishedNumber("s", "prenet", "quality", "psnr", 26.77, "dB", 100, "paper"),
+        PublishedNumber("s", "mspfn", "quality", "psnr", 28.66, "dB", 100, "paper"),
+        PublishedNumber("s", "mspfn", "quality", "ssim", 0.86, "", 100, "paper"),
     ]
     frame = beside([record(value=29.4599), record("clean", value=99)], theirs, differences=True)
     assert frame.to_dict("records") == [

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from bench.contract import Record
 from bench.errors import UserError
-from bench.tables.ranking import places, ranked
+from bench.tables.ranking import column_signs, places, ranked
 
 TABLE = pd.DataFrame(
     [
@@ -19,10 +20,17 @@ TABLE = pd.DataFrame(
     ],
     columns=["derainer", "psnr_y (dB)", "lpips", "AP (%)", "tp@0.25/0.60", "images"],
 )
+RECORDS = [
+    Record("d", "one", "quality", "", "psnr_y", 25.0, "dB", 4, 4, "rules", "", "higher"),
+    Record("d", "one", "quality", "", "lpips", 0.3, "", 4, 4, "rules", "", "lower"),
+    Record("d", "one", "detection", "net", "AP", 12.0, "%", 4, 4, "rules", "", "higher"),
+    Record("d", "one", "detection", "net", "tp@0.25/0.60", 5, "", 4, 4, "rules", "", ""),
+]
+SIGNS = column_signs(RECORDS)
 
 
 def test_rain_and_clean_compete_with_nobody_and_equal_numbers_share_a_place() -> None:
-    assert places(TABLE) == {
+    assert places(TABLE, SIGNS) == {
         "psnr_y (dB)": [0, 1, 2, 1, 0, 0],
         "lpips": [0, 2, 1, 0, 0, 0],
         "AP (%)": [0, 2, 1, 3, 0, 0],
@@ -30,7 +38,7 @@ def test_rain_and_clean_compete_with_nobody_and_equal_numbers_share_a_place() ->
 
 
 def test_one_derainer_alone_is_not_marked() -> None:
-    assert places(TABLE.iloc[[0, 1, 4]]) == {}
+    assert places(TABLE.iloc[[0, 1, 4]], SIGNS) == {}
 
 
 @pytest.mark.parametrize(
@@ -43,9 +51,9 @@ def test_one_derainer_alone_is_not_marked() -> None:
     ],
 )
 def test_rows_are_ordered_between_rain_and_clean(by: str, names: list[str]) -> None:
-    assert ranked(TABLE, by)["derainer"].tolist() == ["rain", *names, "clean", "clean+one"]
+    assert ranked(TABLE, RECORDS, by)["derainer"].tolist() == ["rain", *names, "clean", "clean+one"]
 
 
 def test_an_unknown_column_is_refused() -> None:
     with pytest.raises(UserError, match="--sort fsim: no such column; those that rank: psnr_y, lpips, AP"):
-        ranked(TABLE, "fsim")
+        ranked(TABLE, RECORDS, "fsim")

@@ -76,7 +76,7 @@ def test_long_has_every_record(tmp_path: Path) -> None:
     assert rows[0] == {
         "dataset": "d", "derainer": "rain", "task": "quality", "model": "net, large", "metric": "psnr_y",
         "value": "21.234560", "unit": "dB", "images": "4", "expected": "5", "protocol": 'rules "as printed", 1',
-        "protocol_hash": "",
+        "protocol_hash": "", "better": "", "untrained": "False",
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from bench.io.images import read_image
 from tasks.models.checkpoints import published_weights
 from tasks.quality.fsim import _shrink, fsim
 from tasks.quality.grey import grey_of, halve
-from tasks.quality.metrics import UNITS, compare
+from tasks.quality.metrics import QUALITY_METRICS, compare
 from tasks.quality.niqe import niqe, read_niqe
 from tasks.quality.psnr_ssim import _halve, luma, ms_ssim_plane
 from tasks.quality.sseq import _couple, read_sseq, sseq
@@ -170,7 +170,7 @@ def test_brightness_counts_at_the_coarsest_scale_of_ms_ssim(image_of) -> None:
 
 def test_small_images_have_no_ms_ssim(image_of) -> None:
     image, clean = pair(image_of, 160, 400)
-    assert set(compare(image, clean, tuple(UNITS))) == set(UNITS) - {"ms_ssim_y", "lpips", "niqe", "sseq"}
+    assert set(compare(image, clean, QUALITY_METRICS)) == set(QUALITY_METRICS) - {"ms_ssim_y", "lpips", "niqe", "sseq"}
     image, clean = pair(image_of, 161, 180)
     assert set(compare(image, clean, ("ms_ssim_y", "psnr_rgb"))) == {"ms_ssim_y", "psnr_rgb"}
 
@@ -182,9 +182,9 @@ def test_small_images_have_no_ms_ssim(image_of) -> None:
 )  # fmt: skip
 def test_a_metric_needs_its_least_side_in_either_direction(image_of, side: int, more: set[str]) -> None:
     image, clean = pair(image_of, side, 40)
-    assert set(compare(image, clean, tuple(UNITS))) == {"psnr_y", "psnr_rgb"} | more
+    assert set(compare(image, clean, QUALITY_METRICS)) == {"psnr_y", "psnr_rgb"} | more
     turned = (np.swapaxes(one, 0, 1) for one in (image, clean))
-    assert set(compare(*turned, tuple(UNITS))) == {"psnr_y", "psnr_rgb"} | more
+    assert set(compare(*turned, QUALITY_METRICS)) == {"psnr_y", "psnr_rgb"} | more
     assert set(compare(image, clean, ("fsimc", "ssim_rgb"))) == {"fsimc", "ssim_rgb"} & more
 
 
