@@ -34,7 +34,7 @@ class Rle(TypedDict):
 
 @dataclass(frozen=True)
 class ClassSpace:
-    """What the numbers in a set of labels mean.
+    """Class ids of a set of labels, with the name of each.
 
     Attributes:
         name: Well-known name such as ``coco``, ``bdd`` or ``cityscapes``, or the dataset's own name.
@@ -83,7 +83,7 @@ class Instances:
 
 @dataclass(frozen=True)
 class Truth:
-    """All that is known about one image: its size ``(height, width)`` and whatever labels exist."""
+    """Labels of one image, and its size ``(height, width)``; a kind of label that the dataset lacks is None."""
 
     size: tuple[int, int]
     instances: Instances | None = None
@@ -124,7 +124,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Detections:
-    """What a detector saw in one image, N objects in descending order of score.
+    """Objects that a detector found in one image, N of them in descending order of score.
 
     Attributes:
         boxes: (N, 4) float64, ``x1, y1, x2, y2`` in pixels.
@@ -160,7 +160,7 @@ Qualities: TypeAlias = Mapping[str, float]
 """Image quality of one image: metric name to value."""
 
 Evidence: TypeAlias = Detections | LabelMap | Qualities
-"""What a task saw in one image, stored in a format the field already reads."""
+"""Answer of a task's model about one image, stored in a format that the field already reads."""
 
 
 MOST_DIGITS = 6
@@ -300,7 +300,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Options:
-    """How models run; the same for derainers and task models.
+    """Device, weights and precision with which derainers and task models run.
 
     Attributes:
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
@@ -325,7 +325,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Traits:
-    """What a derainer can bear, so that the runner treats it right.
+    """Properties of a derainer that the runner has to respect.
 
     Attributes:
         reads: Which image it is given. Only the oracle reads ``clean``.
