@@ -83,9 +83,3 @@ def faults_of(error: ValidationError) -> str:
     """What is wrong, setting by setting, in one line."""
     faults = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
     return "; ".join(f"{place}: {text}" if place else text for place, text in faults)
-
-
-def replaced(training: BaseModel, base: BaseModel, options: Mapping[str, str]) -> dict[str, object]:
-    """Which options, each of one setting, make a training of its base, and their values."""
-    pairs = ((option, getattr(training, key), getattr(base, key)) for option, key in options.items())
-    return {option: value for option, value, usual in pairs if value != usual}

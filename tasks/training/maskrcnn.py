@@ -14,19 +14,19 @@ from bench.contract import Photograph
 from bench.io.masks import decode
 from tasks.instances.backends.maskrcnn import build_maskrcnn
 from tasks.training.augmentation import Pixels, batch_of, relit
-from tasks.training.loop import Trainee
+from tasks.training.loop import TrainableModel
 
 LEAST_AREA = 40
 """Objects of which fewer pixels are seen are not trained on."""
 
 
-def maskrcnn(names: Sequence[str]) -> Trainee:
+def maskrcnn(names: Sequence[str]) -> TrainableModel:
     """The Mask R-CNN with its first weights.
 
     Args:
         names: Classes in the order of the outputs; class ids of the photographs are 1, 2, ...
     """
-    return Trainee(build_maskrcnn(len(names)), loss_of)
+    return TrainableModel(build_maskrcnn(len(names)), loss_of)
 
 
 def loss_of(network: nn.Module, photographs: Sequence[Photograph], random: np.random.Generator) -> Tensor:

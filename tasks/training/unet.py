@@ -12,16 +12,16 @@ from torch.nn import functional
 from bench.contract import UNLABELLED, LabelMap, Photograph
 from tasks.semantic.backends.unet import build_unet
 from tasks.training.augmentation import Pixels, batch_of, padded, relit
-from tasks.training.loop import Trainee
+from tasks.training.loop import TrainableModel
 
 
-def unet(names: Sequence[str]) -> Trainee:
+def unet(names: Sequence[str]) -> TrainableModel:
     """The U-Net with its first weights.
 
     Args:
         names: Classes in the order of the outputs; label maps have 0, 1, ... and ``UNLABELLED``.
     """
-    return Trainee(build_unet(len(names)), loss_of)
+    return TrainableModel(build_unet(len(names)), loss_of)
 
 
 def loss_of(network: nn.Module, photographs: Sequence[Photograph], random: np.random.Generator) -> Tensor:

@@ -13,21 +13,21 @@ from torch import Tensor, nn
 from bench.contract import FloatArray, IntArray, Photograph
 from tasks.detection.backends.yolo_network import Yolo, YoloDesign
 from tasks.training.augmentation import relit
-from tasks.training.loop import Trainee
+from tasks.training.loop import TrainableModel
 from tasks.training.yolo_loss import Objects, yolo_loss
 
 LEAST_AREA = 60
 """Objects of which fewer pixels are seen are not trained on."""
 
 
-def yolo(names: Sequence[str]) -> Trainee:
+def yolo(names: Sequence[str]) -> TrainableModel:
     """The narrow YOLO with its first weights.
 
     Args:
         names: Classes in the order of the outputs; class ids of the photographs are 1, 2, ...
     """
     design = YoloDesign(len(names))
-    return Trainee(Yolo(design), loss_of, asdict(design))
+    return TrainableModel(Yolo(design), loss_of, asdict(design))
 
 
 def loss_of(network: nn.Module, photographs: Sequence[Photograph], random: np.random.Generator) -> Tensor:

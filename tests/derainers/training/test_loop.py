@@ -8,8 +8,8 @@ import torch
 pytest.importorskip("lightning_fabric")
 
 from bench.errors import MissingExtraError, UserError
-from derainers.training.loop import Job, Machine, train
-from derainers.training.settings import Settings
+from derainers.training.loop import DerainerJob, Machine, train
+from derainers.training.settings import DerainerSettings
 from derainers.training.validation import psnr_of
 
 
@@ -17,8 +17,8 @@ class StoppedError(Exception):
     """Raised in the middle, as by Ctrl-C."""
 
 
-def job(settings, trainee, stream, folder, **changes) -> Job:
-    return Job(settings, trainee, stream, [stream(1000)], folder, {"photographs": "stripes"} | changes)
+def job(settings, trainee, stream, folder, **changes) -> DerainerJob:
+    return DerainerJob(settings, trainee, stream, [stream(1000)], folder, {"photographs": "stripes"} | changes)
 
 
 def stop_after(step):
@@ -82,7 +82,7 @@ def test_a_finished_training_is_not_done_again(settings, stream, new_trainee, tm
     def no_more(number):
         raise AssertionError("nothing is left to train on")
 
-    train(Job(settings, again, no_more, [], tmp_path, {"photographs": "stripes"}), Machine())
+    train(DerainerJob(settings, again, no_more, [], tmp_path, {"photographs": "stripes"}), Machine())
     assert all(torch.equal(value, weights(first)[name]) for name, value in weights(again).items())
 
 
@@ -131,5 +131,5 @@ def test_the_log_is_a_table(settings, stream, new_trainee, tmp_path):
 
 
 def test_settings_survive_json():
-    made = Settings(network="prenet", steps=5)
-    assert Settings.model_validate(json.loads(made.model_dump_json())) == made
+    made = DerainerSettings(network="prenet", steps=5)
+    assert DerainerSettings.model_validate(json.loads(made.model_dump_json())) == made
