@@ -57,7 +57,7 @@ def train(
         raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")
     folder = out or Path(training.name)
     material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
-    machine = library.Machine(chosen, devices, tensorboard)
+    machine = library.TrainingMachine(chosen, devices, tensorboard)
     with watched_training(folder, training.steps, quiet) as watch:
         card = library.train_derainer(training, material, folder, machine, start, watch)
     print_weights(card, folder, quiet)

@@ -19,7 +19,7 @@ from bench.training.derainer_config import DerainerTraining, RainMixture, change
 from derainers.trained import trained
 from derainers.training.checkpoints import save_weights
 from derainers.training.crops import ImagePair
-from derainers.training.loop import DerainerJob, Machine, train
+from derainers.training.loop import DerainerJob, TrainingMachine, train
 from derainers.training.networks import network_of
 from derainers.training.settings import DerainerSettings
 from synth import SOURCES
@@ -29,9 +29,9 @@ from synth.rain.renderer import Renderer
 
 __all__ = [
     "DerainerTraining",
-    "Machine",
     "Material",
     "RainMixture",
+    "TrainingMachine",
     "load_training",
     "train_derainer",
     "training_names",
@@ -135,7 +135,7 @@ def train_derainer(
     training: DerainerTraining,
     material: Material,
     out: Path,
-    machine: Machine | None = None,
+    machine: TrainingMachine | None = None,
     start: Path | None = None,
     after_step: StepCallback | None = None,
 ) -> dict[str, object]:
@@ -157,7 +157,7 @@ def train_derainer(
     """
     import torch
 
-    machine = machine or Machine()
+    machine = machine or TrainingMachine()
     stream = open_stream(training, material)
     watched = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
     torch.manual_seed(training.seed)

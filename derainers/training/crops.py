@@ -15,10 +15,10 @@ ImagePair: TypeAlias = tuple[Image, Image]
 
 
 class Stream(Protocol):
-    """An endless supply of pairs. The same number always gives the same pair."""
+    """An endless supply of pairs; equal numbers give equal pairs."""
 
     def __call__(self, number: int, /) -> ImagePair:
-        """ImagePair of this number, counted from 0."""
+        """Give the pair of one number, counted from 0."""
         ...
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Machine:
+class TrainingMachine:
     """Devices on which one training runs.
 
     Attributes:
@@ -64,7 +64,7 @@ class DerainerJob:
     identity: Mapping[str, object]
 
 
-def train(job: DerainerJob, machine: Machine, after_step: StepCallback | None = None) -> TrainingProgress:
+def train(job: DerainerJob, machine: TrainingMachine, after_step: StepCallback | None = None) -> TrainingProgress:
     """Train one derainer, or go on from the checkpoint in the job's folder.
 
     Args:
@@ -136,7 +136,7 @@ def _identity(job: DerainerJob) -> str:
     return json.dumps([job.settings.model_dump(mode="json"), job.identity], sort_keys=True)
 
 
-def _fabric(settings: DerainerSettings, machine: Machine, folder: Path) -> Fabric:
+def _fabric(settings: DerainerSettings, machine: TrainingMachine, folder: Path) -> Fabric:
     try:
         from lightning_fabric import Fabric
         from lightning_fabric.loggers.logger import Logger

@@ -1,4 +1,4 @@
-"""Training the small Mask R-CNN: photographs and their objects as torchvision takes them, and the loss."""
+"""Train the small Mask R-CNN: photographs and their objects as torchvision takes them, and the loss."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEAST_AREA = 40
 
 
 def maskrcnn(names: Sequence[str]) -> TrainableModel:
-    """The Mask R-CNN with its first weights.
+    """Build the Mask R-CNN with its first weights.
 
     Args:
         names: Classes in the order of the outputs; class ids of the photographs are 1, 2, ...
@@ -30,14 +30,14 @@ def maskrcnn(names: Sequence[str]) -> TrainableModel:
 
 
 def loss_of(network: nn.Module, photographs: Sequence[Photograph], random: np.random.Generator) -> Tensor:
-    """Sum of the five losses of Mask R-CNN (He et al., ICCV 2017), photographs mirrored and lit at random."""
+    """Sum the five losses of Mask R-CNN (He et al., ICCV 2017), photographs mirrored and lit at random."""
     images, targets = zip(*(_augmented(photograph, random) for photograph in photographs), strict=True)
     batch = ImageList(batch_of(images), [(image.shape[0], image.shape[1]) for image in images])
     return torch.stack(list(losses(network, batch, list(targets)).values())).sum()
 
 
 def losses(network: Any, images: ImageList, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:  # noqa: ANN401
-    """The network's losses by name.
+    """Compute the network's losses by name.
 
     Its own first step, resizing images and masks, is left out: everything has the right size.
 

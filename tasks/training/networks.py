@@ -1,4 +1,4 @@
-"""The networks that can be trained, by the name that a training's configuration and a card give them."""
+"""Networks that can be trained, by the name that a training's configuration and a card give them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training the small U-Net: photographs with their label maps as tensors, and the loss."""
+"""Train the small U-Net: photographs with their label maps as tensors, and the loss."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tasks.training.loop import TrainableModel
 
 
 def unet(names: Sequence[str]) -> TrainableModel:
-    """The U-Net with its first weights.
+    """Build the U-Net with its first weights.
 
     Args:
         names: Classes in the order of the outputs; label maps have 0, 1, ... and ``UNLABELLED``.
@@ -25,14 +25,14 @@ def unet(names: Sequence[str]) -> TrainableModel:
 
 
 def loss_of(network: nn.Module, photographs: Sequence[Photograph], random: np.random.Generator) -> Tensor:
-    """Loss of some photographs, half of them mirrored and all a little brighter or darker."""
+    """Compute the loss of a batch of photographs, half of them mirrored and all a little brighter or darker."""
     images, maps = zip(*(_augmented(photograph, random) for photograph in photographs), strict=True)
     labels = padded(torch.from_numpy(np.stack(maps)).long(), UNLABELLED)
     return labels_loss(network(batch_of(images)).float(), labels)
 
 
 def labels_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy plus Dice loss, which both heed rare classes.
+    """Add cross-entropy and Dice loss, which both heed rare classes.
 
     Args:
         scores: (B, K, H, W).
