@@ -90,7 +90,7 @@ class DarknetSource:
     Attributes:
         checkpoint: The ``.weights`` file.
         cfg: Text of its description.
-        names: Path of the class names, or empty for COCO's.
+        names: Class names in the order of the outputs, or empty for COCO's.
         nms_overlap: Boxes of one class that overlap a better one by more are dropped.
     """
 
