@@ -1,4 +1,4 @@
-"""A classical baseline without training: split off the detail, keep of it what rain does not explain.
+"""Derain without training: split off the detail layer, and keep of it what rain does not explain.
 
 It follows the guided-filter methods of 2012 and 2013 (Xu et al., "An improved guidance image based method
 to remove rain and snow in a single image"; Zheng et al., "Single-image-based rain and snow removal using
@@ -17,12 +17,12 @@ from scipy import ndimage
 
 from bench.contract import Image, Options, Traits
 
-Plane = npt.NDArray[np.float32]
+FloatImage = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class GuidedFilterDerainer:
-    """Guided-filter decomposition; see the module's text.
+    """A derainer by guided-filter decomposition; the module's text has the method.
 
     Attributes:
         base_radius: Half width in pixels of the window that takes out streaks.
@@ -42,7 +42,7 @@ class GuidedFilterDerainer:
 
     def __call__(self, rainy: Image, /) -> Image:
         """Restore one (H, W, 3) uint8 image."""
-        image: Plane = rainy.astype(np.float32) / np.float32(255)
+        image: FloatImage = rainy.astype(np.float32) / np.float32(255)
         base = guided_filter(image, image, self.base_radius, self.base_smoothing)
         detail = guided_filter(image - base, base, self.detail_radius, self.detail_smoothing)
         recovered = base + detail
@@ -52,7 +52,7 @@ class GuidedFilterDerainer:
         return np.rint(np.clip(restored, 0, 1) * 255).astype(np.uint8)
 
 
-def guided_filter(image: Plane, guide: Plane, radius: int, smoothing: float) -> Plane:
+def guided_filter(image: FloatImage, guide: FloatImage, radius: int, smoothing: float) -> FloatImage:
     """Fit ``image`` as a local linear function of ``guide``, channel by channel (He et al. 2013, Eq. 5 to 8).
 
     Args:
@@ -66,24 +66,24 @@ def guided_filter(image: Plane, guide: Plane, radius: int, smoothing: float) -> 
     """
     inside = _zero_padded_mean(np.ones((*image.shape[:2], 1), np.float32), radius)
 
-    def mean(values: Plane) -> Plane:
+    def mean(values: FloatImage) -> FloatImage:
         return np.divide(_zero_padded_mean(values, radius), inside, dtype=np.float32)
 
     image_mean, guide_mean = mean(image), mean(guide)
     covariance = mean(image * guide) - image_mean * guide_mean
     variance = mean(guide * guide) - guide_mean * guide_mean
-    slope: Plane = np.divide(covariance, variance + np.float32(smoothing), dtype=np.float32)
+    slope: FloatImage = np.divide(covariance, variance + np.float32(smoothing), dtype=np.float32)
     offset = image_mean - slope * guide_mean
     return mean(slope) * guide + mean(offset)
 
 
-def _zero_padded_mean(values: Plane, radius: int) -> Plane:
-    """Mean of a square window in which what lies outside of the image counts as zero."""
+def _zero_padded_mean(values: FloatImage, radius: int) -> FloatImage:
+    """Average a square window around every pixel; pixels outside of the image count as zero."""
     size = 2 * radius + 1
-    result: Plane = ndimage.uniform_filter(values, size=(size, size, 1), mode="constant")
+    result: FloatImage = ndimage.uniform_filter(values, size=(size, size, 1), mode="constant")
     return result
 
 
 def classical(options: Options) -> GuidedFilterDerainer:
-    """Guided-filter decomposition: a baseline that needs neither weights nor training."""
+    """Build the guided-filter derainer: a baseline that needs neither weights nor training."""
     return GuidedFilterDerainer()

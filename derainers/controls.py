@@ -1,4 +1,4 @@
-"""The two rows that frame every table: the rain as it is, and the scene without rain."""
+"""The two control rows of every table: the rainy image as it is, and the clean image."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bench.contract import Image, Options, Traits
 
 @dataclass(frozen=True)
 class Unchanged:
-    """Returns a copy of the image that it is given.
+    """A derainer that returns a copy of its input.
 
     Attributes:
-        traits: Which image that is: the rainy one, or the clean one for the oracle.
+        traits: State which image the derainer reads: the rainy one, or the clean one for the oracle.
     """
 
     traits: Traits
@@ -23,10 +23,10 @@ class Unchanged:
 
 
 def rain(options: Options) -> Unchanged:
-    """The lower end of the scale: no deraining at all."""
+    """Build the control ``rain``, the lower end of the scale: the rainy image, not derained at all."""
     return Unchanged(Traits(tileable=True))
 
 
 def clean(options: Options) -> Unchanged:
-    """The upper end of the scale, an oracle: it is given the clean image."""
+    """Build the control ``clean``, the upper end of the scale: an oracle that is given the clean image."""
     return Unchanged(Traits(reads="clean", tileable=True))

@@ -1,4 +1,4 @@
-"""How large each network is and how much it computes: ``facts.csv``, and what makes it (``python -m derainers.facts``).
+"""Count parameters and operations of every network into ``facts.csv`` (``python -m derainers.facts``), and read them.
 
 Everything is counted on PyTorch's ``meta`` device, without weights and without computing. Parameters are those of
 the network that holds the checkpoint's tensors (of MSPFN with the fifth that multiplies zeros), without what the
@@ -29,7 +29,7 @@ HEIGHT, WIDTH = 480, 640
 
 @dataclass(frozen=True)
 class CountedNetwork:
-    """A network and what it is given: one image and further arguments.
+    """One network of a derainer and its input: one image and further arguments.
 
     Attributes:
         size: Height and width of the only image that it takes; None for any.
@@ -67,7 +67,7 @@ def networks() -> Mapping[str, Callable[[], tuple[CountedNetwork, ...]]]:
 
 
 def count(name: str, height: int = HEIGHT, width: int = WIDTH) -> tuple[int, int]:
-    """Parameters of a derainer, and floating-point operations for one image whose sides are multiples of 16."""
+    """Count parameters and floating-point operations of a derainer on one image whose sides are multiples of 16."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -82,7 +82,7 @@ def count(name: str, height: int = HEIGHT, width: int = WIDTH) -> tuple[int, int
 
 @cache
 def facts_table() -> dict[str, tuple[int, int]]:
-    """Derainer name to its parameters and floating-point operations; read, not counted."""
+    """Read ``facts.csv``: derainer name to its parameters and floating-point operations at 640x480."""
     with FACTS.open(newline="", encoding="utf-8") as file:
         return {row["name"]: (int(row["parameters"]), int(row["flops_640x480"])) for row in csv.DictReader(file)}
 

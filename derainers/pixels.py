@@ -1,4 +1,4 @@
-"""Pixels before they become tensors: checks and padding, in NumPy."""
+"""Check and pad images in NumPy, before they become tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.errors import ImageError
 
 
 def check_images(images: Sequence[Image]) -> None:
-    """Refuse what is no image, and batches of several sizes.
+    """Refuse arrays that are no images, and batches of several sizes.
 
     Raises:
         ImageError: Not uint8 (H, W, 3), or not of one size.

@@ -87,7 +87,7 @@ def _table(file: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _block(file: bytes, handle: tuple[int, int]) -> Iterator[tuple[bytes, bytes]]:
-    """Entries of one block; a key is stored as what it adds to the key before."""
+    """Iterate over keys and values of one block; a key is stored as its difference from the key before."""
     offset, size = handle
     block = file[offset : offset + size]
     if len(block) != size or offset + size + _TRAILER_BYTES > len(file):
@@ -113,7 +113,7 @@ def _handle(data: bytes, place: int) -> tuple[tuple[int, int], int]:
 
 
 def _tensor(entry: Fields, numbers: bytes) -> npt.NDArray[np.generic] | None:
-    """The array of one BundleEntryProto: dtype 1, shape 2, shard 3, offset 4, size 5."""
+    """Read the array of one BundleEntryProto: dtype 1, shape 2, shard 3, offset 4, size 5."""
     dtype = _DTYPES.get(_number(entry, 1))
     if dtype is None:  # strings and other types that no network is made of
         return None

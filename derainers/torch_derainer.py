@@ -1,4 +1,4 @@
-"""A PyTorch network as a derainer: uint8 RGB in, tensors inside, uint8 RGB out."""
+"""Wrap a PyTorch network as a derainer: uint8 RGB in, tensors inside, uint8 RGB out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.floa
 
 
 class TorchDerainer:
-    """Runs a network over images of any size, singly or in batches of one size.
+    """A derainer that runs a network over images of any size, singly or in batches of one size.
 
     On the CPU the images of a batch are computed one by one: some processors' kernels round a batch otherwise than a
     single image, and there a batch saves no time. With any number of threads the bytes are equal if the network keeps
@@ -30,11 +30,11 @@ class TorchDerainer:
 
     Args:
         network: Float32 (N, 3, H, W) in ``value_range`` to the same shape.
-        traits: What the network can bear; ``multiple_of`` and ``quantisation`` are acted on here.
+        traits: Traits of the derainer; ``multiple_of`` and ``quantisation`` are acted on here.
         options: Device, precision, and whether the network is compiled; the CPU in float32 if not given.
         order: Channel order that the network was trained with.
         value_range: Values of black and white in the network's input and output.
-        reach: How many pixels away a pixel's result can still depend on others; 0 if on all. An image that does
+        reach: Greatest distance in pixels at which a pixel's result depends on others; 0 if on all. An image that does
             not fit into memory is restored in parts that overlap by this much, which changes nothing.
     """
 
@@ -142,7 +142,7 @@ def to_images(y: Tensor, order: str, value_range: ValueRange, rounded: bool) -> 
 
 
 def steady_sigmoid(x: Tensor) -> Tensor:
-    """Sigmoid whose bits depend on neither batch nor threads.
+    """Compute a sigmoid whose bits depend on neither batch nor threads.
 
     On the CPU ``torch.sigmoid`` computes the ends of every thread's share by another formula than the
     rest, so its last bit moves with batch size and thread count; ``tanh`` has no such seam.

@@ -1,4 +1,4 @@
-"""Networks with the weights that ``derainbench train`` wrote: the user's own and those that come with DerainBench."""
+"""Build derainers from weights that ``derainbench train`` wrote: the user's own, and those that come along."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
 from bench.errors import UserError
+from bench.io.checkpoints import load_state, read_checkpoint
 from derainers.torch_derainer import TorchDerainer
-from derainers.training.checkpoints import read_weights
-from derainers.training.networks import Trainee, network_of
+from derainers.training.networks import TrainableDerainer, network_of
 from derainers.weights import weights_paths
 
 
 def trained_file(file: str, options: Options) -> TorchDerainer:
-    """The derainer in a ``.safetensors`` file that names its network.
+    """Build the derainer in one ``.safetensors`` file, which names its network.
 
     Raises:
         UserError: The file is hostile or damaged, or was not written by ``derainbench train``.
@@ -30,15 +30,15 @@ def trained_file(file: str, options: Options) -> TorchDerainer:
     if not name:
         raise UserError(f"{file}: does not say which network it belongs to; was it written by 'derainbench train'?")
     trainee = network_of(name)
-    read_weights(Path(file), trainee)
+    load_state(trainee.network, read_checkpoint(Path(file)), file)
     return trained(trainee, options)
 
 
-def trained(trainee: Trainee, options: Options | None = None) -> TorchDerainer:
-    """A network as a derainer, with the weights that it has now.
+def trained(trainee: TrainableDerainer, options: Options | None = None) -> TorchDerainer:
+    """Wrap one network as a derainer, with the weights that it has now.
 
     Args:
-        trainee: The network and the order and range of its values.
+        trainee: The network, and order and range of its values.
         options: Device and precision; the CPU in float32 if not given.
     """
     network = trainee.fast(trainee.network) if trainee.fast else trainee.network

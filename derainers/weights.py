@@ -1,4 +1,4 @@
-"""Which published files each derainer needs, known without importing PyTorch."""
+"""Find and load the files of weights that each derainer needs; PyTorch is imported by loading alone."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class Unpinned:
     Attributes:
         name: The derainer.
         files: Stems of the files that it loads, of which no digest is known; empty if it needs none.
-        how: How a person gets them; empty if nobody publishes them.
+        how: Instructions for a person to get them; empty if nobody publishes them.
         paper: Authors and venue.
-        licence: Of the weights, or of our code where there are none.
+        licence: Licence of the weights, or of our code where there are none.
         trained_on: Data set.
     """
 
@@ -46,7 +46,7 @@ class Unpinned:
 
 @cache
 def unpinned_table() -> dict[str, Unpinned]:
-    """Derainer name to what is known of it beside ``weights.csv``, from ``unpinned.csv``."""
+    """Read ``unpinned.csv``: derainer name to its row."""
     with Path(__file__).with_name("unpinned.csv").open(newline="", encoding="utf-8") as file:
         rows = [
             Unpinned(
@@ -64,20 +64,20 @@ def unpinned_table() -> dict[str, Unpinned]:
 
 @cache
 def weights_table() -> dict[str, tuple[WeightsFile, ...]]:
-    """Derainer name to its files, from ``weights.csv``; a name without files is not in it."""
+    """Read ``weights.csv``: derainer name to its files; a name without files is left out."""
     return read_weights_table(Path(__file__).with_name("weights.csv"))
 
 
 def weights_of(name: str) -> tuple[WeightsFile, ...]:
-    """The files of one derainer; empty if it needs none."""
+    """List the published files of one derainer; empty if it needs none."""
     return weights_table().get(name, ())
 
 
 def weights_paths(name: str, options: Options) -> tuple[Path, ...]:
-    """Where the verified files of one derainer lie, in the table's order, downloaded if need be.
+    """Find the verified files of one derainer, in the table's order, downloaded if need be.
 
     Raises:
-        UserError: One of them cannot be had; the message says what to do.
+        UserError: A file cannot be had; the message says what to do.
     """
     return tuple(locate_weights(entry, options) for entry in weights_of(name))
 
@@ -88,7 +88,7 @@ def load_official(network: nn.Module, name: str, options: Options, part: str = "
     Args:
         network: Receives the tensors; put into evaluation mode.
         name: A name in ``weights.csv`` with exactly one file.
-        options: Where to look for the file.
+        options: Folders of weights.
         part: Key of the checkpoint under which the tensors are, where they are not outermost.
 
     Raises:
@@ -99,12 +99,12 @@ def load_official(network: nn.Module, name: str, options: Options, part: str = "
 
 
 def imported_file(name: str) -> str:
-    """Name of the file into which a checkpoint of another format is imported."""
+    """Name the file into which a derainer's checkpoint of another format is imported."""
     return f"{name}.safetensors"
 
 
 def find_imported(name: str, options: Options) -> Path | None:
-    """A checkpoint without a pinned digest: ``<name>.safetensors`` or ``<name>.pth`` among the user's weights."""
+    """Find a checkpoint without a pinned digest among the user's weights: ``<name>.safetensors`` or ``<name>.pth``."""
     for folder in search_path(options):
         for path in (folder / imported_file(name), folder / f"{name}.pth"):
             if path.is_file():
@@ -120,13 +120,13 @@ def load_imported(
     Args:
         network: Receives the tensors; put into evaluation mode.
         name: The derainer, a row of ``unpinned.csv``.
-        options: Where to look for the file, and whether random weights will do.
-        file: Its stem: ``<file>.pth`` or ``<file>.safetensors``; the derainer's name if empty.
+        options: Folders of weights, and whether random weights will do.
+        file: Stem of the file: ``<file>.pth`` or ``<file>.safetensors``; the derainer's name if empty.
         part: Key of the checkpoint under which the tensors are, where they are not outermost.
         unknown_allowed: True leaves out tensors that the network has no place for.
 
     Raises:
-        UserError: There is no such file, it is hostile, or belongs to another network.
+        UserError: The file is absent, hostile, or of another network.
     """
     path = find_imported(file or name, options)
     if path is not None:
@@ -151,7 +151,7 @@ def randomise(network: nn.Module) -> None:
 
 
 def absent(name: str) -> UserError:
-    """The error that says how to get the weights of a derainer of ``unpinned.csv``."""
+    """Make the error that says how to get the weights of a derainer of ``unpinned.csv``."""
     how = unpinned_table()[name].how
     if how:
         return UserError(f"the weights of {name} are not here. {how}")
@@ -163,10 +163,10 @@ def absent(name: str) -> UserError:
 
 
 def require_weights(name: str, options: Options) -> None:
-    """Have all weights of a built-in derainer here before any work begins, downloading what can be.
+    """Make sure that all weights of a built-in derainer are here before any work begins, and download what can be.
 
     Raises:
-        UserError: They cannot be had; the message says what to do.
+        UserError: Weights cannot be had; the message says what to do.
     """
     weights_paths(name, options)
     if not has_weights(name, options) and not options.allow_random_weights:
@@ -174,17 +174,17 @@ def require_weights(name: str, options: Options) -> None:
 
 
 def has_weights(name: str, options: Options) -> bool:
-    """Whether all files of a derainer that only a person can get are here; True if it needs none."""
+    """Return True if all files of a derainer that only a person can get are here, or if it needs none."""
     return all(find_imported(file, options) for file in _unpinned_files(name))
 
 
 def weights_page_only(name: str) -> bool:
-    """Whether a person has to fetch this derainer's weights, which ``weights_of`` therefore does not list."""
+    """Return True if a person has to fetch this derainer's weights, which ``weights_of`` therefore does not list."""
     return bool(_unpinned_files(name))
 
 
 def weights_key(name: str, options: Options) -> str:
-    """What identifies the weights that a derainer would load: digests of its published or imported files."""
+    """Identify the weights that a derainer would load, by the digests of its published or imported files."""
     paths = [find_imported(file, options) for file in _unpinned_files(name)]
     return weights_digest(weights_of(name)) + "+".join(sha256_of(path) if path else "absent" for path in paths)
 

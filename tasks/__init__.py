@@ -1,4 +1,4 @@
-"""Questions asked of every restored image: its quality, and what a vision model sees in it.
+"""Tasks by which restored images are judged: image quality, detection, instance and semantic segmentation.
 
 A task's factory is ``build(parameters: Parameters, classes: Classes) -> Task``. It is cheap; the model is
 loaded by ``Task.judge``. Installed packages add tasks through the entry-point group ``derainbench.tasks``.

@@ -1,4 +1,4 @@
-"""From a model's classes to a dataset's: by id for known pairs, by equal names for all others."""
+"""Map a model's classes to a dataset's: by id for known pairs, by equal names for all others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).parent
 
 @cache
 def known_spaces() -> Mapping[str, ClassSpace]:
-    """Well-known label spaces by name.
+    """Read the well-known label spaces by name.
 
     ``coco80`` is COCO's 80 classes numbered from 0, as darknet, ultralytics and detectron2 number them;
     ``coco`` the same with COCO's own ids 1 to 90 and their gaps, as its JSON files and torchvision have them.
@@ -32,7 +32,7 @@ def known_spaces() -> Mapping[str, ClassSpace]:
 
 
 def space_of_outputs(name: str, names: Sequence[str]) -> ClassSpace:
-    """Space of a model whose outputs are numbered from 0; recognised as a known one by its names in order."""
+    """Make the label space of outputs numbered from 0; a known space is recognised by its names in order."""
     for known in known_spaces().values():
         if known.ids == tuple(range(len(names))) and _plain_all(known.names) == _plain_all(names):
             return known
@@ -106,7 +106,7 @@ def _plain_all(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _plain(name: str) -> str:
-    """The name that all synonyms share."""
+    """Return the name that all synonyms of a class name share."""
     return _aliases().get(_normal(name), _normal(name))
 
 

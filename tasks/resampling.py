@@ -1,4 +1,4 @@
-"""Metrics on many bootstrap resamples at once. Weights say how often each image is in each resample."""
+"""Compute metrics on many bootstrap resamples at once; weights count how often each image is in each resample."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def blocks(rows: int, columns: int) -> Iterator[slice]:
 
 
 def pooled(weights: IntArray, values: FloatArray) -> FloatArray:
-    """Sums over the images of every resample: (R, N) weights and (N,) or (N, M) values to (R,) or (R, M)."""
+    """Sum over the images of every resample: (R, N) weights and (N,) or (N, M) values to (R,) or (R, M)."""
     found: FloatArray = np.empty((len(weights), *values.shape[1:]))
     for part in blocks(*weights.shape):
         found[part] = weights[part].astype(np.float64) @ values
@@ -27,7 +27,7 @@ def pooled(weights: IntArray, values: FloatArray) -> FloatArray:
 
 
 def ratio(numerators: FloatArray, denominators: FloatArray, weights: IntArray) -> FloatArray:
-    """Ratio of pooled sums, as precision and recall are.
+    """Divide pooled sums, as precision and recall do.
 
     Args:
         numerators: (N,) one an image.
@@ -44,11 +44,11 @@ def ratio(numerators: FloatArray, denominators: FloatArray, weights: IntArray) -
 
 
 def means(values: Sequence[Mapping[str, float]], names: Sequence[str], weights: IntArray) -> dict[str, FloatArray]:
-    """Means over the images that have a value.
+    """Average over the images that have a value.
 
     Args:
         values: N mappings from name to value; what an image lacks is left out of the mean.
-        names: Which values.
+        names: Names of the values.
         weights: (R, N).
 
     Returns:

@@ -1,4 +1,4 @@
-"""Which of a dataset's classes are scored: those that the model can see, or those the user names."""
+"""Choose the classes of a dataset that are scored: those that the model can see, or those the user names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.classes import map_classes
 def choose_scored(
     dataset: ClassSpace | None, model: ClassSpace | None, names: Sequence[str], task: str
 ) -> tuple[int, ...]:
-    """Ids of the classes to score, in the dataset's order.
+    """Choose the ids of the classes to score, in the dataset's order.
 
     Args:
         dataset: The dataset's classes, or None if it has none of the kind.
@@ -42,7 +42,7 @@ def check_covered(dataset: ClassSpace, scored: Sequence[int], mapping: Mapping[i
     """Make sure that a loaded model can see every class that is scored.
 
     Raises:
-        UserError: It cannot, so objects of the others would count as missed.
+        UserError: The model cannot see a named class, whose objects would count as missed.
     """
     visible = set(mapping.values())
     names = dict(zip(dataset.ids, dataset.names, strict=True))

@@ -1,4 +1,4 @@
-"""A task's parameters: checked once, frozen, and every fault named."""
+"""Read a task's parameters: checked once, frozen, and every fault named."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _fault(fault: dict[str, object], kind: type[Settings]) -> str:
 
 @dataclass(frozen=True)
 class ModelName:
-    """``BACKEND:CHECKPOINT`` taken apart.
+    """A model as the user names it, ``BACKEND:CHECKPOINT``, taken apart.
 
     Attributes:
         backend: The library that runs the model.
@@ -69,5 +69,5 @@ def split_model(model: str, backends: tuple[str, ...], task: str) -> ModelName:
 
 
 def fingerprint(**facts: object) -> str:
-    """One line of JSON that names everything by which the evidence could change."""
+    """Write one line of JSON that names everything by which the evidence could change."""
     return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)

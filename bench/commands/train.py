@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.commands.console import out_console
 from bench.commands.options import Device, Quiet, pairs_of
-from bench.commands.training_watch import Compile, Out, Precision, Rate, Start, Steps, watched_training
+from bench.commands.training_watch import Compile, Out, Precision, Rate, Start, Steps, print_weights, watched_training
 from bench.errors import UserError
 
 
@@ -49,22 +48,19 @@ def train(
     """
     from bench.devices import choose_device
     from bench.training import derainers as library
+    from bench.training.config import settings_of
 
-    given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "learning_rate": rate, "seed": seed}
-    given |= {"precision": precision, "compile": compile}
-    training = library.load_training(name, {key: value for key, value in given.items() if value is not None})
+    given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "rate": rate, "seed": seed}
+    training = library.load_training(name, settings_of({**given, "precision": precision, "compile": compile}))
     chosen = choose_device(device)
     if ":" in chosen:
         raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")
     folder = out or Path(training.name)
     material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
-    machine = library.Machine(chosen, devices, tensorboard)
+    machine = library.TrainingMachine(chosen, devices, tensorboard)
     with watched_training(folder, training.steps, quiet) as watch:
-        card = library.train_derainer(
-            training, material, folder, machine, start, lambda done, progress: watch(done, progress.log)
-        )
-    if not quiet:
-        out_console.print(f"{card['file']} in {folder}", markup=False, soft_wrap=True)
+        card = library.train_derainer(training, material, folder, machine, start, watch)
+    print_weights(card, folder, quiet)
 
 
 def _folders(texts: list[str], option: str) -> dict[str, Path]:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bench.commands.console import out_console
 from bench.commands.options import Quiet
-from bench.commands.training_watch import Compile, Out, Precision, Rate, Start, Steps, watched_training
+from bench.commands.training_watch import Compile, Out, Precision, Rate, Start, Steps, print_weights, watched_training
 
 
 def train_task(
@@ -36,16 +35,13 @@ def train_task(
         derainbench run streets --model detection=trained:my_yolo/streets-yolo.safetensors
     """
     from bench.training import task_models as library
+    from bench.training.config import settings_of
 
-    given: dict[str, object] = {"steps": steps, "batch": batch, "learning_rate": rate, "seed": seed}
-    given |= {"precision": precision, "compile": compile}
-    training = library.load_task_training(name, {key: value for key, value in given.items() if value is not None})
+    given: dict[str, object] = {"steps": steps, "batch": batch, "rate": rate, "seed": seed}
+    training = library.load_task_training(name, settings_of({**given, "precision": precision, "compile": compile}))
     folder = out or Path(training.name)
     with watched_training(folder, training.steps, quiet) as watch:
         watch.say(f"drawing {training.scenes.parameters.get('count', '')} scenes")
         scenes = library.draw_scenes(training)
-        card = library.train_task_model(
-            training, folder, scenes, lambda done, progress: watch(done, progress.log), start
-        )
-    if not quiet:
-        out_console.print(f"{card['file']} in {folder}", markup=False, soft_wrap=True)
+        card = library.train_task_model(training, folder, scenes, watch, start)
+    print_weights(card, folder, quiet)

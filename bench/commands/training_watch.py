@@ -1,10 +1,10 @@
-"""What both trainings take, and what they show and write down while they last."""
+"""Options that both trainings take, and the progress bar and log that both show and write."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from logging import WARNING, Logger, getLogger
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.commands.console import command_line, error_console
+from bench.commands.console import command_line, error_console, out_console
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from bench.io.training_state import TrainingProgress
 
 Out = Annotated[Path | None, typer.Option(help="Folder of checkpoint, log, weights and card; default NAME.")]
 Start = Annotated[Path | None, typer.Option(help="Weights to start from (.safetensors).")]
@@ -32,12 +34,14 @@ _FIGURES = (("loss", "loss {:.4f}"), ("psnr", "PSNR {:.2f} dB"))
 
 
 class TrainingWatch:
-    """Moves a bar from the first step on, and writes a line into the log for every row of figures.
+    """Move a bar from the first step on, and write a line into the log for every row of figures.
+
+    A :data:`bench.io.training_state.StepCallback`.
 
     Args:
-        bar: Where steps are shown.
-        steps: How many there will be.
-        log: Where rows are written.
+        bar: Bar that shows the steps.
+        steps: Number of steps of the training.
+        log: Log of the rows.
     """
 
     def __init__(self, bar: Progress, steps: int, log: Logger) -> None:
@@ -46,16 +50,16 @@ class TrainingWatch:
         self._steps = steps
         self._log = log
 
-    def __call__(self, done: int, rows: Sequence[Mapping[str, float]]) -> None:
-        """Show that so many steps are done, and the last of the rows of figures so far."""
-        words = _words(rows[-1]) if rows else ""
+    def __call__(self, done: int, progress: TrainingProgress) -> None:
+        """Show the number of finished steps and the last row of figures; log a row that is new."""
+        words = _words(progress.log[-1]) if progress.log else ""
         self._bar.start()
         self._bar.update(self._task, completed=done, description=words)
-        if rows and rows[-1]["step"] == done:
+        if progress.step == done:
             self._log.info("step %d of %d: %s", done, self._steps, words)
 
     def say(self, words: str) -> None:
-        """Show and note what is done before the first step."""
+        """Show and log a line about the work before the first step."""
         self._bar.start()
         self._bar.update(self._task, description=words)
         self._log.info("%s", words)
@@ -63,7 +67,7 @@ class TrainingWatch:
 
 @contextmanager
 def watched_training(folder: Path, steps: int, quiet: bool) -> Iterator[TrainingWatch]:
-    """A progress bar and ``train.log`` in the folder, while the block lasts.
+    """Show a progress bar and write ``train.log`` into the folder while the block lasts.
 
     Of several processes that share a batch, the first one alone shows and writes anything.
     """
@@ -88,6 +92,12 @@ def watched_training(folder: Path, steps: int, quiet: bool) -> Iterator[Training
         finally:
             if bar.live.is_started:
                 bar.stop()
+
+
+def print_weights(card: Mapping[str, object], folder: Path, quiet: bool) -> None:
+    """Print the name and the folder of the trained weights."""
+    if not quiet:
+        out_console.print(f"{card['file']} in {folder}", markup=False, soft_wrap=True)
 
 
 def _words(row: Mapping[str, float]) -> str:

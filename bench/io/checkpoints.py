@@ -1,7 +1,4 @@
-"""Checkpoints: reading one that may be hostile (tensors only, never code), and what a training leaves behind.
-
-A training leaves ``checkpoint.pt`` to go on from, ``log.csv``, and at the end its weights with their card.
-"""
+"""Read checkpoints that may be hostile (tensors only, never code), and load state dicts strictly."""
 
 from __future__ import annotations
 
@@ -59,7 +56,7 @@ def _refuse_long_words(path: Path) -> None:
     """Refuse a pickle with a word that PyTorch would take minutes or hours to quote in its own refusal.
 
     Raises:
-        UserError: There is such a word, or the file is of a kind that PyTorch wrote until 2017.
+        UserError: The file has such a word, or is of a kind that PyTorch wrote until 2017.
         Exception: The file is damaged.
     """
     if tarfile.is_tarfile(path):
@@ -75,7 +72,7 @@ def _refuse_long_words(path: Path) -> None:
 
 
 def _pickles(path: Path) -> Iterator[IO[bytes]]:
-    """The pickles of a file of PyTorch, each to be read to its end."""
+    """Iterate over the pickles of a file of PyTorch; the caller reads each to its end."""
     with path.open("rb") as file:
         if file.read(4) == b"PK\x03\x04":  # how PyTorch tells an archive; others look at a file's end
             with zipfile.ZipFile(file) as archive:
@@ -91,12 +88,12 @@ def _pickles(path: Path) -> Iterator[IO[bytes]]:
 
 
 def load_state(network: nn.Module, state: Mapping[Any, object], origin: str) -> None:
-    """Load a state dict strictly; every fault is named.
+    """Load one state dict into a network, strictly; every fault is named.
 
     Args:
         network: The module that receives the tensors.
         state: Names to tensors; a leading ``module.`` (left by data parallelism) is dropped.
-        origin: Where the state came from, for messages.
+        origin: Source of the state dict, for messages.
 
     Raises:
         UserError: Missing or unknown keys, keys that are no names, another shape, something that is no tensor,

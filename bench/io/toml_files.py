@@ -74,9 +74,3 @@ def validated(model: type[Model], text: TomlText, name: str, changes: Mapping[st
         return model.model_validate({"name": name, **content, **changes})
     except ValidationError as error:
         raise UserError(f"{text.origin}: {faults_of(error)}. {advice}") from error
-
-
-def replaced(training: BaseModel, base: BaseModel, options: Mapping[str, str]) -> dict[str, object]:
-    """List the options, each of one setting, in which a training differs from its base, with their values."""
-    pairs = ((option, getattr(training, key), getattr(base, key)) for option, key in options.items())
-    return {option: value for option, value, usual in pairs if value != usual}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import UserError
 from bench.io.checkpoints import load_state, read_checkpoint
 from bench.io.files import atomic, sha256_of, write_json, write_text
+from bench.io.training_settings import identity_in_todays_words
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,16 +21,16 @@ _CHECKPOINT, _LOG = "checkpoint.pt", "log.csv"
 
 
 Receivers = Mapping[str, Callable[[dict[Any, Any]], object]]
-"""What takes each part of a checkpoint, in this order: a function that loads a state dict, by the part's name."""
+"""Functions that load one state dict each, by the name of its part of the checkpoint; called in this order."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a training is.
+class TrainingProgress:
+    """Log and duration of one training so far.
 
     Attributes:
         log: One row a checkpoint: step, mean loss since the last one, learning rate, and what else is measured.
-        seconds: Time spent so far, over all runs.
+        seconds: Seconds spent so far, over all runs.
     """
 
     log: tuple[Mapping[str, float], ...] = ()
@@ -37,25 +38,29 @@ class Progress:
 
     @property
     def step(self) -> int:
-        """Steps that are done."""
+        """Number of steps that the last checkpoint holds."""
         return int(self.log[-1]["step"]) if self.log else 0
+
+
+StepCallback = Callable[[int, TrainingProgress], None]
+"""Called after every step with the number of finished steps and the progress that the last checkpoint holds."""
 
 
 def save_progress(
     folder: Path,
     identity: str,
     parts: Mapping[str, Mapping[str, object]],
-    progress: Progress,
+    progress: TrainingProgress,
     columns: Sequence[str],
 ) -> None:
-    """Write ``checkpoint.pt`` and ``log.csv``, each whole or not at all.
+    """Write ``checkpoint.pt`` and ``log.csv`` of one training, each whole or not at all.
 
     Args:
-        folder: Where to.
-        identity: What decides the result: settings and data.
+        folder: Folder of both files.
+        identity: All that decides the result, as text: settings and data.
         parts: State dicts by name.
-        progress: How far the training is.
-        columns: Of the log.
+        progress: Log and seconds so far.
+        columns: Columns of the log.
     """
     import torch
 
@@ -66,17 +71,26 @@ def save_progress(
     write_text(folder / _LOG, "\n".join([",".join(columns), *rows]) + "\n")
 
 
-def load_progress(folder: Path, identity: str, receivers: Receivers, columns: Sequence[str]) -> Progress:
-    """Read a checkpoint, if there is one, and hand its parts to those who go on with them.
+def load_progress(folder: Path, identity: str, receivers: Receivers, columns: Sequence[str]) -> TrainingProgress:
+    """Read the checkpoint of one training, if there is one, and load its parts into network and optimiser.
+
+    Args:
+        folder: Folder of ``checkpoint.pt``.
+        identity: Identity of the training that is to go on.
+        receivers: Functions that load the parts.
+        columns: Columns of the log.
+
+    Returns:
+        The progress that the checkpoint holds; none without a checkpoint.
 
     Raises:
-        UserError: It is damaged or hostile, or belongs to a training with another identity.
+        UserError: The checkpoint is damaged or hostile, or belongs to a training with another identity.
     """
     path = folder / _CHECKPOINT
     if not path.is_file():
-        return Progress()
+        return TrainingProgress()
     content = read_checkpoint(path)
-    if _in_todays_words(str(content.get("identity"))) != identity:
+    if identity_in_todays_words(str(content.get("identity"))) != identity:
         raise UserError(
             f"{path}: belongs to a training with other settings or photographs; choose another --out, or remove it"
         )
@@ -92,18 +106,11 @@ def load_progress(folder: Path, identity: str, receivers: Receivers, columns: Se
         raise UserError(f"{path}: damaged ({type(error).__name__}: {error}); remove it and start again") from error
     if not math.isfinite(seconds) or not all(1 <= row["step"] < math.inf for row in rows):
         raise UserError(f"{path}: damaged (it states no time or no step); remove it and start again")
-    return Progress(rows, seconds)
-
-
-def _in_todays_words(identity: str) -> str:
-    """The identity of a training that an earlier version began, whose precisions had other names."""
-    for old, new in (("32-true", "fp32"), ("bf16-mixed", "bf16")):
-        identity = identity.replace(f'"precision": "{old}"', f'"precision": "{new}"')
-    return identity
+    return TrainingProgress(rows, seconds)
 
 
 def receiver(network: nn.Module, folder: Path) -> Callable[[dict[Any, Any]], None]:
-    """What loads the network's part of the checkpoint in a folder; see :func:`load_state`."""
+    """Make the function that loads the network's part of a folder's checkpoint; see :func:`load_state`."""
     return lambda state: load_state(network, state, str(folder / _CHECKPOINT))
 
 
@@ -113,11 +120,11 @@ def save_weights(
     """Write ``<name>.safetensors`` in half precision, and its card ``<name>.json`` with its digest.
 
     Args:
-        folder: Where to.
-        name: The weights' name.
-        network: The trained network. Its whole numbers (counters of normalisation layers) stay what they are.
-        card: What a reader must know: command, data, steps, measured quality, ...
-        metadata: What the file itself has to say.
+        folder: Folder of both files.
+        name: Name of the weights.
+        network: The trained network. Its whole numbers (counters of normalisation layers) keep their type.
+        card: Facts for readers: command, data, steps, measured quality, ...
+        metadata: Texts that the file of weights itself holds.
 
     Returns:
         The card with file name, size and digest.

@@ -1,31 +1,39 @@
-"""The card of trained weights: how they were made, and how well they do on images that were not trained on."""
+"""Write the card of trained weights: how they were made, and their quality on images that were not trained on."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.contract import Image, Sample, Truth
 from bench.errors import UserError
+from bench.io.checkpoints import load_state, read_checkpoint
 from bench.io.files import sha256_of
+from bench.io.training_state import TrainingProgress
 from bench.protocols import Derainer, Judge
 from bench.runs.provenance import device_name, library_versions, machine
 
+if TYPE_CHECKING:
+    from torch import nn
+
 
 def measured(name: str, derainer: Derainer, judge: Judge, pairs: Sequence[tuple[Image, Image]]) -> dict[str, object]:
-    """Mean quality of rainy and of restored images.
+    """Average the quality of rainy and of restored images over some pairs.
 
     Args:
-        name: What the images are.
+        name: Name of the set of pairs.
         derainer: The trained network.
         judge: The judge of the quality task.
         pairs: Rainy and clean images.
 
     Returns:
-        The name, the number of pairs, and the means for ``rainy`` and ``restored`` by metric (PSNR in dB, SSIM).
+        ``images`` (the name), ``count`` (of pairs), and for ``rainy`` and ``restored`` the means by metric (PSNR in dB,
+        SSIM).
     """
     found: dict[str, object] = {"images": name, "count": len(pairs)}
     for what in ("rainy", "restored"):
@@ -39,27 +47,46 @@ def measured(name: str, derainer: Derainer, judge: Judge, pairs: Sequence[tuple[
     return found
 
 
-def card_of(name: str, steps: int, seconds: float, accelerator: str, devices: int) -> dict[str, object]:
-    """What a reader must know of where and with what weights were trained."""
+def card_of(
+    name: str, progress: TrainingProgress, network: nn.Module, accelerator: str = "cpu", devices: int = 1
+) -> dict[str, object]:
+    """Collect the facts that the card of any training states: duration, machine, libraries, size and log.
+
+    Args:
+        name: Name of the weights.
+        progress: Log and seconds of the finished training.
+        network: The trained network.
+        accelerator: ``cpu`` or ``cuda``.
+        devices: Number of devices.
+    """
     return {
         "name": name,
-        "steps": steps,
-        "seconds": round(seconds),
+        "steps": progress.step,
+        "seconds": round(progress.seconds),
         "device": device_name(accelerator),
         "devices": devices,
         "machine": {key: value for key, value in machine().items() if key != "system"},
         "libraries": library_versions(),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "log": [{key: value for key, value in row.items() if math.isfinite(value)} for row in progress.log],
     }
 
 
-def begun_with(start: Path) -> dict[str, object]:
-    """What a card says of the weights that a training starts from: file, digest and, where there is one, their card.
+def start_from(network: nn.Module, weights: Path | None) -> dict[str, object]:
+    """Load the weights that a training starts from, if there are any, into its network.
+
+    Returns:
+        The card's ``start`` (file name and digest) and, where the weights have a card, ``started_from``; empty
+        without weights.
 
     Raises:
-        UserError: The file beside the weights is no card.
+        UserError: The weights are hostile, damaged or of another network, or the file beside them is no card.
     """
-    begun: dict[str, object] = {"start": f"{start.name}, sha256 {sha256_of(start)}"}
-    card = start.with_suffix(".json")
+    if weights is None:
+        return {}
+    load_state(network, read_checkpoint(weights), str(weights))
+    begun: dict[str, object] = {"start": f"{weights.name}, sha256 {sha256_of(weights)}"}
+    card = weights.with_suffix(".json")
     if not card.is_file():
         return begun
     try:
@@ -69,22 +96,25 @@ def begun_with(start: Path) -> dict[str, object]:
     return {**begun, "started_from": content}
 
 
-def command_of(name: str, folders: Sequence[tuple[str, str, Path]], changes: Mapping[str, object]) -> str:
-    """The command that trains these weights, with folders named by the last two parts of their paths.
+def command_of(
+    command: str, folders: Sequence[tuple[str, str, Path]], changes: Mapping[str, object], start: Path | None
+) -> str:
+    """Write the command line that trains these weights, with folders named by the last two parts of their paths.
 
     Args:
-        name: The training.
+        command: The command and the training's name, such as ``train mspfn-light``.
         folders: Option, set of pairs (empty for photographs) and folder.
         changes: Option (without dashes) and value of what differs from the training's configuration.
+        start: Weights that the training started from, or None.
     """
-    words = ["derainbench", "train", name]
+    words = ["derainbench", command]
     for option, title, folder in folders:
         words += [option, f"{title}={place_of(folder)}" if title else place_of(folder)]
     for option, value in changes.items():
         words.append(f"--{option}" if value is True else f"--no-{option}" if value is False else f"--{option} {value}")
-    return " ".join(words)
+    return " ".join([*words, f"--start {start.name}"] if start else words)
 
 
 def place_of(folder: Path) -> str:
-    """The last two parts of a path: which photographs, not whose machine."""
+    """Shorten a path to its last two parts: they tell which photographs, not whose machine."""
     return "/".join(folder.resolve().parts[-2:])

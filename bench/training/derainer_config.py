@@ -1,4 +1,4 @@
-"""Trainings as TOML: the loop's settings, and which rain or which published pairs. Built-in ones by name."""
+"""Read trainings of derainers from TOML: settings, and the rain or the published pairs. Built-in ones by name."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bench.io.toml_files import names_in, replaced, text_of, validated
+from bench.io.toml_files import names_in, text_of, validated
+from bench.training.config import TrainingName, changed_options
 from derainers.training.networks import NETWORKS
-from derainers.training.settings import Settings
+from derainers.training.settings import DerainerSettings
 
 _PACKAGE = "bench.training.configs.derainers"
-
-CHANGEABLE = {
-    **{key: key for key in ("steps", "batch", "crop", "seed", "precision", "compile")},
-    "rate": "learning_rate",
-}
-"""Options of the command line that replace a setting, and the setting's name."""
 
 UNIFIED = "mspfn-unified"
 """The training with which any network can be trained under its own name: the MSPFN paper's for all it compares."""
 
 
 class RainMixture(BaseModel):
-    """Which rains are mixed, each as often as it is named.
+    """Rains of a training, each mixed in as often as it is named.
 
     Attributes:
         presets: Names of rains.
@@ -39,52 +34,47 @@ class RainMixture(BaseModel):
     zooms: tuple[float, ...] = Field(default=(1.0,), min_length=1)
 
 
-class Training(Settings):
-    """Settings of a training and where its pairs come from.
+class DerainerTraining(DerainerSettings):
+    """Settings of one derainer's training, and the rain or the pairs that it is made for.
 
     Attributes:
-        name: Of the weights; the name or stem of the configuration.
-        rain: Rain for photographs.
-        pairs: Published sets of pairs, instead of photographs.
+        name: Name of the weights: the name or stem of the configuration.
+        rain: Rain on photographs.
+        pairs: Names of published sets of pairs, instead of photographs.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)
+    name: TrainingName
     rain: RainMixture = RainMixture()
     pairs: tuple[str, ...] = ()
 
-    @property
-    def settings(self) -> Settings:
-        """The part that the training loop knows."""
-        return Settings.model_validate(self.model_dump(include=set(Settings.model_fields)))
-
 
 def training_names() -> list[str]:
-    """Names of the built-in trainings: one a file, and one for every network without a file of its own."""
+    """List the names of the built-in trainings: one a file, and one for every network without a file of its own."""
     own = names_in(_PACKAGE)
     return own + [name for name in NETWORKS if name not in own]
 
 
-def load_training(name: str, changes: Mapping[str, object] | None = None) -> Training:
+def load_training(name: str, changes: Mapping[str, object] | None = None) -> DerainerTraining:
     """Read a built-in training by name, or a TOML file by path.
 
     The name of a network without a training of its own stands for :data:`UNIFIED` with this network.
 
     Args:
-        name: Which.
+        name: Name of a training, or path of a ``.toml`` file.
         changes: Settings that replace those of the file.
 
     Raises:
-        UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
+        UserError: The training does not exist, is not TOML, or a key is unknown, missing or of the wrong kind.
     """
     unified = name in NETWORKS and name not in names_in(_PACKAGE)
     text = text_of("training", name, _PACKAGE, training_names(), UNIFIED if unified else name)
     network = {"network": name} if unified else {}
     advice = "See 'derainbench train --help' and the built-in trainings"
-    return validated(Training, text, Path(name).stem, {**network, **(changes or {})}, advice)
+    return validated(DerainerTraining, text, Path(name).stem, {**network, **(changes or {})}, advice)
 
 
-def changes_of(training: Training) -> dict[str, object]:
-    """What was replaced in a built-in training, by the command line's options without dashes."""
+def changes_of(training: DerainerTraining) -> dict[str, object]:
+    """List the options of the command line, with values, that turn the built-in training of this name into this one."""
     if training.name not in training_names():
         return {}
-    return replaced(training, load_training(training.name), CHANGEABLE)
+    return changed_options(training, load_training(training.name))

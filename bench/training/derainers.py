@@ -1,11 +1,7 @@
-"""Training derainers: photographs from folders, rain rendered while training, or published pairs.
-
-With :mod:`bench.api.run`, :mod:`bench.api.datasets` and :mod:`bench.api.catalogue` it wires the rooms together.
-"""
+"""Train derainers on photographs from folders, with rain rendered while training, or on published pairs."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,34 +12,33 @@ import numpy as np
 from bench.api.images import quality_judge
 from bench.contract import Options, Photograph
 from bench.errors import ImageError, UserError
-from bench.io.training_state import Progress
+from bench.io.training_state import StepCallback
 from bench.protocols import Derainer, Source
-from bench.training.card import begun_with, card_of, command_of, measured, place_of
-from bench.training.derainer_config import RainMixture, Training, changes_of, load_training, training_names
+from bench.training.card import card_of, command_of, measured, place_of, start_from
+from bench.training.derainer_config import DerainerTraining, RainMixture, changes_of, load_training, training_names
 from derainers.trained import trained
-from derainers.training.checkpoints import read_weights, save_weights
-from derainers.training.crops import Pair
-from derainers.training.loop import Job, Machine, Report, train
+from derainers.training.checkpoints import save_weights
+from derainers.training.crops import ImagePair
+from derainers.training.loop import DerainerJob, TrainingMachine, train
 from derainers.training.networks import network_of
+from derainers.training.settings import DerainerSettings
 from synth import SOURCES
 from synth.datasets.build import open_renderer
 from synth.rain.presets import preset
 from synth.rain.renderer import Renderer
 
 __all__ = [
-    "Machine",
+    "DerainerTraining",
     "Material",
-    "Progress",
     "RainMixture",
-    "Report",
-    "Training",
+    "TrainingMachine",
     "load_training",
     "train_derainer",
     "training_names",
 ]
 
 HELD_OUT = 6
-"""Photographs on which PSNR is measured while training."""
+"""Number of photographs on which PSNR is measured while training."""
 HELD_OUT_RAIN = "coco350_y"
 """Rain of the held-out photographs."""
 _KEPT_PHOTOGRAPHS = 1024  # decoded photographs kept in memory: about 0.5 MB each at 480x320
@@ -51,7 +46,7 @@ _KEPT_PHOTOGRAPHS = 1024  # decoded photographs kept in memory: about 0.5 MB eac
 
 @dataclass(frozen=True)
 class Material:
-    """Where the images of a training are.
+    """Folders of the images that a training uses.
 
     Attributes:
         photographs: Folders of clean photographs to rain on; one named twice counts twice.
@@ -66,7 +61,7 @@ class Material:
     tests: Mapping[str, Path] = field(default_factory=dict)
 
     def options(self) -> list[tuple[str, str, Path]]:
-        """Option, set and folder of all of them, as on the command line."""
+        """List all folders as on the command line: option, set (empty for photographs) and folder."""
         return [
             *(("--photographs", "", folder) for folder in self.photographs),
             *(("--pairs", name, folder) for name, folder in self.pairs.items()),
@@ -75,23 +70,28 @@ class Material:
         ]
 
     def described(self) -> list[dict[str, str]]:
-        """Sets and folders as the card states them."""
+        """List sets and folders of the training images as the card states them."""
         folders = [("photographs", folder) for folder in self.photographs] + list(self.pairs.items())
         return [{"set": name, "folder": place_of(folder)} for name, folder in folders]
 
 
 @dataclass(frozen=True)
 class Photographs:
-    """Every photograph of some sources, by number."""
+    """Every photograph of some sources, by number.
+
+    Attributes:
+        sources: Opened sources.
+        ids: Number of the source and id of the photograph, for every photograph.
+    """
 
     sources: tuple[Source, ...]
     ids: tuple[tuple[int, str], ...]
 
     def load(self, number: int) -> Photograph:
-        """Decode the photograph of this number.
+        """Decode the photograph of one number.
 
         Raises:
-            UserError: It is damaged.
+            UserError: The photograph is damaged.
         """
         source, id = self.ids[number]
         try:
@@ -102,14 +102,14 @@ class Photographs:
 
 @dataclass(frozen=True)
 class PairStream:
-    """Every photograph once an epoch, in an order and under a rain that follow from the pair's number.
+    """Endless pairs: every photograph once an epoch, in an order and under a rain that follow from the number.
 
     Attributes:
-        load: Photograph of a number.
-        count: How many photographs there are.
+        load: Gives the photograph of a number.
+        count: Number of photographs.
         renderers: Rains to choose from; none for published pairs.
         severities: Severities to choose from.
-        seed: Of order and rain.
+        seed: Seed of order and rain.
     """
 
     load: Callable[[int], Photograph]
@@ -118,8 +118,8 @@ class PairStream:
     severities: Sequence[float]
     seed: int
 
-    def __call__(self, number: int, /) -> Pair:
-        """The pair of this number; see :class:`derainers.training.crops.Stream`."""
+    def __call__(self, number: int, /) -> ImagePair:
+        """Give the pair of one number; see :class:`derainers.training.crops.Stream`."""
         epoch, place = divmod(number, self.count)
         order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
         photograph = self.load(int(order[place]))
@@ -132,22 +132,22 @@ class PairStream:
 
 
 def train_derainer(
-    training: Training,
+    training: DerainerTraining,
     material: Material,
     out: Path,
-    machine: Machine | None = None,
+    machine: TrainingMachine | None = None,
     start: Path | None = None,
-    report: Report | None = None,
+    after_step: StepCallback | None = None,
 ) -> dict[str, object]:
-    """Train a network, measure it and write its weights; go on where the same training was stopped.
+    """Train one network, measure it and write its weights; go on where the same training was stopped.
 
     Args:
-        training: What and how.
-        material: On which images.
+        training: Network, settings and rain.
+        material: Folders of images.
         out: Folder for checkpoint, log, weights and card.
-        machine: Where to train; one CPU if not given.
-        start: Weights to start from of the same network; their card becomes part of the new one.
-        report: Told every step.
+        machine: Devices to train on; one CPU if not given.
+        start: Weights of the same network to start from; their card becomes part of the new one.
+        after_step: Called after every step.
 
     Returns:
         The card, as written beside the weights.
@@ -157,34 +157,30 @@ def train_derainer(
     """
     import torch
 
-    machine = machine or Machine()
+    machine = machine or TrainingMachine()
     stream = open_stream(training, material)
     watched = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
     torch.manual_seed(training.seed)
     trainee = network_of(training.network)
-    begun: dict[str, object] = {"start": ""}
-    if start is not None:
-        read_weights(start, trainee)
-        begun = begun_with(start)
-    data = {"data": material.described(), "pairs": stream.count, "start": begun["start"]}
-    presets = training.rain.presets if material.photographs else ()
-    rains = {name: open_renderer(name, {}).fingerprint for name in presets}
-    identity = {"training": training.model_dump(mode="json"), "rains": rains, **data}
-    job = Job(training.settings, trainee, stream, watched, out, identity)
-    progress = train(job, machine, report)
-    card = card_of(training.name, progress.step, progress.seconds, machine.accelerator, machine.devices)
-    card |= identity | begun
-    card["command"] = command_of(
-        training.name, material.options(), changes_of(training) | ({"start": start.name} if start else {})
-    )
-    card["parameters"] = sum(parameter.numel() for parameter in trainee.network.parameters())
-    card["log"] = [{key: value for key, value in row.items() if math.isfinite(value)} for row in progress.log]
+    begun = {"start": "", **start_from(trainee.network, start)}
+    identity = _identity(training, material) | {"pairs": stream.count, "start": begun["start"]}
+    job = DerainerJob(DerainerSettings.of(training), trainee, stream, watched, out, identity)
+    progress = train(job, machine, after_step)
+    card = card_of(training.name, progress, trainee.network, machine.accelerator, machine.devices) | identity | begun
+    card["command"] = command_of(f"train {training.name}", material.options(), changes_of(training), start)
     card["quality"] = _quality(trained(trainee, Options(machine.accelerator)), material)
     return save_weights(out, training.name, trainee, card)
 
 
-def open_stream(training: Training, material: Material) -> PairStream:
-    """The pairs of a training.
+def _identity(training: DerainerTraining, material: Material) -> dict[str, object]:
+    """Settings, rains and folders, which decide the weights."""
+    presets = training.rain.presets if material.photographs else ()
+    rains = {name: open_renderer(name, {}).fingerprint for name in presets}
+    return {"training": training.model_dump(mode="json"), "rains": rains, "data": material.described()}
+
+
+def open_stream(training: DerainerTraining, material: Material) -> PairStream:
+    """Open the endless pairs of one training.
 
     Raises:
         UserError: Photographs or sets are missing or too many, a preset is unknown, a severity is out of range.
@@ -197,11 +193,11 @@ def open_stream(training: Training, material: Material) -> PairStream:
     return PairStream(load, len(photographs.ids), rains, rain.severities, training.seed)
 
 
-def held_out_pairs(folder: Path, count: int | None = None) -> list[Pair]:
-    """Photographs of a folder, evenly taken in order of name, under the benchmark's rain.
+def held_out_pairs(folder: Path, count: int | None = None) -> list[ImagePair]:
+    """Load photographs of a folder, evenly taken in order of name, and render the benchmark's rain on them.
 
     Raises:
-        UserError: There are none.
+        UserError: The folder holds no photographs.
     """
     photographs = _open_photographs([folder])
     total = len(photographs.ids)
@@ -219,7 +215,7 @@ def _quality(derainer: Derainer, material: Material) -> list[dict[str, object]]:
     return [measured(name, derainer, judge, pairs) for name, pairs in images.items()]
 
 
-def _check(training: Training, material: Material) -> None:
+def _check(training: DerainerTraining, material: Material) -> None:
     if bool(material.photographs) == bool(material.pairs):
         needs = f" (made for {', '.join(training.pairs)})" if training.pairs else ""
         raise UserError(f"training {training.name}{needs}: give either --photographs DIR or --pairs SET=DIR")
@@ -240,18 +236,18 @@ def _open_photographs(folders: Sequence[Path], pairs: Mapping[str, Path] | None 
     return Photographs(tuple(sources), ids)
 
 
-def _published_pairs(name: str, folder: Path) -> list[Pair]:
+def _published_pairs(name: str, folder: Path) -> list[ImagePair]:
     photographs = _open_photographs([], {name: folder})
     return [_given_pair(photographs.load(number)) for number in range(len(photographs.ids))]
 
 
-def _given_pair(photograph: Photograph) -> Pair:
+def _given_pair(photograph: Photograph) -> ImagePair:
     if photograph.rainy is None or photograph.clean is None:
         raise UserError(f"image {photograph.id!r}: a pair to train or measure on needs a rainy and a clean image")
     return photograph.rainy, photograph.clean
 
 
-def _rained_on(photograph: Photograph, renderer: Renderer, key: str, severity: float) -> Pair:
+def _rained_on(photograph: Photograph, renderer: Renderer, key: str, severity: float) -> ImagePair:
     if photograph.clean is None:
         raise UserError(f"image {photograph.id!r}: there is no clean image to rain on")
     rain = renderer(photograph.clean, key=key, severity=severity, depth=photograph.depth)

@@ -25,12 +25,12 @@ REACH = STAGES * (3 * 2 + 2 * (RAIN_RESIDUALS + IMAGE_RESIDUALS))
 """3x3 convolutions between a pixel and the farthest that it depends on."""
 GATES = "fiog"  # forget, input, output, candidate: the order of the fused convolution
 
-State = tuple[Tensor, Tensor]
+BranchState = tuple[Tensor, Tensor]
 """Hidden state and cell, each (N, 32, H, W)."""
 
 
 class BRN(nn.Module):
-    """Estimates rain and image in turns; every branch's gates read both hidden states.
+    """The network: estimates rain and image in turns; every branch's gates read both hidden states.
 
     Input and output: (N, 3, H, W) float32 RGB in [0, 1], any size; the output is not clipped.
     """
@@ -43,8 +43,8 @@ class BRN(nn.Module):
     def forward(self, rainy: Tensor) -> Tensor:
         """Return the last stage's clean image."""
         zero = rainy.new_zeros(rainy.shape[0], CHANNELS, *rainy.shape[2:])
-        rain_state: State = (zero, zero)
-        image_state: State = (zero, zero)
+        rain_state: BranchState = (zero, zero)
+        image_state: BranchState = (zero, zero)
         rain = image = rainy
         for _ in range(STAGES):
             rain, rain_state = self.rain(torch.cat([rainy, rain], dim=1), rain_state, image_state[0])
@@ -62,7 +62,7 @@ class RecurrentBranch(nn.Module):
         self.residuals = nn.ModuleList(residual_branch() for _ in range(residuals))
         self.conv = conv3x3(CHANNELS, 3)
 
-    def forward(self, x: Tensor, state: State, other_hidden: Tensor) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: BranchState, other_hidden: Tensor) -> tuple[Tensor, BranchState]:
         """Map (N, in, H, W) to the estimate (N, 3, H, W) and the next state."""
         hidden, cell = state
         z = self.gates(torch.cat([torch.relu(self.conv0(x)), hidden, other_hidden], dim=1))
@@ -106,7 +106,7 @@ def state_from_official(state: dict[str, object], origin: str) -> dict[str, obje
 
 
 def restorer(name: str, options: Options) -> TorchDerainer:
-    """BRN with published weights: a BRN row of ``weights.csv``.
+    """Build one BRN with published weights as a derainer; ``name`` is a BRN row of ``weights.csv``.
 
     Raises:
         UserError: The weights cannot be had.
@@ -119,10 +119,10 @@ def restorer(name: str, options: Options) -> TorchDerainer:
 
 
 def brn(options: Options) -> TorchDerainer:
-    """BRN with the weights that its authors chose for foreign rain."""
+    """Build BRN with the weights that its authors chose for foreign rain."""
     return restorer("brn", options)
 
 
 def brn_rain100h(options: Options) -> TorchDerainer:
-    """BRN trained on Rain100H: heavy streaks of five directions."""
+    """Build BRN trained on Rain100H: heavy streaks of five directions."""
     return restorer("brn-rain100h", options)

@@ -30,7 +30,7 @@ SCALE = 255.0  # the network was trained on detail in grey levels
 
 
 class DDN(nn.Module):
-    """26 convolutions with normalisation before them, except for the first and the last.
+    """The network: 26 convolutions with normalisation before them, except for the first and the last.
 
     Input and output: (N, 3, H, W) float32 RGB in [0, 1], any size; the output is not clipped.
     """
@@ -58,7 +58,7 @@ def read_network_mat(path: Path) -> dict[str, object]:
     """Read the authors' ``network.mat`` into a state dict of :class:`DDN`.
 
     Raises:
-        UserError: It is no such file.
+        UserError: The file is no such MATLAB file.
     """
     from scipy.io import loadmat
 
@@ -90,7 +90,7 @@ def _vector(cells: Any, place: int) -> Tensor:  # noqa: ANN401
 
 
 def ddn(options: Options) -> TorchDerainer:
-    """DDN with the authors' MATLAB weights.
+    """Build DDN with the authors' MATLAB weights as a derainer.
 
     Raises:
         UserError: The weights cannot be had.

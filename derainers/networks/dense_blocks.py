@@ -29,7 +29,7 @@ class DenseBlock(nn.Module):
         self.conv2 = nn.Conv2d(inner, growth, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in, H, W) to (N, in + growth, H, W)."""
+        """Map (N, in, H, W) to (N, in + growth, H, W)."""
         y = self.conv1(torch.relu(self.bn1(x)))
         return torch.cat([x, self.conv2(torch.relu(self.bn2(y)))], dim=1)
 
@@ -44,7 +44,7 @@ class Transition(nn.Module):
         self.resize = resize
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in, H, W) to (N, out, H, W), half or twice as high and wide."""
+        """Map (N, in, H, W) to (N, out, H, W), half or twice as high and wide."""
         y: Tensor = self.conv1(torch.relu(self.bn1(x)))
         if self.resize == "down":
             return functional.avg_pool2d(y, 2)
@@ -52,7 +52,7 @@ class Transition(nn.Module):
 
 
 class Stretched(nn.Module):
-    """Stretches every image to the network's whole range, as the official test code does.
+    """A network whose output is stretched to its whole range, image by image, as the official test code does.
 
     This undoes the low contrast of the network's output, and changes colours where that was right.
     """

@@ -29,7 +29,7 @@ _NAMES = {"features": "conv2d", "mix": "conv2d_1", "detail": "conv2d_transpose"}
 
 
 class DerainNet(nn.Module):
-    """Base layer plus predicted detail.
+    """The network: base layer plus predicted detail.
 
     Input and output: (N, 3, H, W) float32 RGB in [0, 1], any size; the output is not clipped.
     """
@@ -50,7 +50,7 @@ class DerainNet(nn.Module):
         return base[:, :, BORDER:-BORDER, BORDER:-BORDER] + torch.cat(strips, dim=2)
 
     def _strip(self, detail: Tensor, top: int, bottom: int, width: int) -> Tensor:
-        """Rows top to bottom of the clean detail, from the rows of the padded detail that they depend on."""
+        """Compute rows top to bottom of the clean detail from the rows of the padded detail that they depend on."""
         first = max(top - 1, 0)
         rows = detail[:, :, first : bottom + 2 * BORDER + 1]
         y = self.detail(torch.relu(self.mix(torch.relu(self.features(rows)))))
@@ -68,7 +68,7 @@ def mirrored(x: Tensor, border: int) -> Tensor:
 
 
 def derainnet(options: Options) -> TorchDerainer:
-    """DerainNet with the author's TensorFlow weights.
+    """Build DerainNet with the author's TensorFlow weights as a derainer.
 
     Raises:
         UserError: The weights cannot be had.

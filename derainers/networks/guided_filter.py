@@ -1,4 +1,4 @@
-"""The detail layer of an image, as networks that work on detail want it: image minus its guided filter."""
+"""Guided filter on tensors, for networks that work on the detail layer: image minus its guided filter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def guided_base(image: Tensor, radius: int, smoothing: float) -> Tensor:
-    """Guided filter with the image as its own guide, channel by channel (He, Sun and Tang, TPAMI 2013).
+    """Filter an image with itself as the guide, channel by channel (He, Sun and Tang, TPAMI 2013).
 
     Args:
         image: (N, C, H, W) floats.
@@ -26,7 +26,7 @@ def guided_base(image: Tensor, radius: int, smoothing: float) -> Tensor:
 
 
 def box_mean(x: Tensor, radius: int) -> Tensor:
-    """Mean over the pixels of a square window that lie inside of (N, C, H, W)."""
+    """Average those pixels of a square window that lie inside of (N, C, H, W)."""
     for axis in (2, 3):
         length = x.shape[axis]
         zero = x.new_zeros(1).expand(*x.shape[:axis], 1, *x.shape[axis + 1 :])

@@ -26,7 +26,10 @@ Levels = tuple[Tensor, Tensor, Tensor]
 
 
 class MPRNet(nn.Module):
-    """Input and output: (N, 3, H, W) float32 RGB in [0, 1], H and W multiples of 8; the output is not clipped."""
+    """The network of three stages.
+
+    Input and output: (N, 3, H, W) float32 RGB in [0, 1], H and W multiples of 8; the output is not clipped.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,13 +66,13 @@ class MPRNet(nn.Module):
         return restored
 
     def _quarters(self, half: Tensor) -> Levels:
-        """Encode the left and the right of a half separately, and join what came out."""
+        """Encode the left and the right of a half separately, and join their features."""
         left, right = (self.stage1_encoder(self.shallow_feat1(quarter)) for quarter in half.chunk(2, dim=3))
         return joined(left, right, axis=3)
 
 
 class ChannelAttention(nn.Module):
-    """Scales every channel by a gate made of all channels' means."""
+    """Channel attention: every channel is scaled by a gate made of all channels' means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -78,7 +81,7 @@ class ChannelAttention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
+        """Map (N, C, H, W) to the same shape."""
         return x * steady_sigmoid(self.conv_du(x.mean(dim=(2, 3), keepdim=True)))
 
 
@@ -91,13 +94,13 @@ class AttentionBlock(nn.Module):
         self.body = nn.Sequential(conv(channels, channels), act, conv(channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
+        """Map (N, C, H, W) to the same shape."""
         y: Tensor = self.CA(self.body(x)) + x
         return y
 
 
 class SupervisedAttention(nn.Module):
-    """Makes a stage's image of its features, and gates the features with that image."""
+    """Supervised attention: makes a stage's image of its features, and gates the features with that image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -106,7 +109,7 @@ class SupervisedAttention(nn.Module):
         self.conv3 = conv(3, WIDTH, 1)
 
     def forward(self, x: Tensor, rainy: Tensor) -> Tensor:
-        """Features (N, 40, H, W) and the rainy image to features for the next stage."""
+        """Map features (N, 40, H, W) and the rainy image to features for the next stage."""
         gate = steady_sigmoid(self.conv3(self.conv2(x) + rainy))
         y: Tensor = self.conv1(x) * gate + x
         return y
@@ -124,14 +127,14 @@ class Encoder(nn.Module):
         self.down23 = Resized("down", LEVELS[1], LEVELS[2], 0.5)
 
     def forward(self, x: Tensor) -> Levels:
-        """(N, 40, H, W) to features of three levels."""
+        """Map (N, 40, H, W) to features of three levels."""
         first = self.encoder_level1(x)
         second = self.encoder_level2(self.down12(first))
         return first, second, self.encoder_level3(self.down23(second))
 
 
 class FusingEncoder(Encoder):
-    """An encoder that adds what the stage before found at the same level."""
+    """An encoder that adds the features of the stage before at the same level."""
 
     def __init__(self, act: nn.PReLU) -> None:
         super().__init__(act)
@@ -139,7 +142,7 @@ class FusingEncoder(Encoder):
         self.csff_dec1, self.csff_dec2, self.csff_dec3 = (conv(width, width, 1) for width in LEVELS)
 
     def fuse(self, x: Tensor, encoded: Levels, decoded: Levels) -> Levels:
-        """(N, 40, H, W) and the last stage's features to features of three levels."""
+        """Map (N, 40, H, W) and the last stage's features to features of three levels."""
         first = self.encoder_level1(x) + self.csff_enc1(encoded[0]) + self.csff_dec1(decoded[0])
         second = self.encoder_level2(self.down12(first)) + self.csff_enc2(encoded[1]) + self.csff_dec2(decoded[1])
         third = self.encoder_level3(self.down23(second)) + self.csff_enc3(encoded[2]) + self.csff_dec3(decoded[2])
@@ -147,7 +150,7 @@ class FusingEncoder(Encoder):
 
 
 class Decoder(nn.Module):
-    """Back from the coarsest level, with attention blocks on the skips."""
+    """Decoder from the coarsest level to the finest, with attention blocks on the skips."""
 
     def __init__(self, act: nn.PReLU) -> None:
         super().__init__()
@@ -160,7 +163,7 @@ class Decoder(nn.Module):
         self.up32 = Resized("up", LEVELS[2], LEVELS[1], 2)
 
     def forward(self, encoded: Levels) -> Levels:
-        """Features of three levels to features of three levels."""
+        """Map features of three levels to features of three levels."""
         third = self.decoder_level3(encoded[2])
         second = self.decoder_level2(self.up32(third) + self.skip_attn2(encoded[1]))
         first = self.decoder_level1(self.up21(second) + self.skip_attn1(encoded[0]))
@@ -182,7 +185,7 @@ class FullResolution(nn.Module):
         self.conv_dec1, self.conv_dec2, self.conv_dec3 = (conv(WIDTH, width, 1) for _ in range(3))
 
     def forward(self, x: Tensor, encoded: Levels, decoded: Levels) -> Tensor:
-        """(N, 56, H, W) and the second stage's features to (N, 56, H, W)."""
+        """Map (N, 56, H, W) and the second stage's features to (N, 56, H, W)."""
         x = self.orb1(x) + self.conv_enc1(encoded[0]) + self.conv_dec1(decoded[0])
         x = self.orb2(x) + self.conv_enc2(self.up_enc1(encoded[1])) + self.conv_dec2(self.up_dec1(decoded[1]))
         y: Tensor = self.orb3(x) + self.conv_enc3(self.up_enc2(encoded[2])) + self.conv_dec3(self.up_dec2(decoded[2]))
@@ -197,7 +200,7 @@ class OriginalResolutionBlock(nn.Module):
         self.body = nn.Sequential(*_blocks(width, BLOCKS, act), conv(width, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
+        """Map (N, C, H, W) to the same shape."""
         y: Tensor = self.body(x) + x
         return y
 
@@ -210,7 +213,7 @@ class Scale(nn.Module):
         self.factor = factor
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C, H * factor, W * factor)."""
+        """Map (N, C, H, W) to (N, C, H * factor, W * factor)."""
         return functional.interpolate(x, scale_factor=self.factor, mode="bilinear", align_corners=False)
 
 
@@ -223,7 +226,7 @@ class Resized(nn.Module):
         self.add_module(name, nn.Sequential(Scale(factor), conv(channels_in, channels_out, 1)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in, H, W) to (N, out, H * factor, W * factor)."""
+        """Map (N, in, H, W) to (N, out, H * factor, W * factor)."""
         y: Tensor = self.get_submodule(self.layers_name)(x)
         return y
 
@@ -235,7 +238,7 @@ def joined(first: Levels, second: Levels, axis: int) -> Levels:
 
 
 def conv(channels_in: int, channels_out: int, kernel_size: int = 3) -> nn.Conv2d:
-    """Convolution without bias that keeps the size."""
+    """Make a convolution without bias that keeps the size."""
     return nn.Conv2d(channels_in, channels_out, kernel_size, padding=kernel_size // 2, bias=False)
 
 
@@ -244,7 +247,7 @@ def _blocks(channels: int, count: int, act: nn.PReLU) -> nn.Sequential:
 
 
 def mprnet(options: Options) -> TorchDerainer:
-    """MPRNet with the authors' deraining weights, trained on Rain13K.
+    """Build MPRNet with the authors' deraining weights, trained on Rain13K.
 
     Raises:
         UserError: The weights are not here; the message says where they are.

@@ -23,7 +23,7 @@ SLOPE = 0.2
 
 
 class Rescan(nn.Module):
-    """Recurrent unit "GRU" with stage outputs as full rain estimates, as the released settings have it.
+    """The network with recurrent unit "GRU"; every stage estimates the whole rain, as the released settings have it.
 
     Input and output: (N, 3, H, W) float32 **BGR** in [0, 1], any size; the output is not clipped.
     """
@@ -64,7 +64,7 @@ class GatedUnit(nn.Module):
         self.se = SqueezeExcite()
 
     def forward(self, x: Tensor, state: Tensor | None) -> Tensor:
-        """(N, in, H, W) and the last state to the next state (N, 24, H, W)."""
+        """Map (N, in, H, W) and the last state to the next state (N, 24, H, W)."""
         if state is None:  # the reset gate would act on nothing
             state = steady_sigmoid(self.conv_xz(x)) * torch.tanh(self.conv_xn(x))
         else:
@@ -85,7 +85,7 @@ class SqueezeExcite(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 24, H, W) to the same, every channel scaled."""
+        """Scale every channel of (N, 24, H, W)."""
         # One image at a time: matrix products may round otherwise in a batch.
         scales = torch.stack([self.fc(pooled) for pooled in x.mean(dim=(2, 3))])
         return x * scales[:, :, None, None]
@@ -96,7 +96,7 @@ def _dilated(channels_in: int, dilation: int) -> nn.Conv2d:
 
 
 def restorer(name: str, options: Options) -> TorchDerainer:
-    """RESCAN with published weights: a RESCAN row of ``weights.csv``.
+    """Build one RESCAN with published weights as a derainer; ``name`` is a RESCAN row of ``weights.csv``.
 
     Raises:
         UserError: The weights cannot be had.
@@ -108,10 +108,10 @@ def restorer(name: str, options: Options) -> TorchDerainer:
 
 
 def rescan(options: Options) -> TorchDerainer:
-    """RESCAN trained on light rain (Rain200L): the weights its trainers chose for foreign rain."""
+    """Build RESCAN trained on light rain (Rain200L): the weights its trainers chose for foreign rain."""
     return restorer("rescan", options)
 
 
 def rescan_rainheavy(options: Options) -> TorchDerainer:
-    """RESCAN trained on heavy rain (Rain200H)."""
+    """Build RESCAN trained on heavy rain (Rain200H)."""
     return restorer("rescan-rainheavy", options)

@@ -22,7 +22,7 @@ EXPANSION = 2.66
 
 
 class Restormer(nn.Module):
-    """U-shaped transformer of four levels.
+    """The network: a U-shaped transformer of four levels.
 
     Input and output: (N, 3, H, W) float32 RGB in [0, 1], H and W multiples of 8; the output is not clipped.
     """
@@ -70,7 +70,7 @@ class PatchEmbedding(nn.Module):
         self.proj = _conv(3, WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, 48, H, W)."""
+        """Map (N, 3, H, W) to (N, 48, H, W)."""
         y: Tensor = self.proj(x)
         return y
 
@@ -86,7 +86,7 @@ class TransformerBlock(nn.Module):
         self.ffn = GatedFeedForward(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
+        """Map (N, C, H, W) to the same shape."""
         x = x + self.attn(self.norm1(x))
         y: Tensor = x + self.ffn(self.norm2(x))
         return y
@@ -100,7 +100,7 @@ class ChannelNorm(nn.Module):
         self.body = nn.LayerNorm(channels, eps=1e-5)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
+        """Map (N, C, H, W) to the same shape."""
         y: Tensor = self.body(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         return y
 
@@ -117,7 +117,7 @@ class ChannelSelfAttention(nn.Module):
         self.project_out = _conv(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
+        """Map (N, C, H, W) to the same shape."""
         batch, channels, height, width = x.shape
         flat = (batch, self.heads, channels // self.heads, height * width)
         query, key, value = (part.reshape(flat) for part in self.qkv_dwconv(self.qkv(x)).chunk(3, dim=1))
@@ -138,34 +138,34 @@ class GatedFeedForward(nn.Module):
         self.project_out = _conv(hidden, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
+        """Map (N, C, H, W) to the same shape."""
         gate, value = self.dwconv(self.project_in(x)).chunk(2, dim=1)
         y: Tensor = self.project_out(functional.gelu(gate) * value)
         return y
 
 
 class Downsample(nn.Module):
-    """Half the height and width, twice the channels."""
+    """A layer to half the height and width, and twice the channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(_conv(channels, channels // 2), nn.PixelUnshuffle(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, 2C, H / 2, W / 2)."""
+        """Map (N, C, H, W) to (N, 2C, H / 2, W / 2)."""
         y: Tensor = self.body(x)
         return y
 
 
 class Upsample(nn.Module):
-    """Twice the height and width, half the channels."""
+    """A layer to twice the height and width, and half the channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(_conv(channels, 2 * channels), nn.PixelShuffle(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to (N, C / 2, 2H, 2W)."""
+        """Map (N, C, H, W) to (N, C / 2, 2H, 2W)."""
         y: Tensor = self.body(x)
         return y
 
@@ -183,7 +183,7 @@ def _blocks(channels: int, heads: int, count: int) -> nn.Sequential:
 
 
 def restormer(options: Options) -> TorchDerainer:
-    """Restormer with the authors' deraining weights, trained on Rain13K.
+    """Build Restormer with the authors' deraining weights, trained on Rain13K.
 
     Raises:
         UserError: The weights are not here; the message says where they are.

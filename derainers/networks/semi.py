@@ -29,7 +29,7 @@ SMOOTHING = 1.0
 
 
 class Semi(nn.Module):
-    """26 normalised convolutions that turn the detail layer into the negative rain.
+    """The network: 26 normalised convolutions that turn the detail layer into the negative rain.
 
     Input and output: (1, 3, H, W) float32 RGB in [0, 1], any size; the output is not clipped.
     """
@@ -59,7 +59,7 @@ def state_from_tensorflow(variables: Mapping[str, npt.NDArray[np.generic]], orig
     """Pick the test tower's variables; those of the second training tower and the optimiser are left.
 
     Raises:
-        UserError: One is missing.
+        UserError: A variable is missing.
     """
     state: dict[str, object] = {}
     for number in range(1, LAYERS + 1):
@@ -74,7 +74,7 @@ def state_from_tensorflow(variables: Mapping[str, npt.NDArray[np.generic]], orig
 
 
 def semi(options: Options) -> TorchDerainer:
-    """SEMI with the authors' weights.
+    """Build SEMI with the authors' weights as a derainer.
 
     Raises:
         UserError: The weights cannot be had.

@@ -22,14 +22,14 @@ _UNUSED = "SAM1.attention_layer."
 
 
 class SPANet(nn.Module):
-    """Input and output: (N, 3, H, W) float32 **BGR** in [0, 1], any size; the output is not clipped."""
+    """The network; input and output: (N, 3, H, W) float32 **BGR** in [0, 1], any size; the output is not clipped."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv_in = nn.Sequential(_conv(3, CHANNELS), nn.ReLU())
         self.SAM1 = SpatialAttention()
         for number in range(1, BLOCKS + 1):
-            self.add_module(f"res_block{number}", Bottleneck())
+            self.add_module(f"res_block{number}", DilatedBottleneck())
         self.conv_out = nn.Sequential(_conv(CHANNELS, 3))
 
     def forward(self, rainy: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class SPANet(nn.Module):
         return restored
 
 
-class Bottleneck(nn.Module):
+class DilatedBottleneck(nn.Module):
     """1x1, dilated 3x3 and 1x1 convolution; the skip is the caller's."""
 
     def __init__(self) -> None:
@@ -58,13 +58,13 @@ class Bottleneck(nn.Module):
         self.group1.add_module("conv3", _conv(CHANNELS, CHANNELS, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 32, H, W) to the same."""
+        """Map (N, 32, H, W) to the same shape."""
         y: Tensor = self.group1(x)
         return y
 
 
 class SpatialAttention(nn.Module):
-    """Two rounds of spreading features in four directions end in one map of the image."""
+    """Spatial attention: two rounds of spreading features in four directions end in one map of the image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class SpatialAttention(nn.Module):
         self.conv_out = _conv(CHANNELS, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 32, H, W) to (N, 1, H, W) in [0, 1]."""
+        """Map (N, 32, H, W) to (N, 1, H, W) in [0, 1]."""
         x = self.conv2(self.irnn1(self.conv_in(x)))
         x = torch.relu(self.conv3(self.irnn2(x)))
         return steady_sigmoid(self.conv_out(x))
@@ -93,7 +93,7 @@ class FourDirections(nn.Module):
         self.left_weight = _per_channel()
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 32, H, W) to (N, 128, H, W): upwards, rightwards, downwards, leftwards."""
+        """Map (N, 32, H, W) to (N, 128, H, W): upwards, rightwards, downwards, leftwards."""
         up = swept(x.flip(2), 2, self.up_weight).flip(2)
         right = swept(x, 3, self.right_weight)
         down = swept(x, 2, self.down_weight)
@@ -121,7 +121,7 @@ def _per_channel() -> nn.Conv2d:
 
 
 def spanet(options: Options) -> TorchDerainer:
-    """SPANet as trained by the authors of BRN on light rain (Rain200L), for foreign rain.
+    """Build SPANet as trained by the authors of BRN on light rain (Rain200L), for foreign rain.
 
     Raises:
         UserError: The weights cannot be had.

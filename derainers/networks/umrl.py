@@ -20,7 +20,7 @@ SLOPE = 0.2
 
 
 class UMRL(nn.Module):
-    """Encoder and decoder of dense blocks with residual and confidence estimates on the way.
+    """The network: encoder and decoder of dense blocks with residual and confidence estimates on the way.
 
     Input and output: (1, 3, H, W) float32 RGB in [-1, 1], H and W multiples of 16. Parts that only training
     uses are here since the checkpoints hold them.
@@ -80,7 +80,7 @@ class ResidualEstimate(nn.Module):
         self.refine3 = _conv3x3(16, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 64, h, w) to (N, 3, h, w) in [-1, 1]."""
+        """Map (N, 64, h, w) to (N, 3, h, w) in [-1, 1]."""
         x = self.trans_block1(self.conv1(x))
         x = self.trans_block2(self.conv2(x))
         x = self.trans_block3(self.conv3(x))
@@ -88,7 +88,7 @@ class ResidualEstimate(nn.Module):
 
 
 class Confidence(nn.Module):
-    """How certain a residual is, pixel by pixel; one set of weights for all scales."""
+    """Confidence of a residual, pixel by pixel; one set of weights for all scales."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Confidence(nn.Module):
         self.refine3 = _conv3x3(16, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 35, h, w) to (N, 3, h, w) in [0, 1]."""
+        """Map (N, 35, h, w) to (N, 3, h, w) in [0, 1]."""
         x = self.conv1(x)
         x = self.trans_block2(self.conv2(x))
         x = self.trans_block3(self.conv3(x))
@@ -120,7 +120,7 @@ def _conv3x3(channels_in: int, channels_out: int) -> nn.Conv2d:
 
 
 def umrl(options: Options, stretch: bool = True) -> TorchDerainer:
-    """UMRL trained on Rain100H (the authors' ``Net_JORDER``), with the official contrast stretch.
+    """Build UMRL trained on Rain100H (the authors' ``Net_JORDER``), with the official contrast stretch.
 
     Raises:
         UserError: The weights cannot be had.

@@ -1,1 +1,1 @@
-"""Training of derainers: losses, crops, the loop and its checkpoints. What rains on the photographs is handed in."""
+"""Train derainers: losses, crops, the loop and its checkpoints; pairs of images are handed in."""

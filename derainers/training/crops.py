@@ -1,4 +1,4 @@
-"""Batches of crops, each a function of the seed and the step: no order, worker or resumption changes them."""
+"""Cut batches of crops, each a function of seed and step: no order, worker or resumption changes them."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import numpy as np
 
 from bench.contract import Image
 from bench.errors import UserError
-from derainers.training.settings import Settings
+from derainers.training.settings import DerainerSettings
 
-Pair: TypeAlias = tuple[Image, Image]
+ImagePair: TypeAlias = tuple[Image, Image]
 """A rainy image and the clean one, of one size (H, W, 3)."""
 
 
 class Stream(Protocol):
-    """An endless supply of pairs. The same number always gives the same pair."""
+    """An endless supply of pairs; equal numbers give equal pairs."""
 
-    def __call__(self, number: int, /) -> Pair:
-        """Pair of this number, counted from 0."""
+    def __call__(self, number: int, /) -> ImagePair:
+        """Give the pair of one number, counted from 0."""
         ...
 
 
-def batch_at(stream: Stream, settings: Settings, step: int, rank: int = 0, ranks: int = 1) -> Pair:
-    """The crops of one step that belong to one of several devices.
+def batch_at(stream: Stream, settings: DerainerSettings, step: int, rank: int = 0, ranks: int = 1) -> ImagePair:
+    """Cut the crops of one step that belong to one of several devices.
 
     Args:
-        stream: Where pairs come from.
+        stream: Source of pairs.
         settings: Batch, crop, seed.
-        step: Counted from 0.
-        rank: Which device.
-        ranks: How many there are; the batch is a multiple of it.
+        step: Number of the step, counted from 0.
+        rank: Number of the device, counted from 0.
+        ranks: Number of devices; the batch is a multiple of it.
 
     Returns:
         Rainy and clean crops, (N, crop, crop, 3) uint8 each.
@@ -41,7 +41,7 @@ def batch_at(stream: Stream, settings: Settings, step: int, rank: int = 0, ranks
     share = settings.batch // ranks
     rainy: list[Image] = []
     clean: list[Image] = []
-    held: tuple[int, Pair] | None = None
+    held: tuple[int, ImagePair] | None = None
     for place in range(rank * share, (rank + 1) * share):
         number = (step * settings.batch + place) // settings.crops_per_photograph
         if held is None or held[0] != number:
@@ -52,7 +52,7 @@ def batch_at(stream: Stream, settings: Settings, step: int, rank: int = 0, ranks
     return np.stack(rainy), np.stack(clean)
 
 
-def _crop(pair: Pair, settings: Settings, random: np.random.Generator) -> Pair:
+def _crop(pair: ImagePair, settings: DerainerSettings, random: np.random.Generator) -> ImagePair:
     rainy, clean = pair
     height, width = rainy.shape[:2]
     side = settings.crop

@@ -1,11 +1,11 @@
-"""The training loop. Stopped at any moment and started again, it ends with the same weights."""
+"""Train one derainer. Stopped at any moment and started again, the loop ends with the same weights."""
 
 from __future__ import annotations
 
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -14,29 +14,27 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import MissingExtraError, UserError
-from bench.io.training_state import Progress
+from bench.io.training_settings import rate_at
+from bench.io.training_state import StepCallback, TrainingProgress
 from derainers.torch_derainer import to_tensor
 from derainers.training.checkpoints import load_progress, save_progress
-from derainers.training.crops import Pair, Stream, batch_at
-from derainers.training.networks import Trainee
-from derainers.training.settings import Settings, rate_at
+from derainers.training.crops import ImagePair, Stream, batch_at
+from derainers.training.networks import TrainableDerainer
+from derainers.training.settings import DerainerSettings
 from derainers.training.validation import mean_psnr
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from lightning_fabric.wrappers import _FabricModule, _FabricOptimizer
 
-Report = Callable[[int, "Progress"], None]
-"""Told how many steps are done, and what the log says so far."""
-
 
 @dataclass(frozen=True)
-class Machine:
-    """Where a training runs.
+class TrainingMachine:
+    """Devices on which one training runs.
 
     Attributes:
         accelerator: ``cpu`` or ``cuda``.
-        devices: How many; several share each batch.
+        devices: Number of devices; several share each batch.
         tensorboard: True writes TensorBoard's files, too.
     """
 
@@ -46,39 +44,39 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Job:
-    """One training.
+class DerainerJob:
+    """One training of a derainer.
 
     Attributes:
         settings: Steps, batch, learning rate, ...
         trainee: The network with its first weights; it has the last ones afterwards.
         stream: Pairs to train on.
         held_out: Whole pairs on which PSNR is measured with every checkpoint.
-        folder: Keeps ``checkpoint.pt`` and ``log.csv``.
-        identity: What decides the result, apart from the first weights; a checkpoint of another one is refused.
+        folder: Folder of ``checkpoint.pt`` and ``log.csv``.
+        identity: All that decides the result beside the settings; a checkpoint of another identity is refused.
     """
 
-    settings: Settings
-    trainee: Trainee
+    settings: DerainerSettings
+    trainee: TrainableDerainer
     stream: Stream
-    held_out: Sequence[Pair]
+    held_out: Sequence[ImagePair]
     folder: Path
     identity: Mapping[str, object]
 
 
-def train(job: Job, machine: Machine, report: Report | None = None) -> Progress:
-    """Train, or go on with what lies in the folder.
+def train(job: DerainerJob, machine: TrainingMachine, after_step: StepCallback | None = None) -> TrainingProgress:
+    """Train one derainer, or go on from the checkpoint in the job's folder.
 
     Args:
-        job: What to train.
-        machine: Where.
-        report: Told every step.
+        job: Network, pairs and settings.
+        machine: Devices.
+        after_step: Called after every step.
 
     Returns:
-        The log and the time it took.
+        The log, and the seconds that the training took.
 
     Raises:
-        UserError: The folder holds another training, the loss is no number any more, or the batch cannot be shared.
+        UserError: The folder holds another training, the loss is NaN or infinite, or the batch cannot be shared.
     """
     settings, trainee = job.settings, job.trainee
     if settings.batch % machine.devices:
@@ -101,15 +99,15 @@ def train(job: Job, machine: Machine, report: Report | None = None) -> Progress:
                 psnr = mean_psnr(network, trainee, job.held_out)
             row = {"loss": loss, "rate": rate_at(settings, step), "psnr": psnr}
             fabric.log_dict(row, step + 1)
-            progress = Progress((*progress.log, {"step": step + 1, **row}), time.monotonic() - started)
+            progress = TrainingProgress((*progress.log, {"step": step + 1, **row}), time.monotonic() - started)
             _keep(fabric, job, adam, progress)
-        if report:
-            report(step + 1, progress)
+        if after_step:
+            after_step(step + 1, progress)
     return progress
 
 
-def _update(fabric: Fabric, network: _FabricModule, optimizer: _FabricOptimizer, job: Job, step: int) -> Tensor:
-    """One update of the weights; the loss before it."""
+def _update(fabric: Fabric, network: _FabricModule, optimizer: _FabricOptimizer, job: DerainerJob, step: int) -> Tensor:
+    """Update the weights once; return the loss before the update."""
     settings, trainee = job.settings, job.trainee
     pair = batch_at(job.stream, settings, step, fabric.global_rank, fabric.world_size)
     network.train()
@@ -125,7 +123,7 @@ def _update(fabric: Fabric, network: _FabricModule, optimizer: _FabricOptimizer,
     return loss.detach()
 
 
-def _keep(fabric: Fabric, job: Job, adam: torch.optim.Optimizer, progress: Progress) -> None:
+def _keep(fabric: Fabric, job: DerainerJob, adam: torch.optim.Optimizer, progress: TrainingProgress) -> None:
     row = progress.log[-1]
     if not math.isfinite(row["loss"]):
         raise UserError(f"step {progress.step}: the loss is {row['loss']}; lower learning_rate, or set clip = 1")
@@ -134,11 +132,11 @@ def _keep(fabric: Fabric, job: Job, adam: torch.optim.Optimizer, progress: Progr
     fabric.barrier()
 
 
-def _identity(job: Job) -> str:
+def _identity(job: DerainerJob) -> str:
     return json.dumps([job.settings.model_dump(mode="json"), job.identity], sort_keys=True)
 
 
-def _fabric(settings: Settings, machine: Machine, folder: Path) -> Fabric:
+def _fabric(settings: DerainerSettings, machine: TrainingMachine, folder: Path) -> Fabric:
     try:
         from lightning_fabric import Fabric
         from lightning_fabric.loggers.logger import Logger

@@ -14,12 +14,12 @@ _SSIM_TAPS, _SSIM_DEVIATION = 11, 1.5
 
 
 def charbonnier(difference: Tensor, epsilon: float = EPSILON) -> Tensor:
-    """Mean of sqrt(d**2 + epsilon**2): absolute error, smooth at zero (MSPFN, Eq. 1)."""
+    """Compute the mean of sqrt(d**2 + epsilon**2), a scalar: absolute error, smooth at zero (MSPFN, Eq. 1)."""
     return torch.sqrt(difference.square() + epsilon**2).mean()
 
 
 def laplacian(image: Tensor) -> Tensor:
-    """Second derivative of every channel: 8 times the pixel minus its eight neighbours, zeros outside."""
+    """Filter (N, C, H, W) with the Laplacian: 8 times the pixel minus its eight neighbours, zeros outside."""
     channels = image.shape[1]
     kernel = image.new_full((3, 3), -1.0)
     kernel[1, 1] = 8.0
@@ -27,7 +27,7 @@ def laplacian(image: Tensor) -> Tensor:
 
 
 def mspfn_loss(restored: Tensor, clean: Tensor) -> Tensor:
-    """Charbonnier loss of the images plus 0.05 times that of their edges (MSPFN, Eq. 1 to 3); values in [-1, 1].
+    """Add the Charbonnier losses of images and, times 0.05, of their edges (MSPFN, Eq. 1 to 3); values in [-1, 1].
 
     The Laplacian is linear, so that of the difference is the difference of the Laplacians.
     """
@@ -36,7 +36,7 @@ def mspfn_loss(restored: Tensor, clean: Tensor) -> Tensor:
 
 
 def ssim(first: Tensor, second: Tensor) -> Tensor:
-    """Mean SSIM over images, channels and all places where the window fits; values in [0, 1].
+    """Average SSIM over images, channels and all places where the window fits; values in [0, 1].
 
     Wang et al., 2004: Gaussian window of 11 pixels and deviation 1.5, K = (0.01, 0.03).
     """
@@ -59,5 +59,5 @@ def ssim(first: Tensor, second: Tensor) -> Tensor:
 
 
 def negative_ssim(restored: Tensor, clean: Tensor) -> Tensor:
-    """PReNet's loss on its last stage: -1 for equal images; values in [0, 1]."""
+    """Compute PReNet's loss of its last stage: -1 for equal images; values in [0, 1]."""
     return -ssim(restored, clean)

@@ -1,4 +1,4 @@
-"""Which networks can be trained, and what each of them is trained with."""
+"""Build the networks that can be trained, each with its loss and the pixels that it takes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Trainee:
-    """A network before its training.
+class TrainableDerainer:
+    """A derainer's network, its loss and the pixels that it takes.
 
     Attributes:
-        network: Maps (N, 3, H, W) in ``value_range`` to the same.
-        loss: Restored and clean tensors to one number that is to fall.
-        order: The channel order that the network takes.
+        network: Maps (N, 3, H, W) in ``value_range`` to the same shape and range.
+        loss: Maps restored and clean tensors (N, 3, H, W) to the scalar that is minimised.
+        order: Channel order of the network's input and output.
         value_range: Values of black and white.
-        metadata: What is written into the file of weights, so that the network can be built again.
-        fast: Makes of the trained network one that computes the same faster, where there is one.
+        metadata: Texts for the file of weights, from which the network can be built again.
+        fast: Turns the trained network into one that computes the same faster; None where there is none.
     """
 
     network: nn.Module
@@ -37,11 +37,11 @@ class Trainee:
     fast: Callable[[nn.Module], nn.Module] | None = None
 
 
-def network_of(name: str) -> Trainee:
-    """A network with random weights, drawn from torch's global generator.
+def network_of(name: str) -> TrainableDerainer:
+    """Build one network by its name, with random weights from torch's global generator.
 
     Raises:
-        UserError: There is none of that name.
+        UserError: No network has that name.
     """
     if name not in NETWORKS:
         raise UserError(f"unknown network {name!r}; known: {', '.join(NETWORKS)}")
@@ -49,7 +49,7 @@ def network_of(name: str) -> Trainee:
     return replace(trainee, metadata={**trainee.metadata, "network": name})
 
 
-def _mspfn(design: Design) -> Trainee:
+def _mspfn(design: Design) -> TrainableDerainer:
     from torch import nn
 
     from derainers.networks.mspfn.single_scale import member_of
@@ -58,10 +58,10 @@ def _mspfn(design: Design) -> Trainee:
     network = member_of(design)
     # The network subtracts what its last convolution gives: with zeros there, it starts from the rainy image.
     nn.init.zeros_(network.last.weight)
-    return Trainee(network, mspfn_loss, "bgr", (-1.0, 1.0), {"design": json.dumps(asdict(design))})
+    return TrainableDerainer(network, mspfn_loss, "bgr", (-1.0, 1.0), {"design": json.dumps(asdict(design))})
 
 
-def _prenet(design: PReNetDesign) -> Trainee:
+def _prenet(design: PReNetDesign) -> TrainableDerainer:
     from derainers.networks.prenet.lean import LeanPReNet
     from derainers.networks.prenet.prenet import PReNet
     from derainers.training.losses import negative_ssim
@@ -69,10 +69,10 @@ def _prenet(design: PReNetDesign) -> Trainee:
     def lean(network: nn.Module) -> nn.Module:
         return LeanPReNet(network) if isinstance(network, PReNet) else network
 
-    return Trainee(PReNet(design), negative_ssim, "rgb", (0.0, 1.0), {"stages": str(design.stages)}, lean)
+    return TrainableDerainer(PReNet(design), negative_ssim, "rgb", (0.0, 1.0), {"stages": str(design.stages)}, lean)
 
 
-NETWORKS: Mapping[str, Callable[[], Trainee]] = {
+NETWORKS: Mapping[str, Callable[[], TrainableDerainer]] = {
     **{name: partial(_mspfn, design) for name, design in DESIGNS.items()},
     **{name: partial(_prenet, design) for name, design in TRAINABLE.items()},
 }

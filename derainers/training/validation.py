@@ -1,4 +1,4 @@
-"""PSNR on held-out pairs while a network is trained."""
+"""Measure PSNR on held-out pairs while a network is trained."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import nn
 from bench.contract import Image
 from derainers.pixels import pad_to_multiple
 from derainers.torch_derainer import to_images, to_tensor
-from derainers.training.crops import Pair
-from derainers.training.networks import Trainee
+from derainers.training.crops import ImagePair
+from derainers.training.networks import TrainableDerainer
 
 
-def mean_psnr(network: nn.Module, trainee: Trainee, pairs: Sequence[Pair]) -> float:
-    """Mean PSNR in dB (RGB, uint8) of whole restored images; NaN without pairs."""
+def mean_psnr(network: nn.Module, trainee: TrainableDerainer, pairs: Sequence[ImagePair]) -> float:
+    """Average the PSNR in dB (RGB, uint8) of whole restored images; NaN without pairs."""
     network.eval()
     device = next(network.parameters()).device
     values = []
@@ -30,6 +30,6 @@ def mean_psnr(network: nn.Module, trainee: Trainee, pairs: Sequence[Pair]) -> fl
 
 
 def psnr_of(image: Image, clean: Image) -> float:
-    """PSNR in dB of two uint8 images; infinite if they are equal."""
+    """Compute the PSNR in dB of one uint8 image (H, W, 3) against its clean one; infinite if they are equal."""
     error = float(np.mean((image.astype(np.float64) - clean) ** 2))
     return float("inf") if error == 0 else 10 * float(np.log10(255.0**2 / error))

@@ -1,1 +1,1 @@
-"""Weights trained by ``derainbench train``, each with the card that says how and how good they are."""
+"""Weights trained by ``derainbench train``, each with a card of their training and their quality."""

@@ -1,1 +1,1 @@
-"""Object detection: what a detector sees after the rain is removed."""
+"""Object detection on restored images: detectors, matching with the truth, COCO's averages and other counts."""

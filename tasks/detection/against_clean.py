@@ -1,4 +1,4 @@
-"""Protocol ``pseudo_gt``: a detector's answers on the clean images are taken for the truth."""
+"""Score a detector against its own answers on the clean images (protocol ``pseudo_gt``)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def resample_against_clean(
     scoring: Scoring,
     weights: IntArray,
 ) -> dict[str, FloatArray]:
-    """The same metrics on every resample; ``weights`` as in :func:`tasks.detection.summary.resample_objects`."""
+    """Compute these metrics on every resample; ``weights`` as in :func:`tasks.detection.summary.resample_objects`."""
     names = _names(scoring)
     found = resample_objects(evidence, _assumed(clean, truths), _main_only(scoring), weights)
     return {names[metric]: values for metric, values in found.items() if metric in names}
@@ -54,7 +54,7 @@ def _main_only(scoring: Scoring) -> Scoring:
 
 
 def _names(scoring: Scoring) -> dict[str, str]:
-    """A main metric's name to what it is called here."""
+    """Map the names of the main metrics to their names in this protocol."""
     main = {"precision": scoring.tag, "recall": scoring.tag, "iou_gt": scoring.score_tag}
     found = {f"{name}@{tag}": f"{name.removesuffix('_gt')}:pseudo_gt" for name, tag in main.items()}
     found |= {name: f"{name}:pseudo_gt" for name in ("AP", "AP50", "AP75")}

@@ -8,13 +8,13 @@ from bench.contract import BoolArray, FloatArray
 
 
 def box_areas(boxes: FloatArray) -> FloatArray:
-    """Areas in square pixels, (N,); zero where a side is not positive."""
+    """Compute areas in square pixels, (N,); zero where a side is not positive."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0)
     return np.asarray(sides[:, 0] * sides[:, 1], dtype=np.float64)
 
 
 def box_overlaps(boxes: FloatArray, truths: FloatArray, crowd: BoolArray) -> FloatArray:
-    """Overlap of every box with every true one, as COCO defines it.
+    """Compute the overlap of every box with every true one, as COCO defines it.
 
     Args:
         boxes: (N, 4) detected boxes.

@@ -1,4 +1,4 @@
-"""COCO's average precision and recall, by pycocotools itself."""
+"""Compute COCO's average precision and recall with pycocotools itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CocoTables:
     Attributes:
         class_ids: Classes that are scored.
         kind: ``bbox`` for boxes, ``segm`` for masks.
-        areas: How many of COCO's ranges of areas are told apart; 1 is all objects together, enough to resample.
+        areas: Number of COCO's ranges of areas that are told apart; 1 is all objects together, enough to resample.
     """
 
     class_ids: Sequence[int]
@@ -47,8 +47,8 @@ class CocoTables:
         """Add one image; classes that are not scored are left out on both sides.
 
         Args:
-            detections: What was seen.
-            truth: What is there.
+            detections: Detected objects of the image.
+            truth: True objects of the image.
             size: (height, width) of the image.
         """
         self._sizes.append(size)
@@ -64,7 +64,7 @@ class CocoTables:
             self._match()
 
     def evaluate(self) -> tuple[dict[str, float], dict[int, float]]:
-        """Averages by name, and AP by class, as ratios; what is undefined (no such object) is left out."""
+        """Compute averages by name, and AP by class, as ratios; undefined ones (no such object) are left out."""
         classes = self._matched()
         if not classes:
             return {}, {}
@@ -75,7 +75,7 @@ class CocoTables:
         return found, {id: value for id, value in values.items() if value is not None}
 
     def resample(self, weights: IntArray) -> dict[str, FloatArray]:
-        """AP, AP50, AP75 and AR100 as (R,) ratios on R resamples; empty without true objects.
+        """Compute AP, AP50, AP75 and AR100 as (R,) ratios on R resamples; empty without true objects.
 
         Args:
             weights: (R, N), how often each image, in the order in which it was added, is in each resample.
@@ -85,7 +85,7 @@ class CocoTables:
         return resampled_averages(classes, weights, parameters.iouThrs, parameters.recThrs) if classes else {}
 
     def _matched(self) -> list[Matches]:
-        """Matches of every class; empty without true objects."""
+        """List the matches of every class; empty without true objects."""
         self._match()
         return [join(parts) for parts in zip(*self._matches, strict=True)] if self._objects else []
 
@@ -113,7 +113,7 @@ class CocoTables:
             waiting.clear()
 
     def _accumulated(self, classes: Sequence[Matches], most: int) -> tuple[FloatArray, FloatArray]:
-        """COCO's tables for ``most`` detections an image: precision (T, R, K, A) and recall (T, K, A)."""
+        """Accumulate COCO's tables for ``most`` detections an image: precision (T, R, K, A) and recall (T, K, A)."""
         from pycocotools.cocoeval import COCOeval
 
         with contextlib.redirect_stdout(io.StringIO()):

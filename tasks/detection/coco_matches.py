@@ -1,4 +1,4 @@
-"""What pycocotools matched, without its dictionaries: some thirty bytes a detection, whatever the dataset's size."""
+"""Keep pycocotools' matches without its dictionaries: some thirty bytes a detection, whatever the dataset's size."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Matches:
         hits: (A, T / 8, D) bits: whether the detection is right, within each of A ranges of areas.
         counted: (A, T / 8, D) bits: whether it is not ignored.
         truths: (A, N) int32, countable true objects of each image.
-        known: Whether any image has an object of the class, true or detected.
+        known: True if any image has an object of the class, true or detected.
     """
 
     thresholds: int
@@ -39,12 +39,12 @@ class Matches:
     known: bool
 
     def unpacked(self, bits: _Bits) -> BoolArray:
-        """Bits of one range of areas as (T, D) truth values."""
+        """Unpack the bits of one range of areas into (T, D) truth values."""
         return np.unpackbits(bits, axis=0, count=self.thresholds).astype(np.bool_)
 
 
 def gather(evaluated: Sequence[Mapping[str, Any] | None], first: int, areas: int, thresholds: int) -> Matches:
-    """Gather what pycocotools found for one class in some images.
+    """Gather pycocotools' matches of one class in some images.
 
     Args:
         evaluated: ``COCOeval.evalImgs`` of the class: area after area, one entry or None an image.
@@ -76,7 +76,7 @@ def gather(evaluated: Sequence[Mapping[str, Any] | None], first: int, areas: int
 
 
 def join(parts: Sequence[Matches]) -> Matches:
-    """Matches of one class in all images, of those in some; in the order of the images."""
+    """Join the matches of one class in some images to those in all, in the order of the images."""
     return Matches(
         parts[0].thresholds,
         np.concatenate([part.images for part in parts]),
@@ -90,7 +90,7 @@ def join(parts: Sequence[Matches]) -> Matches:
 
 
 def as_one_image(found: Matches, area: int, most: int) -> dict[str, object] | None:
-    """An entry of ``COCOeval.evalImgs`` that stands for all images, with ``most`` detections of each at most.
+    """Make an entry of ``COCOeval.evalImgs`` that stands for all images, with ``most`` detections of each at most.
 
     ``COCOeval.accumulate`` joins the entries of a class anyway, and tells matches from misses, but not whose.
     """
@@ -106,7 +106,7 @@ def as_one_image(found: Matches, area: int, most: int) -> dict[str, object] | No
 
 
 def _bits(entries: Sequence[Mapping[str, Any] | None], thresholds: int) -> tuple[_Bits, _Bits]:
-    """Hits and counted detections of one range of areas, image after image."""
+    """Pack hits and counted detections of one range of areas into bits, image after image."""
     hits = [np.zeros((thresholds, 0), dtype=np.bool_)]
     counted = [hits[0]]
     for entry in entries:

@@ -1,4 +1,4 @@
-"""Other ways to count detections, all from the same dump of boxes, for comparison with other people's numbers.
+"""Count detections by other people's rules, all from the same dump of boxes, for comparison with their numbers.
 
 None of them knows crowd regions: the tools that they follow read labels without such a mark.
 """
@@ -24,7 +24,7 @@ _LITERAL_SCORE, _LITERAL_OVERLAP = 0.60, 0.50
 
 @dataclass(frozen=True)
 class CountingRule:
-    """One way to count.
+    """One rule by which detections are counted.
 
     Attributes:
         count: Counts one image; truths have an area and a scored class, as have the detections.
@@ -38,12 +38,12 @@ class CountingRule:
 
 
 def literal_conf(seen: Detections, truth: Instances) -> Tally:
-    """The default rules with 0.60 read as a threshold on the score: score >= 0.60, IoU >= 0.50, crowd ignored."""
+    """Count by the default rules with 0.60 as a threshold on the score: score >= 0.60, IoU >= 0.50, crowd ignored."""
     return _matched(keep_detections(seen, seen.scores >= _LITERAL_SCORE), truth, _LITERAL_OVERLAP)
 
 
 def darknet_recall(seen: Detections, truth: Instances) -> Tally:
-    """Counts of darknet's ``detector recall`` with the widespread addition of precision.
+    """Count as Darknet's ``detector recall`` with the widespread addition of precision.
 
     Classes play no part and boxes serve any number of truths: a truth is correct if the best of all boxes
     overlaps it by more than 0.6, precision is correct truths over boxes. Where a detector has no objectness,
@@ -61,7 +61,7 @@ def darknet_recall(seen: Detections, truth: Instances) -> Tally:
 
 
 def darknet_map(seen: Detections, truth: Instances) -> Tally:
-    """Counts of AlexeyAB's ``detector map``: score > 0.25, NMS 0.45 per class, IoU > 0.5, one to one."""
+    """Count as AlexeyAB's ``detector map``: score > 0.25, NMS 0.45 per class, IoU > 0.5, one to one."""
     seen = keep_detections(seen, seen.scores > _MAP_SCORE)
     seen = keep_detections(seen, suppress(seen.boxes, seen.scores, seen.class_ids, _MAP_NMS))
     return _matched(seen, keep_truths(truth, ~truth.crowd), float(np.nextafter(_MAP_OVERLAP, 1)))

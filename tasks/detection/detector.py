@@ -1,4 +1,4 @@
-"""What a detection backend must be, and what becomes of its output before it is evidence."""
+"""Protocols of a detection backend, and the judge that turns its output into evidence."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Detector(Protocol):
 
 
 class DetectorSource(Protocol):
-    """A detector before it is loaded: cheap to make, and all that the table needs to know.
+    """A detector before it is loaded: cheap to make, and enough for the keys and the tables of a run.
 
     Attributes:
         label: Short name for tables.
         facts: Everything by which its answers could change: architecture, weights digest, inference settings.
-        space: Its classes, or None if they are not known before it is loaded.
+        space: Classes of the detector, or None if they are not known before it is loaded.
     """
 
     @property

@@ -1,4 +1,4 @@
-"""Masks in COCO's run-length encoding: made, measured and compared without being unpacked together."""
+"""Measure and compare masks in COCO's run-length encoding without unpacking all of them together."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from bench.io.masks import rle_functions
 
 
 def areas_of(masks: Sequence[Rle]) -> FloatArray:
-    """Areas in pixels, (N,)."""
+    """Measure the areas of masks in pixels, (N,)."""
     return np.asarray(rle_functions().area([dict(mask) for mask in masks]), dtype=np.float64).reshape(len(masks))
 
 
 def mask_overlaps(masks: Sequence[Rle], truths: Sequence[Rle], crowd: BoolArray) -> FloatArray:
-    """Overlap of every mask with every true one, as COCO defines it.
+    """Compute the overlap of every mask with every true one, as COCO defines it.
 
     Args:
         masks: N detected masks.

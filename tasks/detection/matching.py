@@ -1,4 +1,4 @@
-"""Detections against true objects: greedy, class-aware, one to one, crowd regions ignored."""
+"""Match detections with true objects: greedy, class-aware, one to one, crowd regions ignored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.contract import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True)
 class Labelled:
-    """What matching needs to know of one image's objects, N detected and M true ones.
+    """One image's objects as matching reads them, N detected and M true ones.
 
     Attributes:
         overlaps: (N, M) overlap in [0, 1]; for crowd columns, intersection over the detection's area.
@@ -32,7 +32,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Matching:
-    """How one image's objects were matched.
+    """Matches of one image's detected and true objects.
 
     Attributes:
         partner: (N,) index of the true object that a detection found, -1 for none.
@@ -65,7 +65,7 @@ class Tally:
 
     @property
     def false_negatives(self) -> int:
-        """True objects that no detection found."""
+        """Number of true objects that no detection found."""
         return self.truths - self.true_positives
 
     @property

@@ -1,4 +1,4 @@
-"""The frame of the tasks that are about objects: detection and instance segmentation."""
+"""The common part of the two tasks on objects: detection and instance segmentation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tasks.settings import Settings, fingerprint
 
 @dataclass(frozen=True)
 class ObjectTask:
-    """The objects that one network finds.
+    """A task on the objects that one network finds.
 
     Attributes:
         name: ``detection`` or ``instances``.
@@ -45,7 +45,7 @@ class ObjectTask:
         settings: The task's parameters.
         source: The network.
         space: The dataset's classes of objects; None if it has none.
-        rules: How boxes or masks are scored.
+        rules: Rules by which boxes or masks are scored.
         protocol: Scoring rules in one line.
     """
 
@@ -93,7 +93,7 @@ class ObjectTask:
 
     @property
     def scoring(self) -> Parameters:
-        """Parameters by which the same is scored without the model."""
+        """Parameters with which stored evidence is scored without the model."""
         names = {} if self.space is None else dict(zip(self.space.ids, self.space.names, strict=True))
         return scoring_parameters(self.settings, self.model, names, self.scored)
 
@@ -101,7 +101,7 @@ class ObjectTask:
         """Load the network.
 
         Raises:
-            UserError: It cannot be had or has no class in common with the dataset.
+            UserError: The network cannot be had or has no class in common with the dataset.
         """
         if self.space is None:
             raise UserError(f"task {self.name!r}: the dataset has no labelled objects")
@@ -111,7 +111,7 @@ class ObjectTask:
         return DetectionJudge(detector, mapping)
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
-        """Precision, recall, IoU over true objects, COCO's averages and the counts behind them."""
+        """Compute precision, recall, IoU over true objects, COCO's averages and the counts behind them."""
         return summarise_objects(evidence, truths, self.rules)
 
     def matched(self, evidence: Detections, truth: Instances) -> MatchedObjects:
@@ -124,13 +124,13 @@ class ObjectTask:
     def resample(
         self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
     ) -> Mapping[str, FloatArray]:
-        """Precision, recall, IoU and COCO's averages of every resample."""
+        """Compute precision, recall, IoU and COCO's averages of every resample."""
         return resample_objects(evidence, truths, self.rules, weights)
 
     def summarise_against_clean(
         self, evidence: Mapping[str, Evidence], clean: Mapping[str, Evidence], truths: Mapping[str, Truth]
     ) -> Sequence[Measure]:
-        """Main metrics with the model's answers on the clean images taken for the truth."""
+        """Compute the main metrics with the model's answers on the clean images taken for the truth."""
         return measure_against_clean(evidence, clean, truths, self.rules)
 
     def resample_against_clean(
@@ -140,5 +140,5 @@ class ObjectTask:
         truths: Mapping[str, Truth],
         weights: IntArray,
     ) -> Mapping[str, FloatArray]:
-        """The same on every resample."""
+        """Compute the main metrics against the model's answers on the clean images, on every resample."""
         return resample_against_clean(evidence, clean, truths, self.rules, weights)

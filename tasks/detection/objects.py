@@ -1,4 +1,4 @@
-"""Choosing some of an image's detected or true objects."""
+"""Select some of an image's detected or true objects."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ PSEUDO_TEXT = f"pseudo_gt: the model's answers on the clean image, score >= {PSE
 
 
 def keep_truths(truth: Instances, keep: BoolArray) -> Instances:
-    """Some of an image's true objects; ``keep`` is (M,)."""
+    """Select some of an image's true objects; ``keep`` is (M,) bool."""
     masks = None if truth.masks is None else _pick(truth.masks, keep)
     return Instances(truth.boxes[keep], truth.class_ids[keep], truth.crowd[keep], truth.areas[keep], masks)
 
 
 def keep_detections(seen: Detections, keep: BoolArray) -> Detections:
-    """Some of an image's detections; ``keep`` is (N,)."""
+    """Select some of an image's detections; ``keep`` is (N,) bool."""
     masks = None if seen.masks is None else _pick(seen.masks, keep)
     return Detections(seen.boxes[keep], seen.scores[keep], seen.class_ids[keep], masks)
 
 
 def scorable(truth: Instances, class_ids: Sequence[int]) -> tuple[Instances, int]:
-    """True objects of the scored classes that have an area; those without cannot be found by anything.
+    """Select the true objects of the scored classes that have an area; without one, nothing can find them.
 
     Returns:
         The objects, and how many were left out for want of area.
@@ -40,7 +40,7 @@ def scorable(truth: Instances, class_ids: Sequence[int]) -> tuple[Instances, int
 
 
 def pseudo_truth(seen: Detections, score: float = PSEUDO_SCORE) -> Instances:
-    """What a detector saw in the clean image, taken for the truth (protocol ``pseudo_gt``).
+    """Turn a detector's answers on the clean image into a truth (protocol ``pseudo_gt``).
 
     Args:
         seen: Detections in the clean image.

@@ -1,4 +1,4 @@
-"""COCO's averages on many bootstrap resamples at once, from one matching by pycocotools.
+"""Compute COCO's averages on many bootstrap resamples at once, from one matching by pycocotools.
 
 Matching looks at one image at a time, so an image that is drawn twice is matched twice in the same way. Only the
 precision-recall curves differ between resamples: sums over the detections in descending order of score, each
@@ -36,7 +36,7 @@ class ClassMatches:
 
 
 def matches_of(found: Matches) -> ClassMatches:
-    """Matches of one class over all areas, in descending order of score."""
+    """Order the matches of one class over all areas by descending score."""
     order = np.argsort(-found.scores, kind="mergesort")
     return ClassMatches(
         found.images[order].astype(np.int64),
@@ -49,7 +49,7 @@ def matches_of(found: Matches) -> ClassMatches:
 def resampled_averages(
     classes: Sequence[ClassMatches], weights: IntArray, thresholds: FloatArray, recall_points: FloatArray
 ) -> dict[str, FloatArray]:
-    """AP, AP50, AP75 and AR100 of every resample, as ratios; NaN where no class has a true object.
+    """Compute AP, AP50, AP75 and AR100 of every resample, as ratios; NaN where no class has a true object.
 
     Args:
         classes: Matches of every scored class.
@@ -82,7 +82,7 @@ def resampled_averages(
 
 
 def _seen_at_hits(drawn: FloatArray, so_far: FloatArray, matches: ClassMatches, column: int) -> FloatArray:
-    """Counted detections down to each right one, in every resample: all so far less the ignored ones."""
+    """Count the detections down to each right one, in every resample: all so far less the ignored ones."""
     hits, ignored = np.flatnonzero(matches.hit[column]), np.flatnonzero(~matches.counted[column])
     seen = so_far[:, hits]
     if len(ignored):
@@ -99,7 +99,7 @@ def _curve_summary(
     truths: FloatArray,
     recall_points: FloatArray,
 ) -> tuple[FloatArray, FloatArray]:
-    """Interpolated average precision and final recall of one class at one IoU threshold; 0 without truths."""
+    """Compute interpolated average precision and final recall of one class at one IoU threshold; 0 without truths."""
     hits = np.flatnonzero(matches.hit[column])
     if not len(hits):
         return np.zeros(len(drawn)), np.zeros(len(drawn))

@@ -1,4 +1,4 @@
-"""From detections and true objects to numbers; the same for boxes and for masks."""
+"""Score detections against true objects; one code for boxes and for masks."""
 
 from __future__ import annotations
 
@@ -58,28 +58,28 @@ class Scoring:
     each_class: bool = False
 
     def at(self, score: float) -> str:
-        """Two thresholds as metric names carry them: ``0.25/0.60``."""
+        """Write two thresholds as metric names carry them: ``0.25/0.60``."""
         return f"{_two_digits(score)}/{_two_digits(self.overlap)}"
 
     @property
     def prefix(self) -> str:
-        """Goes before every metric's name: ``mask_`` for masks, so that boxes and masks fit into one table."""
+        """Prefix of every metric's name: ``mask_`` for masks, so that boxes and masks fit into one table."""
         return "mask_" if self.kind == "segm" else ""
 
     @property
     def tag(self) -> str:
-        """The thresholds of the main metrics."""
+        """Thresholds of the main metrics, as their names carry them."""
         return self.at(self.score)
 
     @property
     def score_tag(self) -> str:
-        """The score alone, for metrics without a threshold of overlap."""
+        """Threshold of the score alone, for metrics without a threshold of overlap."""
         return _two_digits(self.score)
 
 
 @dataclass
 class _Counts:
-    """What is added up while the images pass by."""
+    """Counts that are added up image by image."""
 
     images: dict[str, Tally] = field(default_factory=dict)
     classes: dict[int, Tally] = field(default_factory=dict)
@@ -125,7 +125,7 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
 def resample_objects(
     evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], scoring: Scoring, weights: IntArray
 ) -> dict[str, FloatArray]:
-    """The main metrics of :func:`summarise_objects`, in per cent, on every resample.
+    """Compute the main metrics of :func:`summarise_objects`, in per cent, on every resample.
 
     Args:
         evidence: N images.
@@ -160,7 +160,7 @@ def resample_objects(
 
 
 def _check_masks(id: str, seen: Detections, truth: Instances, size: tuple[int, int]) -> None:
-    """Masks of another size than the image would be compared row by row with the wrong pixels."""
+    """Refuse masks of another size than the image: they would be compared with the wrong pixels."""
     for mask in (*(seen.masks or ()), *(truth.masks or ())):
         if tuple(mask["size"]) != size:
             raise UserError(f"{id}: a mask has (height, width) {tuple(mask['size'])}, the image {size}")
@@ -172,7 +172,7 @@ def label(seen: Detections, truth: Instances, overlaps: Overlaps) -> Labelled:
 
 
 def class_names(space: ClassSpace | None) -> dict[int, str]:
-    """Class id to name."""
+    """Map class ids to names."""
     return {} if space is None else dict(zip(space.ids, space.names, strict=True))
 
 
@@ -263,7 +263,7 @@ def _of_image(id: str, part: Tally, scoring: Scoring) -> list[ImageMeasure]:
 
 
 def _two_digits(threshold: float) -> str:
-    """``0.6`` as ``0.60``, but ``0.125`` and ``0.001`` in full, so that no two thresholds share a name."""
+    """Write ``0.6`` as ``0.60``, but ``0.125`` and ``0.001`` in full, so that no two thresholds share a name."""
     return f"{threshold:.2f}" if round(threshold, 2) == threshold else f"{threshold:g}"
 
 

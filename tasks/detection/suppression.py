@@ -1,4 +1,4 @@
-"""Non-maximum suppression of a finished dump of boxes."""
+"""Suppress overlapping boxes of a finished dump (non-maximum suppression)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tasks.detection.boxes import box_overlaps
 
 
 def suppress(boxes: FloatArray, scores: FloatArray, groups: IntArray, overlap: float) -> BoolArray:
-    """Greedy suppression: the best box stays and takes all of its group that overlap it by more.
+    """Suppress greedily: the best box stays and removes all of its group that overlap it by more.
 
     Args:
         boxes: (N, 4).

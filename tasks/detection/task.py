@@ -50,5 +50,5 @@ def build(parameters: Parameters, classes: Classes) -> ObjectTask:
 
 
 def overlaps_of_boxes(seen: Detections, truth: Instances) -> FloatArray:
-    """Overlaps of an image's detected with its true boxes."""
+    """Compute the overlaps of an image's detected with its true boxes."""
     return box_overlaps(seen.boxes, truth.boxes, truth.crowd)

@@ -1,1 +1,1 @@
-"""Instance segmentation: the objects and their masks that a network sees after the rain is removed."""
+"""Instance segmentation on restored images: networks that find objects and their masks; scored as detection is."""

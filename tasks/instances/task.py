@@ -44,7 +44,7 @@ def build(parameters: Parameters, classes: Classes) -> ObjectTask:
 
 
 def overlaps_of_masks(seen: Detections, truth: Instances) -> FloatArray:
-    """Overlaps of an image's detected with its true masks."""
+    """Compute the overlaps of an image's detected with its true masks."""
     if not len(seen.scores) or not len(truth.class_ids):
         return np.zeros((len(seen.scores), len(truth.class_ids)))  # nothing detected is stored without masks
     if seen.masks is None or truth.masks is None:

@@ -1,4 +1,4 @@
-"""A task model's checkpoint: a file of the user's, or a published one named in ``weights.csv``."""
+"""Find a task model's checkpoint: a file of the user's, or a published one named in ``weights.csv``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WEIGHTS_TABLE = Path(__file__).parents[1] / "weights.csv"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a model's weights come from.
+    """A task model's file of weights: the user's own, or a published one.
 
     Attributes:
         label: Short name for tables.
@@ -31,7 +31,7 @@ class Checkpoint:
     published: WeightsFile | None = None
 
     def locate(self, options: Options) -> Path:
-        """Path of the file, downloading a published one if need be and allowed."""
+        """Find the path of the file; a published one is downloaded if need be and allowed."""
         if self.file is not None:
             return self.file
         if self.published is not None:
@@ -40,7 +40,7 @@ class Checkpoint:
 
 
 def find_checkpoint(text: str, suffixes: tuple[str, ...], task: str) -> Checkpoint:
-    """Resolve what the user wrote behind ``BACKEND:``.
+    """Find the checkpoint that the user named behind ``BACKEND:``.
 
     Args:
         text: A file with one of the suffixes, or a name of ``weights.csv`` (with or without ``.pt``).
@@ -68,5 +68,5 @@ def find_checkpoint(text: str, suffixes: tuple[str, ...], task: str) -> Checkpoi
 
 @cache
 def published_weights() -> dict[str, tuple[WeightsFile, ...]]:
-    """The rows of ``weights.csv`` by model name."""
+    """Read the rows of ``weights.csv`` by model name."""
     return read_weights_table(WEIGHTS_TABLE)

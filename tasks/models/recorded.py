@@ -1,4 +1,4 @@
-"""A model that is not here any more: its answers are on record and can be scored, but none can be added."""
+"""Stand in for a model that is not here: its answers are on record and can be scored, but none can be added."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ NAME = "recorded"
 
 @dataclass(frozen=True)
 class Recorded:
-    """Stands where a model would; see :class:`tasks.detection.detector.DetectorSource`.
+    """A source without a model; see :class:`tasks.detection.detector.DetectorSource`.
 
     Attributes:
         label: The model's short name.
-        nms_overlap: As it was.
+        nms_overlap: Overlap above which the model's boxes were suppressed, or None.
+        space: Always None: the classes are not on record.
+        digest: Always empty: the weights are not on record.
     """
 
     label: str
@@ -30,7 +32,7 @@ class Recorded:
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What is known of it."""
+        """Name and suppression of the model."""
         return {"model": self.label, "nms_overlap": self.nms_overlap}
 
     @property
@@ -39,7 +41,7 @@ class Recorded:
         raise self._refusal()
 
     def load(self, *_: object) -> NoReturn:
-        """Always refuses."""
+        """Refuse: the model is not here."""
         raise self._refusal()
 
     def _refusal(self) -> UserError:
@@ -47,7 +49,7 @@ class Recorded:
 
 
 def scoring_parameters(settings: Settings, label: str, names: Mapping[int, str], scored: tuple[int, ...]) -> Parameters:
-    """Parameters by which a task scores as it does now, without its model.
+    """List the parameters with which a task scores stored evidence without its model.
 
     Args:
         settings: The task's parameters.

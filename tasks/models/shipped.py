@@ -1,4 +1,4 @@
-"""Task models that ``derainbench train-task`` made: those that come with DerainBench, and the user's own.
+"""Find task models that ``derainbench train-task`` made: those that come with DerainBench, and the user's own.
 
 A model is a ``.safetensors`` file and beside it a card, a JSON file of the same name, which says how to build the
 network and what its outputs mean. Nothing in either can run code.
@@ -26,12 +26,12 @@ _FOLDER = Path(__file__).parents[1] / SHIPPED
 
 
 class Card(BaseModel):
-    """What is needed of a model's card to run it; a card says more for its readers.
+    """The part of a model's card that is needed to run it; the rest is for readers.
 
     Attributes:
-        task: Which task it is for.
+        task: Task that the model is for.
         network: Name of its network among :data:`tasks.training.networks.NETWORKS`.
-        design: What the network is built from.
+        design: Numbers from which the network is built.
         classes: Names of its classes, in the order of the outputs.
         sha256: Digest of the weights.
     """
@@ -45,18 +45,18 @@ class Card(BaseModel):
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
     def __hash__(self) -> int:
-        """Of the weights; equality compares everything."""
+        """Hash the digest of the weights; equality compares everything."""
         return hash(self.sha256)
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model before it is loaded.
+    """A trained task model before it is loaded.
 
     Attributes:
         label: Short name for tables.
-        card: What it is.
-        file: Its weights.
+        card: Card of the model.
+        file: Path of the weights.
     """
 
     label: str
@@ -65,11 +65,11 @@ class TrainedModel:
 
     @property
     def facts(self) -> Mapping[str, object]:
-        """What its results depend on: whose it is, network and weights."""
+        """Facts on which the model's results depend: origin, network and weights."""
         return {"backend": "derainbench", "network": self.card.network, "weights": self.card.sha256}
 
     def load_into(self, network: Any) -> None:  # noqa: ANN401  a torch module; torch is late
-        """Verify the weights and load them.
+        """Verify the weights and load them into a network.
 
         Raises:
             UserError: The file is absent, damaged, or belongs to another card or network.
@@ -86,16 +86,16 @@ class TrainedModel:
 
 
 def find_model(backend: str, text: str, task: str, network: str) -> TrainedModel:
-    """Resolve what the user wrote behind ``shipped:`` or ``trained:``.
+    """Find the trained model that the user named behind ``shipped:`` or ``trained:``.
 
     Args:
         backend: NAME or OWN.
         text: Name of the model, or its file.
-        task: Which task it must be for.
-        network: Which network it must be.
+        task: Task that the model must be for.
+        network: Network that the model must be.
 
     Raises:
-        UserError: There is no such model, it is for another task or another network, or its card is damaged.
+        UserError: The model is absent, is for another task or another network, or its card is damaged.
     """
     model = _model_of(Path(text), task) if backend == OWN else _shipped(text, task)
     if model.card.network != network:
@@ -114,7 +114,7 @@ def _shipped(text: str, task: str) -> TrainedModel:
 
 
 def shipped_models(task: str) -> Mapping[str, TrainedModel]:
-    """The models of a task that come with DerainBench, by name."""
+    """List the models of a task that come with DerainBench, by name."""
     found = {path.stem: TrainedModel(path.stem, read_card(path), _weights(path)) for path in _FOLDER.glob("*.json")}
     return {name: found[name] for name in sorted(found) if found[name].card.task == task}
 
@@ -123,7 +123,7 @@ def read_card(path: Path) -> Card:
     """Read a card.
 
     Raises:
-        UserError: It is absent, or lacks something.
+        UserError: The card is absent, or lacks something.
     """
     try:
         return Card.model_validate(json.loads(path.read_text(encoding="utf-8")))

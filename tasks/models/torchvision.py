@@ -1,4 +1,4 @@
-"""torchvision's models: which there are, where their weights lie, and how they are built."""
+"""Find, build and load torchvision's models with published COCO weights or a user's file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TorchvisionModel:
         name: torchvision's name of it.
         file: Name of the published file; the digits before its suffix begin its SHA-256.
         weights: Name of the published weights in torchvision's enumeration.
-        finds: What it answers: ``boxes``, ``masks`` (with boxes), ``labels`` of pixels, or ``features``.
+        finds: Kind of its answers: ``boxes``, ``masks`` (with boxes), ``labels`` of pixels, or ``features``.
     """
 
     name: str
@@ -45,7 +45,7 @@ class TorchvisionModel:
 
 @dataclass(frozen=True)
 class TorchvisionCheckpoint:
-    """An architecture and where its weights come from.
+    """An architecture and its weights: published ones or a user's file.
 
     Attributes:
         model: The architecture.
@@ -69,10 +69,10 @@ class TorchvisionCheckpoint:
 
 
 def find_torchvision(text: str, finds: tuple[str, ...], task: str) -> TorchvisionCheckpoint:
-    """Resolve ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
+    """Find the checkpoint of ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
 
     Args:
-        text: What the user wrote.
+        text: Text behind the backend's name, as the user wrote it.
         finds: Kinds of answers that suit the task.
         task: For messages.
 
@@ -93,7 +93,7 @@ def find_torchvision(text: str, finds: tuple[str, ...], task: str) -> Torchvisio
 
 @cache
 def torchvision_models() -> dict[str, TorchvisionModel]:
-    """The architectures of ``torchvision.csv`` by name."""
+    """Read the architectures of ``torchvision.csv`` by name."""
     with _TABLE.open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file)
         models = [TorchvisionModel(r["name"], r["file"], r["weights"], r["finds"]) for r in rows]
@@ -101,7 +101,7 @@ def torchvision_models() -> dict[str, TorchvisionModel]:
 
 
 def outputs_before_loading(checkpoint: TorchvisionCheckpoint) -> ClassSpace | None:
-    """Published weights see COCO's classes under COCO's ids; a user's file says nothing before it is read."""
+    """Return the classes of a model before it is loaded: COCO's for published weights; None for a user's file."""
     return known_spaces()["coco"] if checkpoint.published else None
 
 
@@ -139,7 +139,7 @@ def load_counted(network: Any, state: Mapping[str, object], label: str) -> None:
     """Load a state dict strictly but for the counters of normalisation layers, which old files lack.
 
     Raises:
-        UserError: It belongs to another network.
+        UserError: The state dict belongs to another network.
     """
     own = network.state_dict()
     counters = {name: value for name, value in own.items() if name.endswith("num_batches_tracked")}
@@ -148,7 +148,7 @@ def load_counted(network: Any, state: Mapping[str, object], label: str) -> None:
 
 
 def _match_published_normalisation(network: Any) -> None:  # noqa: ANN401  a torch module; torch is late
-    """The first ResNet-50 weights were trained with frozen normalisation layers that had no epsilon."""
+    """Set the epsilon of all normalisation layers to zero: the first ResNet-50 weights were trained without one."""
     from torch import nn
 
     for module in network.modules():
@@ -160,7 +160,7 @@ def torchvision_state(checkpoint: TorchvisionCheckpoint, options: Options) -> di
     """Read a checkpoint's state dict, downloading the published one if need be and allowed.
 
     Raises:
-        UserError: It cannot be had, or is no file of tensors.
+        UserError: The checkpoint cannot be had, or is no file of tensors.
     """
     path = checkpoint.file or _published_file(checkpoint.model, options)
     if path is not None:

@@ -1,1 +1,1 @@
-"""Semantic segmentation: which class a network gives to every pixel after the rain is removed."""
+"""Semantic segmentation on restored images: segmenters, and scores of their label maps against the truth."""

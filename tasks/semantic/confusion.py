@@ -1,4 +1,4 @@
-"""The confusion matrix and what is read off it (Long et al., CVPR 2015, section 5)."""
+"""Count a confusion matrix and compute its scores (Long et al., CVPR 2015, section 5)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Scores:
 
     @property
     def mean_accuracy(self) -> float:
-        """MPA: mean of ``accuracy`` over the classes that occur in the truth."""
+        """Mean of ``accuracy`` over the classes that occur in the truth (mPA)."""
         return float(np.nanmean(self.accuracy))
 
     @property

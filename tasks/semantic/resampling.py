@@ -1,4 +1,4 @@
-"""Semantic scores on many bootstrap resamples at once."""
+"""Compute semantic scores on many bootstrap resamples at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tasks.resampling import pooled
 
 
 def resampled_scores(matrices: Iterable[IntArray], weights: IntArray) -> dict[str, FloatArray]:
-    """Scores of the pooled confusion matrix of every resample.
+    """Score the pooled confusion matrix of every resample.
 
     Args:
         matrices: N matrices (K, K + 1) as :func:`tasks.semantic.confusion.confusion_matrix` gives them, at least one;

@@ -1,4 +1,4 @@
-"""From a network's class scores to a label map in the dataset's ids."""
+"""Turn a network's class scores into a label map in the dataset's ids."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LoadedNetwork:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """What is done to RGB values in [0, 1] before they enter a network.
+    """Mean and deviation by which RGB values in [0, 1] are normalised before they enter a network.
 
     Attributes:
         mean: Subtracted from each channel.
@@ -43,13 +43,13 @@ NO_NORMALISATION = Normalisation((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 class NetworkSource(Protocol):
-    """A network before it is loaded.
+    """A segmentation network before it is loaded.
 
     Attributes:
         label: Short name for tables.
         digest: Digest of its weights and architecture.
         space: Classes of its outputs, or None if they are not known before it is loaded.
-        normalisation: What it was trained with, unless the user says otherwise.
+        normalisation: Normalisation that the network was trained with, unless the user says otherwise.
     """
 
     @property
@@ -62,16 +62,16 @@ class NetworkSource(Protocol):
     def normalisation(self) -> Normalisation: ...  # noqa: D102
 
     def load(self, options: Options, /) -> LoadedNetwork:
-        """Load it. Raises UserError when it cannot be had."""
+        """Load the network. Raises UserError when its weights cannot be had."""
         ...
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How an image becomes a network's input.
+    """Normalisation and padding that turn an image into a network's input.
 
     Attributes:
-        normalisation: Of RGB values in [0, 1].
+        normalisation: Normalisation of RGB values in [0, 1].
         multiple_of: Sides are padded with zeros to a multiple of this, after normalisation.
     """
 
@@ -85,10 +85,10 @@ class Segmenter:
 
     Attributes:
         network: Takes (B, 3, H, W) float32, gives (B, K, h, w) class scores.
-        preparation: How images become its input.
+        preparation: Preparation of images as the network's input.
         outputs: Output number to dataset id; outputs without one are predicted as ``UNLABELLED``, which is wrong
             wherever the truth has a label.
-        device: Where the network is.
+        device: Device of the network.
     """
 
     network: Any
@@ -132,7 +132,7 @@ def _input(image: Image, preparation: Preparation) -> Any:  # noqa: ANN401  a te
 
 
 def tensors_of(content: dict[str, object]) -> dict[str, object]:
-    """The state dict itself, also where it lies inside a training checkpoint."""
+    """Find the state dict of a file, also where it lies inside a training checkpoint."""
     for name in ("state_dict", "segmenter", "model"):
         inner = content.get(name)
         if isinstance(inner, dict):

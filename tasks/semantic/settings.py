@@ -21,7 +21,7 @@ class SemanticSettings(Settings):
             is usually trained with (ImageNet's for smp, torchvision and refinenet).
         deviation: Standard deviation of each channel, by which the input is divided; None as for ``mean``.
         multiple_of: Images are padded with zeros, below and on the right, to a multiple of this.
-        outputs: What the model's outputs mean: ``dataset`` (the dataset's classes in order), a known label space
+        outputs: Meaning of the model's outputs: ``dataset`` (the dataset's classes in order), a known label space
             such as ``cityscapes``, whose classes are mapped to the dataset's, or ``auto``: what published weights
             are known for, else ``dataset``.
         classes: Names of the dataset's classes to score; empty for all that the model can see.

@@ -41,7 +41,7 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class SemanticTask:
-    """What one segmenter sees.
+    """A task on the label maps that one segmenter gives.
 
     Attributes:
         settings: The task's parameters.
@@ -88,7 +88,7 @@ class SemanticTask:
 
     @property
     def scoring(self) -> Parameters:
-        """Parameters by which the same is scored without the model."""
+        """Parameters with which stored evidence is scored without the model."""
         names = {} if self.space is None else dict(zip(self.space.ids, self.space.names, strict=True))
         return scoring_parameters(self.settings, self.model, names, self.scored)
 
@@ -96,7 +96,7 @@ class SemanticTask:
         """Load the network.
 
         Raises:
-            UserError: It cannot be had, or its outputs do not fit the dataset's classes.
+            UserError: The network cannot be had, or its outputs do not fit the dataset's classes.
         """
         if self.space is None:
             raise UserError("task 'semantic': the dataset has no label maps")
@@ -116,7 +116,7 @@ class SemanticTask:
         return Normalisation(self.settings.mean or usual.mean, self.settings.deviation or usual.deviation)
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
-        """MPA, mIoU, pixel accuracy and frequency-weighted IoU, then every class's IoU."""
+        """Compute mPA, mIoU, pixel accuracy and frequency-weighted IoU, then every class's IoU."""
         total = np.zeros((len(self.scored), len(self.scored) + 1), dtype=np.int64)
         per_image: list[ImageMeasure] = []
         for id in sorted(evidence):
@@ -137,7 +137,7 @@ class SemanticTask:
     def resample(
         self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth], weights: IntArray
     ) -> Mapping[str, FloatArray]:
-        """MPA, mIoU, pixel accuracy and frequency-weighted IoU of every resample, in per cent."""
+        """Compute mPA, mIoU, pixel accuracy and frequency-weighted IoU of every resample, in per cent."""
         matrices = (self._matrix(id, evidence[id], truths[id]) for id in evidence)
         return {name: 100 * values for name, values in resampled_scores(matrices, weights).items()}
 
@@ -168,7 +168,7 @@ def build(parameters: Parameters, classes: Classes) -> SemanticTask:
 
 
 def space_of_model(outputs: str, network: NetworkSource, dataset: ClassSpace) -> ClassSpace:
-    """Classes of a network's outputs.
+    """Find the classes of a network's outputs.
 
     Args:
         outputs: ``auto``, ``dataset`` or the name of a known label space.
@@ -191,7 +191,7 @@ def space_of_model(outputs: str, network: NetworkSource, dataset: ClassSpace) ->
 
 
 def measures_of(scores: Scores, names: list[str], images: int) -> list[Measure]:
-    """Measures of a dataset, the main ones first."""
+    """List the measures of a dataset, the main ones first."""
     means = {
         "mPA": scores.mean_accuracy,
         "mIoU": scores.mean_iou,
@@ -206,7 +206,7 @@ def measures_of(scores: Scores, names: list[str], images: int) -> list[Measure]:
 
 
 def classes_of(scores: Scores, names: Sequence[str], pixels: Sequence[int]) -> list[ClassMeasure]:
-    """IoU and accuracy of every class that occurs in the truth; ``pixels`` are its true ones."""
+    """List IoU and accuracy of every class that occurs in the truth; ``pixels`` are its true ones."""
     return [
         ClassMeasure(name, metric, 100 * float(values[index]), "%", count)
         for index, (name, count) in enumerate(zip(names, pixels, strict=True))

@@ -1,1 +1,1 @@
-"""Training task models: pure PyTorch over labelled photographs; where those come from is the caller's concern."""
+"""Train task models: pure PyTorch over labelled photographs, which the caller provides."""

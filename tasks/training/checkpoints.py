@@ -1,4 +1,4 @@
-"""The checkpoint from which the training of a task model goes on."""
+"""Save and load the checkpoint of one task model's training."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 import bench.io.training_state as shared
-from bench.io.training_state import Progress
+from bench.io.training_state import TrainingProgress
 
 _COLUMNS = ("step", "loss", "rate")
 
 
 @dataclass(frozen=True)
-class State:
-    """All that changes while training."""
+class TaskModelState:
+    """Network, moving average of its weights, and optimiser: all that changes while training."""
 
     network: nn.Module
     average: AveragedModel
     optimizer: torch.optim.Optimizer
 
 
-def save_progress(folder: Path, identity: str, state: State, progress: Progress) -> None:
-    """Write ``checkpoint.pt`` and ``log.csv``; see :func:`bench.io.training_state.save_progress`."""
+def save_progress(folder: Path, identity: str, state: TaskModelState, progress: TrainingProgress) -> None:
+    """Write ``checkpoint.pt`` and ``log.csv``. See :func:`bench.io.training_state.save_progress`."""
     parts = {
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
@@ -34,8 +34,8 @@ def save_progress(folder: Path, identity: str, state: State, progress: Progress)
     shared.save_progress(folder, identity, parts, progress, _COLUMNS)
 
 
-def load_progress(folder: Path, identity: str, state: State) -> Progress:
-    """Read a checkpoint into the state, if there is one; see :func:`bench.io.training_state.load_progress`."""
+def load_progress(folder: Path, identity: str, state: TaskModelState) -> TrainingProgress:
+    """Read a checkpoint into the state, if there is one. See :func:`bench.io.training_state.load_progress`."""
     averaged = shared.receiver(state.average.module, folder)
 
     def average(saved: dict[object, object]) -> None:
@@ -51,7 +51,7 @@ def load_progress(folder: Path, identity: str, state: State) -> Progress:
 
 
 def _averaged(state: dict[object, object]) -> dict[object, object]:
-    """The averaged network's own part of an average's state."""
+    """Extract the averaged network's state dict from that of the average."""
     return {
         name.removeprefix("module.") if isinstance(name, str) else name: value
         for name, value in state.items()

@@ -1,4 +1,4 @@
-"""The training loop of all task models. Stopped at any moment and started again, it ends with the same weights."""
+"""Train one task model. Stopped at any moment and started again, the loop ends with the same weights."""
 
 from __future__ import annotations
 
@@ -16,25 +16,23 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bench.contract import Photograph
 from bench.errors import UserError
-from bench.io.training_state import Progress
-from tasks.training.checkpoints import State, load_progress, save_progress
-from tasks.training.settings import Settings, rate_at
-
-Report = Callable[[int, Progress], None]
-"""Told how many steps are done, and what the log says so far."""
+from bench.io.training_settings import rate_at
+from bench.io.training_state import StepCallback, TrainingProgress
+from tasks.training.checkpoints import TaskModelState, load_progress, save_progress
+from tasks.training.settings import TaskModelSettings
 
 Loss = Callable[[nn.Module, Sequence[Photograph], np.random.Generator], Tensor]
-"""Loss of some photographs: it augments them, makes tensors, and calls the (perhaps compiled) network."""
+"""Computes the loss of a batch: augments photographs, makes tensors, and calls the (perhaps compiled) network."""
 
 
 @dataclass(frozen=True)
-class Trainee:
-    """A network to train.
+class TrainableModel:
+    """A task model's network and its loss.
 
     Attributes:
         network: The module with its first weights.
-        loss: What to minimise.
-        design: All that is needed beside the state dict to build the network again.
+        loss: Computes the scalar that is minimised.
+        design: Numbers from which, with the state dict, the network can be built again.
     """
 
     network: nn.Module
@@ -43,38 +41,42 @@ class Trainee:
 
 
 @dataclass(frozen=True)
-class Job:
-    """One training.
+class TaskModelJob:
+    """One training of a task model.
 
     Attributes:
         settings: Steps, batch, learning rate, ...
         trainee: The network; it has the averaged weights afterwards.
-        photographs: To train on.
-        folder: Keeps ``checkpoint.pt`` and ``log.csv``.
-        identity: What decides the result; a checkpoint of another one is refused.
+        photographs: Labelled photographs to train on.
+        folder: Folder of ``checkpoint.pt`` and ``log.csv``.
+        identity: All that decides the result, as text; a checkpoint of another identity is refused.
     """
 
-    settings: Settings
-    trainee: Trainee
+    settings: TaskModelSettings
+    trainee: TrainableModel
     photographs: Sequence[Photograph]
     folder: Path
     identity: str
 
 
-def train(job: Job, report: Report | None = None) -> Progress:
-    """Train on the CPU, or go on with what lies in the folder.
+def train(job: TaskModelJob, after_step: StepCallback | None = None) -> TrainingProgress:
+    """Train one task model on the CPU, or go on from the checkpoint in the job's folder.
+
+    Args:
+        job: Network, photographs and settings.
+        after_step: Called after every step.
 
     Returns:
-        The log and the time it took.
+        The log, and the seconds that the training took.
 
     Raises:
-        UserError: The folder holds another training, or the loss is no number any more.
+        UserError: The folder holds another training, or the loss is NaN or infinite.
     """
     settings, network = job.settings, job.trainee.network
     network.train().to(memory_format=torch.channels_last)
     moving = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
     average = AveragedModel(network, multi_avg_fn=moving, use_buffers=True)
-    state = State(network, average, _optimizer(network, settings))
+    state = TaskModelState(network, average, _optimizer(network, settings))
     progress = load_progress(job.folder, job.identity, state)
     forward = cast(nn.Module, torch.compile(network, dynamic=False)) if settings.compile else network
     started = time.monotonic() - progress.seconds
@@ -86,17 +88,17 @@ def train(job: Job, report: Report | None = None) -> Progress:
             losses.clear()
             if not math.isfinite(row["loss"]):
                 raise UserError(f"step {step + 1}: the loss is {row['loss']}; lower learning_rate")
-            progress = Progress((*progress.log, row), time.monotonic() - started)
+            progress = TrainingProgress((*progress.log, row), time.monotonic() - started)
             save_progress(job.folder, job.identity, state, progress)
-        if report:
-            report(step + 1, progress)
+        if after_step:
+            after_step(step + 1, progress)
     network.load_state_dict(average.module.state_dict())
     network.eval()
     return progress
 
 
-def batch_at(photographs: Sequence[Photograph], settings: Settings, step: int) -> list[Photograph]:
-    """Photographs of a step: each once an epoch, in an order that follows from seed and epoch."""
+def batch_at(photographs: Sequence[Photograph], settings: TaskModelSettings, step: int) -> list[Photograph]:
+    """Choose the photographs of one step: each once an epoch, in an order that follows from seed and epoch."""
     chosen = []
     for number in range(step * settings.batch, (step + 1) * settings.batch):
         epoch, place = divmod(number, len(photographs))
@@ -105,8 +107,8 @@ def batch_at(photographs: Sequence[Photograph], settings: Settings, step: int) -
     return chosen
 
 
-def _update(job: Job, forward: nn.Module, state: State, step: int) -> float:
-    """One update of the weights; the loss before it."""
+def _update(job: TaskModelJob, forward: nn.Module, state: TaskModelState, step: int) -> float:
+    """Update the weights once; return the loss before the update."""
     settings = job.settings
     for group in state.optimizer.param_groups:
         group["lr"] = rate_at(settings, step)
@@ -124,8 +126,8 @@ def _update(job: Job, forward: nn.Module, state: State, step: int) -> float:
     return float(loss.detach())
 
 
-def _optimizer(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """AdamW; biases and normalisation do not decay."""
+def _optimizer(network: nn.Module, settings: TaskModelSettings) -> torch.optim.Optimizer:
+    """Make AdamW; biases and normalisation do not decay."""
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups = [
         {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": settings.weight_decay},

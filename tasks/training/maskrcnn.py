@@ -1,4 +1,4 @@
-"""Training the small Mask R-CNN: photographs and their objects as torchvision takes them, and the loss."""
+"""Train the small Mask R-CNN: photographs and their objects as torchvision takes them, and the loss."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from bench.contract import Photograph
 from bench.io.masks import decode
 from tasks.instances.backends.maskrcnn import build_maskrcnn
 from tasks.training.augmentation import Pixels, batch_of, relit
-from tasks.training.loop import Trainee
+from tasks.training.loop import TrainableModel
 
 LEAST_AREA = 40
 """Objects of which fewer pixels are seen are not trained on."""
 
 
-def maskrcnn(names: Sequence[str]) -> Trainee:
-    """The Mask R-CNN with its first weights.
+def maskrcnn(names: Sequence[str]) -> TrainableModel:
+    """Build the Mask R-CNN with its first weights.
 
     Args:
         names: Classes in the order of the outputs; class ids of the photographs are 1, 2, ...
     """
-    return Trainee(build_maskrcnn(len(names)), loss_of)
+    return TrainableModel(build_maskrcnn(len(names)), loss_of)
 
 
 def loss_of(network: nn.Module, photographs: Sequence[Photograph], random: np.random.Generator) -> Tensor:
-    """Sum of the five losses of Mask R-CNN (He et al., ICCV 2017), photographs mirrored and lit at random."""
+    """Sum the five losses of Mask R-CNN (He et al., ICCV 2017), photographs mirrored and lit at random."""
     images, targets = zip(*(_augmented(photograph, random) for photograph in photographs), strict=True)
     batch = ImageList(batch_of(images), [(image.shape[0], image.shape[1]) for image in images])
     return torch.stack(list(losses(network, batch, list(targets)).values())).sum()
 
 
 def losses(network: Any, images: ImageList, targets: list[dict[str, Tensor]]) -> dict[str, Tensor]:  # noqa: ANN401
-    """The network's losses by name.
+    """Compute the network's losses by name.
 
     Its own first step, resizing images and masks, is left out: everything has the right size.
 

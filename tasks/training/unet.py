@@ -1,4 +1,4 @@
-"""Training the small U-Net: photographs with their label maps as tensors, and the loss."""
+"""Train the small U-Net: photographs with their label maps as tensors, and the loss."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from torch.nn import functional
 from bench.contract import UNLABELLED, LabelMap, Photograph
 from tasks.semantic.backends.unet import build_unet
 from tasks.training.augmentation import Pixels, batch_of, padded, relit
-from tasks.training.loop import Trainee
+from tasks.training.loop import TrainableModel
 
 
-def unet(names: Sequence[str]) -> Trainee:
-    """The U-Net with its first weights.
+def unet(names: Sequence[str]) -> TrainableModel:
+    """Build the U-Net with its first weights.
 
     Args:
         names: Classes in the order of the outputs; label maps have 0, 1, ... and ``UNLABELLED``.
     """
-    return Trainee(build_unet(len(names)), loss_of)
+    return TrainableModel(build_unet(len(names)), loss_of)
 
 
 def loss_of(network: nn.Module, photographs: Sequence[Photograph], random: np.random.Generator) -> Tensor:
-    """Loss of some photographs, half of them mirrored and all a little brighter or darker."""
+    """Compute the loss of a batch of photographs, half of them mirrored and all a little brighter or darker."""
     images, maps = zip(*(_augmented(photograph, random) for photograph in photographs), strict=True)
     labels = padded(torch.from_numpy(np.stack(maps)).long(), UNLABELLED)
     return labels_loss(network(batch_of(images)).float(), labels)
 
 
 def labels_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy plus Dice loss, which both heed rare classes.
+    """Add cross-entropy and Dice loss, which both heed rare classes.
 
     Args:
         scores: (B, K, H, W).

@@ -1,4 +1,4 @@
-"""The loss of a YOLO: which cells answer for which object, and how wrong their answers are.
+"""Compute the loss of a YOLO: assign cells to objects, and weigh how wrong their answers are.
 
 After the papers: task-aligned assignment (TOOD; Feng et al., ICCV 2021, section 3.2), complete IoU (Zheng et al.,
 AAAI 2020, equations 8 to 11), and distribution focal loss (Li et al., NeurIPS 2020, equation 6).
@@ -24,7 +24,7 @@ _SMALL = 1e-7
 
 @dataclass(frozen=True)
 class Objects:
-    """The objects of a batch, padded to a common number M.
+    """True objects of a batch, padded to a common number M.
 
     Attributes:
         boxes: (N, M, 4) ``x1, y1, x2, y2`` in pixels.
@@ -39,7 +39,7 @@ class Objects:
 
 @dataclass(frozen=True)
 class Targets:
-    """What every cell should answer.
+    """Targets of every cell: box, scores, and whether the cell answers for an object.
 
     Attributes:
         boxes: (N, cells, 4) in pixels.
@@ -53,10 +53,10 @@ class Targets:
 
 
 def yolo_loss(answers: list[Tensor], objects: Objects) -> Tensor:
-    """Loss of a batch, a scalar.
+    """Compute the loss of a batch, a scalar.
 
     Args:
-        answers: Of :class:`tasks.detection.backends.yolo_network.Yolo`.
+        answers: Output of :class:`tasks.detection.backends.yolo_network.Yolo`.
         objects: The truth.
     """
     flat = torch.cat([answer.float().flatten(2) for answer in answers], 2).transpose(1, 2)
@@ -78,7 +78,7 @@ def yolo_loss(answers: list[Tensor], objects: Objects) -> Tensor:
 
 
 def assign(boxes: Tensor, scores: Tensor, centres: Tensor, objects: Objects) -> Targets:
-    """Task-aligned assignment: the cells whose class and box agree best with an object answer for it.
+    """Assign cells to objects by task alignment: the cells whose class and box agree best with an object answer for it.
 
     Args:
         boxes: (N, cells, 4) answered boxes in pixels.
@@ -106,7 +106,7 @@ def assign(boxes: Tensor, scores: Tensor, centres: Tensor, objects: Objects) -> 
 
 
 def iou(a: Tensor, b: Tensor) -> Tensor:
-    """Intersection over union of boxes (..., 4), broadcast."""
+    """Compute the intersection over union of boxes (..., 4), broadcast."""
     low, high = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
     intersection = (high - low).clamp(min=0).prod(-1)
     areas = (a[..., 2:] - a[..., :2]).clamp(min=0).prod(-1) + (b[..., 2:] - b[..., :2]).clamp(min=0).prod(-1)
@@ -114,7 +114,7 @@ def iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 def complete_iou(seen: Tensor, truth: Tensor) -> Tensor:
-    """IoU less a penalty for distant centres and one for another shape; (K, 4) and (K, 4) to (K,)."""
+    """Compute IoU less a penalty for distant centres and one for another shape; (K, 4) and (K, 4) to (K,)."""
     overlap = iou(seen, truth)
     low, high = torch.minimum(seen[:, :2], truth[:, :2]), torch.maximum(seen[:, 2:], truth[:, 2:])
     diagonal = (high - low).square().sum(-1) + _SMALL
@@ -127,7 +127,7 @@ def complete_iou(seen: Tensor, truth: Tensor) -> Tensor:
 
 
 def distribution_focal(logits: Tensor, distances: Tensor) -> Tensor:
-    """Cross entropy with the two bins beside each distance; (K, 4, 16) and (K, 4) strides to (K,), mean over sides."""
+    """Compute cross entropy with the two bins beside each distance, mean over sides; (K, 4, 16), (K, 4) to (K,)."""
     left = distances.floor().clamp(max=BINS - 2).long()
     share = distances - left
     logs = logits.log_softmax(-1)
@@ -137,7 +137,7 @@ def distribution_focal(logits: Tensor, distances: Tensor) -> Tensor:
 
 
 def _within_reach(centres: Tensor, objects: Objects) -> Tensor:
-    """(N, M, cells): which cells lie in an object's box, or close to its centre if the box is thinner than a cell."""
+    """Mark (N, M, cells) that lie in an object's box, or close to its centre if the box is thinner than a cell."""
     middle = (objects.boxes[..., :2] + objects.boxes[..., 2:]) / 2
     reach = ((objects.boxes[..., 2:] - objects.boxes[..., :2]) / 2).clamp(min=_LEAST_REACH)
     near = (centres - middle[:, :, None]).abs() < reach[:, :, None]
@@ -145,6 +145,6 @@ def _within_reach(centres: Tensor, objects: Objects) -> Tensor:
 
 
 def _distances(boxes: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
-    """(N, cells, 4): from centres to the boxes' sides in strides, as far as the bins go."""
+    """Measure (N, cells, 4) distances from centres to the boxes' sides in strides, as far as the bins go."""
     sides = torch.cat((centres - boxes[..., :2], boxes[..., 2:] - centres), -1) / strides
     return sides.clamp(0, BINS - 1 - 0.01)

@@ -1,4 +1,4 @@
-"""DIDMDN: how dense the rain is decides how it is taken off.
+"""DIDMDN: a classifier of the rain's density steers the deraining network.
 
 Zhang and Patel, "Density-aware single image de-raining using a multi-stream dense network", CVPR 2018. The official
 test runs on 512x512 pixels. Here images keep their size, and only the classifier sees a copy of 512x512.
@@ -20,7 +20,7 @@ SIDE = 512
 
 
 class DIDMDN(nn.Module):
-    """The three networks in a row.
+    """The whole network: rain residual, rain density and deraining in a row.
 
     Input and output: (1, 3, H, W) float32 RGB in [-1, 1], H and W multiples of 8, at least 32.
     """
@@ -37,16 +37,16 @@ class DIDMDN(nn.Module):
         return restored
 
     def density_of(self, rainy: Tensor) -> int:
-        """The class with the highest score, 1 to 4."""
+        """Classify the rain residual's density: 1 (light) to 4 (heavy)."""
         small = functional.interpolate(rainy, size=(SIDE, SIDE), mode="bilinear", antialias=True)
         return int(self.density(small - self.residual(small)).argmax()) + 1
 
 
 def didmdn(options: Options) -> TorchDerainer:
-    """DIDMDN with the authors' weights: three files, called ``didmdn-residual.pth``, ``-density`` and ``-derain``.
+    """Build DIDMDN with the authors' three files of weights: ``didmdn-residual.pth``, ``-density`` and ``-derain``.
 
     Raises:
-        UserError: One of them is not here; the message says where they are.
+        UserError: A file is not here; the message says where to get it.
     """
     torch_device_ready(options)
     network = DIDMDN()

@@ -50,8 +50,8 @@ class Branch(nn.Module):
 
     Args:
         stages: The blocks.
-        kernel_size: Of the blocks' convolutions.
-        skips: Whether skipped features are added or appended.
+        kernel_size: Odd size of the blocks' convolutions.
+        skips: ``add`` or ``append`` skipped features.
     """
 
     def __init__(self, stages: Sequence[Stage], kernel_size: int, skips: Literal["add", "append"]) -> None:
@@ -64,7 +64,7 @@ class Branch(nn.Module):
             self.conv11 = nn.Conv2d(stages[0][2], 1, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 3, H, W) to (N, 2, H, W); with appended skips to (N, 12, H, W)."""
+        """Map (N, 3, H, W) to (N, 2, H, W); with appended skips to (N, 12, H, W)."""
         first = self._stage(1, x)
         second = self._stage(2, first)
         y = self._skip(self._stage(4, self._stage(3, second)), second)
@@ -85,7 +85,7 @@ class Branch(nn.Module):
 
 
 class PyramidNetwork(nn.Module):
-    """What both image networks end in: features, their means over four sizes of squares, and a tanh."""
+    """The last layers of both image networks: features, their means over four sizes of squares, and a tanh."""
 
     def __init__(self, channels_in: int, channels: int, pooled: int) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class PyramidNetwork(nn.Module):
         self.refine3 = nn.Conv2d(channels + len(POOLS) * pooled, 3, kernel_size=3, padding=1)
 
     def residual(self, x: Tensor) -> Tensor:
-        """(N, in, H, W) to a rain residual (N, 3, H, W) in [-1, 1]."""
+        """Map (N, in, H, W) to a rain residual (N, 3, H, W) in [-1, 1]."""
         features = functional.leaky_relu(self.conv_refin(x), SLOPE)
         convolutions = (self.conv1010, self.conv1020, self.conv1030, self.conv1040)
         maps = [
@@ -111,7 +111,7 @@ class PyramidNetwork(nn.Module):
 
 
 class RainResidual(PyramidNetwork):
-    """First network: (N, 3, H, W) in [-1, 1] to its rain residual; H and W multiples of 4, at least 32."""
+    """First network: maps (N, 3, H, W) in [-1, 1] to its rain residual; H and W multiples of 4, at least 32."""
 
     def __init__(self) -> None:
         super().__init__(13, 20, 1)
@@ -126,7 +126,7 @@ class RainResidual(PyramidNetwork):
 
 
 class RainDensity(nn.Module):
-    """Second network: a residual (N, 3, 512, 512) to the scores (N, 4) of light to heavy rain."""
+    """Second network: maps a residual (N, 3, 512, 512) to the scores (N, 4) of light to heavy rain."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -143,7 +143,7 @@ class RainDensity(nn.Module):
 
 
 class DensityAwareDerain(PyramidNetwork):
-    """Third network: (N, 3, H, W) in [-1, 1] and a density from 1 to 4 to the clean image in [-1, 1].
+    """Third network: maps (N, 3, H, W) in [-1, 1] and a density from 1 to 4 to the clean image in [-1, 1].
 
     H and W are multiples of 8, at least 32.
     """
@@ -157,7 +157,7 @@ class DensityAwareDerain(PyramidNetwork):
         self.refineclean2 = nn.Conv2d(8, 3, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor, density: int) -> Tensor:
-        """Take the rain off."""
+        """Estimate the clean image (N, 3, H, W) of a rainy one and its density."""
         label = x.new_full((x.shape[0], 8, *x.shape[2:]), float(density))
         residual = self.residual(torch.cat([self.dense0(x), x, self.dense1(x), self.dense2(x), label], dim=1))
         clean = functional.leaky_relu(self.refineclean1(x - residual), SLOPE)

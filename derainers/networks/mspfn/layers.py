@@ -24,7 +24,7 @@ class ConvPReLU(nn.Module):
         self.act = prelu(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in, H, W) to (N, out, H, W)."""
+        """Map (N, in, H, W) to (N, out, H, W)."""
         y: Tensor = self.act(self.conv(x))
         return y
 
@@ -41,7 +41,7 @@ class Down(nn.Module):
         self.act = prelu(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in, H, W) to (N, out, ceil(H / 2), ceil(W / 2))."""
+        """Map (N, in, H, W) to (N, out, ceil(H / 2), ceil(W / 2))."""
         top, left = x.shape[2] % 2, x.shape[3] % 2
         y: Tensor = self.act(self.conv(functional.pad(x, (left, 1, top, 1))))
         return y
@@ -56,7 +56,7 @@ class Up(nn.Module):
         self.act = prelu(channels_out)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        """(N, in, ceil(H / 2), ceil(W / 2)) to (N, out, H, W) with ``size = (H, W)``."""
+        """Map (N, in, ceil(H / 2), ceil(W / 2)) to (N, out, H, W) with ``size = (H, W)``."""
         height, width = size
         top, left = height % 2, width % 2
         y: Tensor = self.act(self.conv(x)[:, :, top : top + height, left : left + width])
@@ -76,7 +76,7 @@ class ResidualChannelAttention(nn.Module):
         self.excite = nn.Conv2d(channels // 4, channels, kernel_size=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same."""
+        """Map (N, C, H, W) to the same shape."""
         features = self.conv2(self.act(self.conv1(x)))
         pooled = features.mean(dim=(2, 3), keepdim=True)
         attention = steady_sigmoid(self.excite(self.squeeze_act(self.squeeze(pooled))))
@@ -84,7 +84,7 @@ class ResidualChannelAttention(nn.Module):
 
 
 class FirstStepConvLSTM(nn.Module):
-    """What a ConvLSTM cell does in its first step, from zero state.
+    """The first step of a ConvLSTM cell, from zero state.
 
     With a zero state, the hidden half of the convolution and the forget gate multiply zeros; they are left
     out. The gates here are input, candidate and output.
@@ -96,11 +96,11 @@ class FirstStepConvLSTM(nn.Module):
         self.gates = nn.Conv2d(channels_in, 3 * hidden, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in, H, W) to the hidden state (N, hidden, H, W)."""
+        """Map (N, in, H, W) to the hidden state (N, hidden, H, W)."""
         return torch.cat([self._some(x, first) for first in range(0, self.hidden, AT_ONCE)], dim=1)
 
     def _some(self, x: Tensor, first: int) -> Tensor:
-        """A few hidden channels from their own gates: all gates of a large photograph would fill gigabytes."""
+        """Compute a few hidden channels from their own gates: all gates of a large photograph would fill gigabytes."""
         some = slice(first, min(first + AT_ONCE, self.hidden))
         weight, bias = self.gates.weight, self.gates.bias
         assert bias is not None  # noqa: S101  (made with one above)
@@ -111,7 +111,7 @@ class FirstStepConvLSTM(nn.Module):
 
 
 class FullConvLSTM(nn.Module):
-    """The same cell computed in full, as the official graph does: for comparison only.
+    """A ConvLSTM cell's first step computed in full, as the official graph does: for comparison only.
 
     The gates are input, candidate, forget (with 1 added) and output.
     """
@@ -122,7 +122,7 @@ class FullConvLSTM(nn.Module):
         self.gates = nn.Conv2d(channels_in + hidden, 4 * hidden, kernel_size=3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, in, H, W) to the hidden state (N, hidden, H, W)."""
+        """Map (N, in, H, W) to the hidden state (N, hidden, H, W)."""
         state = cell = x.new_zeros(x.shape[0], self.hidden, *x.shape[2:])
         write, candidate, forget, output = self.gates(torch.cat([x, state], dim=1)).chunk(4, dim=1)
         cell = cell * steady_sigmoid(forget + 1.0) + steady_sigmoid(write) * torch.tanh(candidate)
@@ -130,5 +130,5 @@ class FullConvLSTM(nn.Module):
 
 
 def prelu(channels: int) -> nn.PReLU:
-    """PReLU with one slope a channel; it starts as a ReLU."""
+    """Make a PReLU with one slope a channel; it starts as a ReLU."""
     return nn.PReLU(channels, init=0.0)

@@ -26,12 +26,12 @@ ThreeScales = tuple[Tensor, Tensor, Tensor]
 
 
 class MSPFN(nn.Module):
-    """Estimates the rain at three scales and subtracts it.
+    """The network: estimates the rain at three scales and subtracts it.
 
     Input and output: (N, 3, H, W) float32 **BGR** in [-1, 1], H and W multiples of 4; the output is not clipped.
 
     Args:
-        design: Which member of the family.
+        design: Numbers of the member of the family.
         in_full: True computes the ConvLSTM cells with the parts that multiply zeros.
     """
 
@@ -67,7 +67,7 @@ class MSPFN(nn.Module):
 
 
 class CoarseFusion(nn.Module):
-    """A residual recurrent unit per scale, each told what the coarser ones found ("CFM")."""
+    """Coarse fusion ("CFM"): a residual recurrent unit per scale, which adds the features of the coarser scales."""
 
     def __init__(self, design: Design, in_full: bool) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class CoarseFusion(nn.Module):
         self.up_half_full = Up(width, width)
 
     def forward(self, start: ThreeScales) -> ThreeScales:
-        """Add to each scale's features what its unit makes of them and of the coarser scales."""
+        """Add to each scale's features the output of its unit, which reads them and the coarser scales."""
         quarter, half, full = start
         quarter = quarter + self._unit(0, quarter)
         from_quarter = self.up_quarter_half(quarter, size_of(half))
@@ -96,7 +96,7 @@ class CoarseFusion(nn.Module):
 
 
 class FineFusion(nn.Module):
-    """One fine fusion module: a U-shaped attention block per scale, coarse to fine ("FFM")."""
+    """One fine fusion module ("FFM"): a U-shaped attention block per scale, coarse to fine."""
 
     def __init__(self, design: Design) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class AttentionU(nn.Module):
         self.up = nn.ModuleList(Up(2 * width, width) for _ in range(strides))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same, to be added by the caller."""
+        """Map (N, C, H, W) to the same shape, to be added by the caller."""
         sizes, skips = [], []
         for down in self.down:
             sizes.append(size_of(x))
@@ -141,5 +141,5 @@ class AttentionU(nn.Module):
 
 
 def size_of(x: Tensor) -> tuple[int, int]:
-    """(height, width) of a tensor (N, C, H, W)."""
+    """Return (height, width) of a tensor (N, C, H, W)."""
     return x.shape[2], x.shape[3]

@@ -15,10 +15,10 @@ from derainers.networks.mspfn.mspfn import MSPFN, AttentionU
 
 
 class SingleScale(nn.Module):
-    """Estimates the rain at one scale and subtracts it; input and output as in ``mspfn.MSPFN``.
+    """The network: estimates the rain at one scale and subtracts it; input and output as in ``mspfn.MSPFN``.
 
     Args:
-        design: Its triples count for the full resolution only.
+        design: Numbers of the network; of its triples only the last counts, for the full resolution.
         in_full: True computes the ConvLSTM cell with the parts that multiply zeros.
     """
 

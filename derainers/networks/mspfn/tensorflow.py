@@ -1,4 +1,4 @@
-"""Official MSPFN variables (TensorFlow) to and from the state dict of :class:`derainers.networks.mspfn.mspfn.MSPFN`.
+"""Convert official MSPFN variables (TensorFlow) to the state dict of :class:`derainers.networks.mspfn.mspfn.MSPFN`.
 
 Layouts: ordinary kernels are ``[kh, kw, in, out]``, transposed ones ``[kh, kw, out, in]``. The stride-1
 transposed convolutions become ordinary ones here, with their kernel turned by 180 degrees.
@@ -26,7 +26,7 @@ _SKIPPED = re.compile(r"(/Adam(_1)?$)|(beta\d_power)|(global_step)")
 
 @dataclass(frozen=True)
 class Variable:
-    """One official variable: its place in our state dict, its name without scope, and its layout."""
+    """One official variable: key in our state dict, official name without scope, and layout of its numbers."""
 
     key: str
     name: str
@@ -34,10 +34,10 @@ class Variable:
 
 
 def variables_of(design: Design, block: str = "BCM") -> Iterator[Variable]:
-    """Every variable of an official network.
+    """List every variable of one official network.
 
     Args:
-        design: Its numbers; only designs with one strided stage and coarse fusion exist officially.
+        design: Numbers of the network; only designs with one strided stage and coarse fusion exist officially.
         block: ``BCM`` as in the public checkpoint, or ``URAB`` as in the training script.
     """
     for place, level in enumerate(("4", "2", "1")):
@@ -60,7 +60,7 @@ def state_from_tensorflow(
 
     Args:
         variables: Name to array, with the scope ``generator`` or ``model``; optimiser slots are skipped.
-        origin: Where they come from, for messages.
+        origin: Source of the variables, for messages.
 
     Raises:
         UserError: Variables are missing or left over, with the first of them named.

@@ -26,7 +26,7 @@ def import_mspfn(checkpoint: Path, folder: Path | None = None) -> Path:
 
     Args:
         checkpoint: The ``.index`` file, the data file, or their common stem, such as ``epoch44``.
-        folder: Where to write; None is the cache, in which ``mspfn`` finds it.
+        folder: Folder of the new file; None is the cache, in which ``mspfn`` finds it.
 
     Returns:
         The file that was written.

@@ -13,7 +13,7 @@ class PReNetDesign:
     """The numbers that make one PReNet.
 
     Attributes:
-        stages: How often the same weights are applied.
+        stages: Number of times that the weights are applied.
         memory: False is PRN: no ConvLSTM, nothing is remembered between the stages but the estimate.
         shared: True is the recursive variant "_r": one residual branch, applied five times.
     """

@@ -14,7 +14,7 @@ _ONE_GO = torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_convolution_point
 
 
 class Recurrent(Protocol):
-    """What is read of a PReNet: its stages, whether it remembers, and its convolution blocks."""
+    """A PReNet as its lean copy reads it: stages, memory (or none), and convolution blocks."""
 
     stages: int
     memory: bool
@@ -26,12 +26,12 @@ class Recurrent(Protocol):
     conv: nn.Sequential
 
     def residual_branches(self) -> tuple[nn.Sequential, ...]:
-        """The blocks of the residual branches, in order."""
+        """List the blocks of the residual branches, in order."""
         ...
 
 
 class LeanPReNet(nn.Module):
-    """The same function as ``prenet.PReNet``, up to float32 rounding; for inference only.
+    """A faster copy of one ``prenet.PReNet``: equal up to float32 rounding; for inference only.
 
     * The four gates read the same input: one convolution with 128 outputs.
     * Sigmoid is ``tanh(z / 2) / 2 + 1/2``; the inner half is in the weights (a power of two, so exact).
@@ -42,7 +42,7 @@ class LeanPReNet(nn.Module):
     * Buffers that are written in place take the place of concatenations; memory is channels-last.
 
     Args:
-        network: Where the weights come from.
+        network: PReNet whose weights are copied.
     """
 
     def __init__(self, network: Recurrent) -> None:
@@ -66,7 +66,7 @@ class LeanPReNet(nn.Module):
         return estimate
 
     def _remembering(self, pair: Tensor) -> Callable[[Tensor], Tensor]:
-        """The part between first convolution and residual branches, with the memory of one image inside."""
+        """Make the part between first convolution and residual branches, with the memory of one image inside."""
         gates, first_gates = self.gates, self.first_gates
         if gates is None or first_gates is None:
             return functional.relu_
@@ -102,7 +102,7 @@ class LeanPReNet(nn.Module):
 
 
 def _with_relu(layer: nn.Module, x: Tensor) -> Tensor:
-    """A convolution and its ReLU: in one go where oneDNN is at hand, else one after the other. The bits are equal."""
+    """Apply a convolution and its ReLU, in one go where oneDNN is at hand; the bits are equal."""
     plain = x.device.type != "cpu" or torch.is_autocast_enabled("cpu")
     if plain or not _ONE_GO or not isinstance(layer, nn.Conv2d):
         return functional.relu_(layer(x))

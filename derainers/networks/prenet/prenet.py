@@ -26,7 +26,7 @@ REACH = PAPER.stages * (1 + 1 + 10 + 1)
 
 
 class PReNet(nn.Module):
-    """Estimates the clean image anew in every stage, from the rainy image and the last estimate.
+    """The network: estimates the clean image anew in every stage, from the rainy image and the last estimate.
 
     Input and output: (N, 3, H, W) float32 RGB in [0, 1], any size; the output is not clipped.
 
@@ -52,7 +52,7 @@ class PReNet(nn.Module):
         self.conv = nn.Sequential(conv3x3(CHANNELS, 3))
 
     def residual_branches(self) -> tuple[nn.Sequential, ...]:
-        """The five residual branches in the order in which they are applied."""
+        """List the five residual branches in the order in which they are applied."""
         if self.shared:
             return (self.res_conv1,) * 5
         return (self.res_conv1, self.res_conv2, self.res_conv3, self.res_conv4, self.res_conv5)
@@ -79,12 +79,12 @@ class PReNet(nn.Module):
 
 
 def conv3x3(channels_in: int, channels_out: int) -> nn.Conv2d:
-    """3x3 convolution with bias that keeps the size."""
+    """Make a 3x3 convolution with bias that keeps the size."""
     return nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1)
 
 
 def residual_branch() -> nn.Sequential:
-    """Two convolutions, each with its ReLU: the second ReLU comes before the addition, too."""
+    """Make two convolutions, each with its ReLU: the second ReLU comes before the addition, too."""
     return nn.Sequential(conv3x3(CHANNELS, CHANNELS), nn.ReLU(), conv3x3(CHANNELS, CHANNELS), nn.ReLU())
 
 

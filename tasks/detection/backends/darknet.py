@@ -1,4 +1,4 @@
-"""Darknet's detectors: YOLOv3 as its authors published it, and its relatives with a ``.cfg`` file."""
+"""Run Darknet's detectors: YOLOv3 as its authors published it, and its relatives with a ``.cfg`` file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MOST_CANDIDATES = 3000
 
 @dataclass(frozen=True)
 class Letterboxed:
-    """An image in its frame.
+    """An image scaled into a grey frame, and the way back to its own pixels.
 
     Attributes:
         frame: Tensor (3, H, W) with values in [0, 1].
@@ -41,12 +41,12 @@ class Letterboxed:
 
 @dataclass(frozen=True)
 class DarknetDetector:
-    """A loaded network.
+    """A loaded Darknet network that finds objects.
 
     Attributes:
         network: :class:`tasks.detection.backends.darknet_network.DarknetNetwork`.
-        space: Its classes, numbered from 0.
-        device: Where it runs.
+        space: Classes of the network, numbered from 0.
+        device: Device of the network.
         side: (height, width) to which images are letterboxed.
         nms_overlap: Boxes of one class that overlap a better one by more are dropped.
     """
@@ -90,7 +90,7 @@ class DarknetSource:
     Attributes:
         checkpoint: The ``.weights`` file.
         cfg: Text of its description.
-        names: Its class names, or empty for COCO's.
+        names: Class names in the order of the outputs, or empty for COCO's.
         nms_overlap: Boxes of one class that overlap a better one by more are dropped.
     """
 
@@ -116,7 +116,7 @@ class DarknetSource:
 
     @property
     def space(self) -> ClassSpace:
-        """The classes: of a ``.names`` file beside the weights, else COCO's."""
+        """Classes of a ``.names`` file beside the weights, else COCO's."""
         return space_of_outputs(self.label, self.names) if self.names else known_spaces()["coco80"]
 
     def load(self, options: Options, dataset: ClassSpace) -> DarknetDetector:
@@ -147,7 +147,7 @@ class DarknetSource:
 
 
 def find_detector(text: str, settings: DetectionSettings) -> DarknetSource:
-    """Resolve ``yolov3`` or a ``.weights`` file, with ``.cfg`` and ``.names`` of the same stem beside it.
+    """Find ``yolov3`` or a ``.weights`` file, with ``.cfg`` and ``.names`` of the same stem beside it.
 
     Without a ``.cfg`` the network is YOLOv3 at 416 pixels (at 608 with ``image_size = 608``).
 

@@ -1,4 +1,4 @@
-"""Darknet's network descriptions: a text of sections, and YOLOv3's own (Redmon and Farhadi, 2018)."""
+"""Read Darknet's network descriptions, which are texts of sections, and build YOLOv3's (Redmon and Farhadi, 2018)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class Section:
 
     Attributes:
         kind: Such as ``convolutional``.
-        options: Its settings as written.
+        options: Settings of the section as written.
     """
 
     kind: str
     options: Mapping[str, str]
 
     def number(self, name: str, default: int) -> int:
-        """A whole number."""
+        """Read a whole number."""
         return int(self.options.get(name, default))
 
     def numbers(self, name: str) -> list[int]:
-        """A list of whole numbers."""
+        """Read a list of whole numbers."""
         return [int(text) for text in self.options.get(name, "").split(",") if text.strip()]
 
 
@@ -55,7 +55,7 @@ def parse_cfg(text: str, origin: str) -> list[Section]:
 
 
 def yolov3_cfg(classes: int = 80, side: int = 416) -> str:
-    """YOLOv3 as a description: Darknet-53 and three heads."""
+    """Build YOLOv3's description: Darknet-53 and three heads."""
     parts = [f"[net]\nwidth={side}\nheight={side}\nchannels=3", _convolution(32, 3)]
     for filters, count in ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4)):
         parts.append(_convolution(filters, 3, stride=2))

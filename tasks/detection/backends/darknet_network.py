@@ -1,4 +1,4 @@
-"""Darknet networks as torch modules, with weights read from darknet's own files."""
+"""Build Darknet networks as torch modules, with weights read from Darknet's own files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LEAK = 0.1
 
 @dataclass(frozen=True)
 class Head:
-    """What a ``[yolo]`` section needs to turn numbers into boxes.
+    """Settings of a ``[yolo]`` section, which turn outputs into boxes.
 
     Attributes:
         anchors: (A, 2) widths and heights in pixels of the network's input.
@@ -36,8 +36,8 @@ class DarknetNetwork(nn.Module):
     """A network of convolutions, shortcuts, routes, poolings and upsamplings with YOLO heads.
 
     Args:
-        sections: Its description; the first is ``[net]``.
-        origin: Where the description came from, for messages.
+        sections: Description of the network; the first is ``[net]``.
+        origin: Source of the description, for messages.
     """
 
     def __init__(self, sections: Sequence[Section], origin: str) -> None:
@@ -56,7 +56,7 @@ class DarknetNetwork(nn.Module):
             raise UserError(f"{origin}: has no [yolo] section; only YOLOv3 and its relatives can be read")
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """RGB in [0, 1] of shape (B, 3, H, W) to one (B, cells, 5 + classes) a head.
+        """Map RGB in [0, 1] of shape (B, 3, H, W) to one (B, cells, 5 + classes) a head.
 
         The numbers of a cell are centre and size in pixels of the input, objectness and class probabilities.
         """
@@ -178,7 +178,7 @@ def _head(section: Section) -> Head:
 
 
 def _source(number: int, index: int) -> int:
-    """Layer meant by a number in the description: relative if negative."""
+    """Find the layer that a number in the description means: relative if negative."""
     return index + number if number < 0 else number
 
 

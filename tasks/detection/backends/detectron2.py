@@ -1,4 +1,4 @@
-"""detectron2's detectors and Mask R-CNN, by the name of a model-zoo configuration and a weights file.
+"""Run detectron2's detectors and Mask R-CNN, by the name of a model-zoo configuration and a weights file.
 
 detectron2 has no wheel for current versions of PyTorch; it is installed from its source repository.
 """
@@ -33,9 +33,9 @@ class Detectron2Detector:
 
     Attributes:
         network: The model, in evaluation mode.
-        resize: Its transformation of images to the size that it was trained for.
+        resize: The model's transformation of images to the size that the model was trained for.
         blue_first: True if it takes BGR.
-        space: Its classes, numbered from 0.
+        space: Classes of the model, numbered from 0.
         masks: True if its masks are wanted.
     """
 
@@ -155,7 +155,7 @@ class Detectron2Source:
 
 
 def find_detectron2(text: str, nms_overlap: float | None, masks: bool) -> Detectron2Source:
-    """Resolve ``CONFIGURATION@FILE``.
+    """Find the model of ``CONFIGURATION@FILE``.
 
     Raises:
         UserError: Not of that form, or no such file.
@@ -173,7 +173,7 @@ def find_detectron2(text: str, nms_overlap: float | None, masks: bool) -> Detect
 
 
 def _weights(file: Path, wanted: set[str]) -> dict[str, object]:
-    """State dict of a file; what older releases stored beside the weights, or what masks need, is left out."""
+    """Read a file's state dict without what older releases stored beside the weights, or what masks need."""
     import torch
 
     content = read_array_pickle(file) if file.suffix == ".pkl" else read_checkpoint(file)

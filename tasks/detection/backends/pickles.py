@@ -1,4 +1,4 @@
-"""Pickles of plain arrays, as detectron2's model zoo has them, read without running what else they may hold.
+"""Read pickles of plain arrays, as detectron2's model zoo has them, without running any code that they may hold.
 
 NumPy's own unpickling trusts sizes and addresses in the file, so nothing of NumPy's is called before they are checked.
 """
@@ -25,7 +25,7 @@ _DEEPEST = 3
 
 
 class _Dtype:
-    """What a pickle says of an array's numbers; ``order`` is its byte order."""
+    """Type of an array's numbers as a pickle states it; ``order`` is its byte order."""
 
     def __init__(self, code: str, *_: object) -> None:
         self.code, self.order = str(code), ""
@@ -41,7 +41,7 @@ class _Dtype:
 
 
 class _Array:
-    """What a pickle says of an array."""
+    """An array as a pickle states it."""
 
     def __init__(self, *_: object) -> None:
         self.value: npt.NDArray[np.generic] = np.zeros(0)
@@ -63,7 +63,7 @@ def read_array_pickle(path: Path) -> dict[str, object]:
     """Read a pickled dictionary of arrays and plain values.
 
     Raises:
-        UserError: It is damaged, no dictionary, or asks for anything but arrays.
+        UserError: The file is damaged, no dictionary, or asks for anything but arrays.
     """
     try:
         data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""The narrow YOLO as a detection backend: ``shipped:NAME``, and ``trained:FILE`` for the user's own."""
+"""Run the narrow YOLO as a detection backend: ``shipped:NAME``, and ``trained:FILE`` for the user's own."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class YoloDetector:
 
     Attributes:
         network: :class:`tasks.detection.backends.yolo_network.Yolo` in evaluation mode.
-        space: Its classes, numbered from 0.
+        space: Classes of the model, numbered from 0.
         nms_overlap: Boxes of one class that overlap a better one by more are dropped.
-        device: Where it runs.
+        device: Device of the network.
     """
 
     network: Any
@@ -76,7 +76,7 @@ class YoloSource:
 
     Attributes:
         model: Card and weights.
-        nms_overlap: As in :class:`YoloDetector`.
+        nms_overlap: Overlap above which the weaker of two boxes is dropped; see :class:`YoloDetector`.
     """
 
     model: TrainedModel
@@ -94,7 +94,7 @@ class YoloSource:
 
     @property
     def space(self) -> ClassSpace:
-        """Its classes, as the card names them."""
+        """Classes of the model, as its card names them."""
         return ClassSpace(self.model.label, tuple(range(len(self.model.card.classes))), self.model.card.classes)
 
     def load(self, options: Options, dataset: ClassSpace) -> YoloDetector:
@@ -120,17 +120,17 @@ class YoloSource:
 
 
 def find_detector(backend: str, text: str, settings: DetectionSettings) -> YoloSource:
-    """Resolve what the user wrote behind ``shipped:`` or ``trained:``.
+    """Find the YOLO that the user named behind ``shipped:`` or ``trained:``.
 
     Raises:
-        UserError: There is no such model, or it is no detector.
+        UserError: The model is absent, or no detector.
     """
     model = find_model(backend, text, "detection", "yolo")
     return YoloSource(model, settings.nms_overlap or _NMS)
 
 
 def _best(boxes: np.ndarray[Any, Any], scores: np.ndarray[Any, Any], overlap: float) -> Detections:
-    """Every cell's scores that count, suppressed by class."""
+    """Keep the cells' scores above the threshold, and suppress overlapping boxes by class."""
     cells, classes = np.nonzero(scores >= LEAST_SCORE)
     order = np.argsort(-scores[cells, classes], kind="stable")[:_MOST_CANDIDATES]
     cells, classes = cells[order], classes[order].astype(np.int64)

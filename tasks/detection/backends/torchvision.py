@@ -1,4 +1,4 @@
-"""torchvision's box detectors, and what they share with its instance segmenters."""
+"""Run torchvision's box detectors; the instance segmenters share their source and their settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TorchvisionDetector:
     Attributes:
         network: ``torchvision.models.detection.FasterRCNN`` in evaluation mode.
         space: Classes of its labels.
-        device: Where it runs.
+        device: Device of the network.
     """
 
     network: Any
@@ -89,7 +89,7 @@ class TorchvisionSource:
 
 
 def find_detector(text: str, settings: DetectionSettings) -> TorchvisionSource:
-    """Resolve ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
+    """Find the detector of ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
 
     Raises:
         UserError: No such architecture or file.
@@ -99,7 +99,7 @@ def find_detector(text: str, settings: DetectionSettings) -> TorchvisionSource:
 
 
 def _outspoken(network: Any, space: ClassSpace, device: str) -> TorchvisionDetector:  # noqa: ANN401
-    """A detector that tells all that the protocols ask for; torchvision stops at score 0.05 and 100 boxes."""
+    """Let a detector give all boxes that the protocols ask for; torchvision stops at score 0.05 and 100 boxes."""
     network.roi_heads.score_thresh = LEAST_SCORE
     network.roi_heads.detections_per_img = MOST_BOXES
     return TorchvisionDetector(network, space, device)

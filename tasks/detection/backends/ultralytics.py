@@ -1,4 +1,4 @@
-"""Any ultralytics detector: PyTorch, TorchScript, ONNX or TFLite file, or a published name.
+"""Run any ultralytics detector: PyTorch, TorchScript, ONNX or TFLite file, or a published name.
 
 ultralytics is licensed under the AGPL-3.0 and comes with the extra ``yolo``.
 """
@@ -40,7 +40,7 @@ class UltralyticsDetector:
     Attributes:
         model: ``ultralytics.YOLO``.
         space: The model's classes, numbered from 0.
-        device: Where it runs.
+        device: Device of the model.
         image_size: Side to which images are letterboxed; exported files keep the one they were made with.
         nms_overlap: Boxes of one class that overlap a better one by more are dropped.
         batches: True if several images of one size may go through the network at once.
@@ -82,7 +82,7 @@ class UltralyticsSource:
     """An ultralytics model before it is loaded.
 
     Attributes:
-        checkpoint: Its weights.
+        checkpoint: Weights of the model.
         image_size: Side to which images are letterboxed.
         nms_overlap: Boxes of one class that overlap a better one by more are dropped.
         trust: Load a pickled file that is not published.
@@ -150,7 +150,7 @@ class UltralyticsSource:
 
 
 def find_detector(text: str, settings: DetectionSettings) -> UltralyticsSource:
-    """Resolve a file or a published name.
+    """Find the detector of a file or of a published name.
 
     Raises:
         UserError: Neither of them.
@@ -178,7 +178,7 @@ def check_trust(path: Path, checkpoint: Checkpoint, trust: bool) -> None:
 
 
 def peek_names(path: Path) -> dict[int, str] | None:
-    """Class names inside an exported model, read without running or importing anything.
+    """Read the class names inside an exported model without running or importing anything.
 
     Returns:
         Output number to name, or None if the file says nothing.
@@ -238,7 +238,7 @@ def import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
     """Import ``ultralytics.YOLO``, kept from installing packages and from reporting its use.
 
     Raises:
-        MissingExtraError: It is not installed.
+        MissingExtraError: ultralytics is not installed.
         UserError: A library of the system that it needs is not.
     """
     # It would otherwise install packages by itself, look for the internet and report each use to its makers.

@@ -24,10 +24,10 @@ _PRIOR_OBJECTS = 5
 
 @dataclass(frozen=True)
 class YoloDesign:
-    """What a YOLO is built from.
+    """The numbers from which a YOLO is built.
 
     Attributes:
-        classes: How many.
+        classes: Number of classes.
         channels: After the convolutions of stride 2, 4, 8, 16 and 32.
         repeats: Bottlenecks of the backbone's blocks at strides 4, 8, 16 and 32; the neck's have one each.
     """
@@ -46,7 +46,7 @@ class Conv(nn.Module):
         self.bn = nn.BatchNorm2d(outer, eps=1e-3, momentum=0.03)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inner, H, W) to (N, outer, H / stride, W / stride)."""
+        """Map (N, inner, H, W) to (N, outer, H / stride, W / stride)."""
         return nn.functional.silu(cast(Tensor, self.bn(self.conv(x))))
 
 
@@ -60,13 +60,13 @@ class Bottleneck(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
+        """Map (N, inner, H, W) to the same shape."""
         out = cast(Tensor, self.cv2(self.cv1(x)))
         return x + out if self.shortcut else out
 
 
 class C2f(nn.Module):
-    """Half of the channels pass through bottlenecks, and all that came on the way is joined at the end."""
+    """Cross-stage block: half of the channels pass through bottlenecks; all intermediate features are joined."""
 
     def __init__(self, inner: int, outer: int, repeats: int, shortcut: bool) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class C2f(nn.Module):
         self.m = nn.ModuleList(Bottleneck(self.width, shortcut) for _ in range(repeats))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inner, H, W) to (N, outer, H, W)."""
+        """Map (N, inner, H, W) to (N, outer, H, W)."""
         parts = list(torch.split(cast(Tensor, self.cv1(x)), self.width, 1))
         for block in self.m:
             parts.append(block(parts[-1]))
@@ -84,7 +84,7 @@ class C2f(nn.Module):
 
 
 class SPPF(nn.Module):
-    """Largest values within 5, 9 and 13 cells, joined with the cell's own."""
+    """Spatial pyramid pooling: largest values within 5, 9 and 13 cells, joined with the cell's own."""
 
     def __init__(self, inner: int, outer: int) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class SPPF(nn.Module):
         self.m = nn.MaxPool2d(5, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, inner, H, W) to (N, outer, H, W)."""
+        """Map (N, inner, H, W) to (N, outer, H, W)."""
         parts = [self.cv1(x)]
         for _ in range(3):
             parts.append(self.m(parts[-1]))
@@ -127,7 +127,7 @@ class Detect(nn.Module):
         return nn.Sequential(Conv(inner, width, 3), Conv(width, width, 3), nn.Conv2d(width, outer, 1))
 
     def forward(self, grids: list[Tensor]) -> list[Tensor]:
-        """For each grid (N, 64 + classes, H, W): logits of the four distributions, then of the classes."""
+        """Give for each grid (N, 64 + classes, H, W): logits of the four distributions, then of the classes."""
         return [
             torch.cat((boxes(grid), scores(grid)), 1)
             for grid, boxes, scores in zip(grids, self.cv2, self.cv3, strict=True)
@@ -159,7 +159,7 @@ class Yolo(nn.Module):
         self._start_rare()
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """RGB in [0, 1], (N, 3, H, W), to the head's raw answers at strides 8, 16 and 32; see :class:`Detect`."""
+        """Map RGB in [0, 1], (N, 3, H, W), to the head's raw answers at strides 8, 16 and 32; see :class:`Detect`."""
         layers = self.model
         fine = layers[4](layers[3](layers[2](layers[1](layers[0](x)))))
         middle = layers[6](layers[5](fine))
@@ -171,7 +171,7 @@ class Yolo(nn.Module):
         return cast(list[Tensor], layers[22]([up_fine, down_middle, down_coarse]))
 
     def _start_rare(self) -> None:
-        """First scores as low as objects are rare, so that training does not begin by unlearning."""
+        """Set the first scores as low as objects are rare, so that training does not begin by unlearning."""
         head = cast(Detect, self.model[22])
         for boxes, scores, stride in zip(head.cv2, head.cv3, self.strides, strict=True):
             box_bias, score_bias = (cast(nn.Conv2d, cast(nn.Sequential, b)[-1]).bias for b in (boxes, scores))
@@ -181,10 +181,10 @@ class Yolo(nn.Module):
 
 
 def decode(answers: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Boxes and scores of every cell of every grid.
+    """Decode boxes and scores of every cell of every grid.
 
     Args:
-        answers: Of :class:`Yolo`.
+        answers: Output of :class:`Yolo`.
 
     Returns:
         (N, cells, 4) boxes ``x1, y1, x2, y2`` in pixels of the input and (N, cells, classes) scores in [0, 1].
@@ -196,7 +196,7 @@ def decode(answers: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def cells_of(answers: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Centres of all cells in pixels, (cells, 2), and their strides, (cells, 1)."""
+    """List the centres of all cells in pixels, (cells, 2), and their strides, (cells, 1)."""
     centres, strides = [], []
     for answer, stride in zip(answers, Yolo.strides, strict=True):
         height, width = answer.shape[-2:]
@@ -209,7 +209,7 @@ def cells_of(answers: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def boxes_of(logits: Tensor, centres: Tensor, strides: Tensor) -> Tensor:
-    """Boxes (N, cells, 4) in pixels from the logits of four distributions, (N, cells, 64)."""
+    """Compute boxes (N, cells, 4) in pixels from the logits of four distributions, (N, cells, 64)."""
     steps = torch.arange(BINS, dtype=logits.dtype, device=logits.device)
     distances = logits.reshape(*logits.shape[:-1], 4, BINS).softmax(-1) @ steps * strides
     return torch.cat((centres - distances[..., :2], centres + distances[..., 2:]), -1)

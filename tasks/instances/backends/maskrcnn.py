@@ -1,4 +1,4 @@
-"""The small Mask R-CNN of the drawn streets: torchvision's, on a narrow ResNet with a narrow pyramid."""
+"""Build the small Mask R-CNN of the drawn streets: torchvision's, on a narrow ResNet with a narrow pyramid."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COARSE_ROI = 80  # side of objects that are read off the level of stride 16; 22
 
 
 def build_maskrcnn(classes: int) -> Any:  # noqa: ANN401  a torch module; torch is late
-    """The network with its first weights, drawn from torch's global generator; parts as torchvision names them.
+    """Build the network with random weights from torch's global generator; parts as torchvision names them.
 
     Args:
         classes: Outputs without the background, which is output 0.
@@ -55,7 +55,7 @@ def build_maskrcnn(classes: int) -> Any:  # noqa: ANN401  a torch module; torch 
 
 
 def _build_pyramid() -> Any:  # noqa: ANN401
-    """Encoder and feature pyramid: images to a dictionary of features at strides 4, 8, 16 and 32."""
+    """Build encoder and feature pyramid: images to a dictionary of features at strides 4, 8, 16 and 32."""
     try:
         from segmentation_models_pytorch.encoders import get_encoder
     except ImportError as error:

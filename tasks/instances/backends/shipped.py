@@ -1,4 +1,4 @@
-"""The small Mask R-CNN as a backend: ``shipped:NAME``, and ``trained:FILE`` for the user's own."""
+"""Run the small Mask R-CNN as a backend: ``shipped:NAME``, and ``trained:FILE`` for the user's own."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class MaskRcnnSource:
 
     @property
     def space(self) -> ClassSpace:
-        """Its classes, as the card names them, after the background."""
+        """Classes of the model, as its card names them, after the background."""
         names = self.model.card.classes
         return ClassSpace(self.label, tuple(range(1, len(names) + 1)), names)
 
@@ -57,10 +57,10 @@ class MaskRcnnSource:
 
 
 def find_maskrcnn(backend: str, text: str, settings: InstanceSettings) -> MaskRcnnSource:
-    """Resolve what the user wrote behind ``shipped:`` or ``trained:``.
+    """Find the Mask R-CNN that the user named behind ``shipped:`` or ``trained:``.
 
     Raises:
-        UserError: There is no such model, or it is no instance segmenter.
+        UserError: The model is absent, or no instance segmenter.
     """
     model = find_model(backend, text, "instances", "maskrcnn")
     return MaskRcnnSource(model, settings.nms_overlap or NMS_OVERLAP)

@@ -1,4 +1,4 @@
-"""torchvision's Mask R-CNN, with masks encoded one by one."""
+"""Run torchvision's Mask R-CNN, with masks encoded one by one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TorchvisionSegmenter:
     Attributes:
         network: ``torchvision.models.detection.MaskRCNN`` in evaluation mode.
         space: Classes of its labels.
-        device: Where it runs.
+        device: Device of the network.
     """
 
     network: Any
@@ -50,7 +50,7 @@ class TorchvisionSegmenter:
 
 
 def find_segmenter(text: str, settings: InstanceSettings) -> TorchvisionSource:
-    """Resolve ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
+    """Find the segmenter of ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
 
     Raises:
         UserError: No such architecture or file.

@@ -1,4 +1,4 @@
-"""ultralytics' instance segmenters (``-seg``)."""
+"""Run ultralytics' instance segmenters (``-seg``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tasks.models.checkpoints import find_checkpoint
 
 
 def find_segmenter(text: str, settings: InstanceSettings) -> UltralyticsSource:
-    """Resolve a file or a published name.
+    """Find the instance segmenter of a file or of a published name.
 
     Raises:
         UserError: Neither of them.

@@ -1,4 +1,4 @@
-"""RefineNet (Lin et al., CVPR 2017) and Light-Weight RefineNet (Nekrasov et al., BMVC 2018).
+"""Build RefineNet (Lin et al., CVPR 2017) and Light-Weight RefineNet (Nekrasov et al., BMVC 2018).
 
 Parameter names are those of the widespread PyTorch state dicts, so that these load strictly. Published weights
 can no longer be downloaded; this is for users who have them.
@@ -16,7 +16,7 @@ _BLOCKS: dict[int, tuple[int, int, int, int]] = {50: (3, 4, 6, 3), 101: (3, 4, 2
 _POOLS = 4
 
 
-class Bottleneck(nn.Module):
+class ResidualBottleneck(nn.Module):
     """Residual block of ResNet-50 and deeper, with its stride in the 3x3 convolution."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
@@ -34,7 +34,7 @@ class Bottleneck(nn.Module):
             self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, H, W) to (B, 4 width, H / stride, W / stride)."""
+        """Map (B, inputs, H, W) to (B, 4 width, H / stride, W / stride)."""
         y = functional.relu(self.bn1(self.conv1(x)))
         y = functional.relu(self.bn2(self.conv2(y)))
         y = self.bn3(self.conv3(y))
@@ -53,7 +53,7 @@ class ResidualConvolutions(nn.Module):
             self.add_module(f"{unit}_conv_relu_varout_dimred", second)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same."""
+        """Map (B, C, H, W) to the same shape."""
         for unit in range(1, self.units + 1):
             y = self.get_submodule(f"{unit}_conv")(functional.relu(x))
             x = x + self.get_submodule(f"{unit}_conv_relu_varout_dimred")(functional.relu(y))
@@ -70,7 +70,7 @@ class ChainedPooling(nn.Module):
             self.add_module(f"{stage}_outvar_dimred", convolution)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to the same."""
+        """Map (B, C, H, W) to the same shape."""
         total = top = x
         for stage in range(1, _POOLS + 1):
             top = self.get_submodule(f"{stage}_outvar_dimred")(functional.max_pool2d(top, 5, 1, 2))
@@ -95,8 +95,8 @@ class RefineNet(nn.Module):
         inputs = 64
         for number, count in enumerate(_BLOCKS[depth]):
             width = 64 * 2**number
-            first = Bottleneck(inputs, width, stride=2 if number else 1)
-            others = [Bottleneck(4 * width, width, stride=1) for _ in range(count - 1)]
+            first = ResidualBottleneck(inputs, width, stride=2 if number else 1)
+            others = [ResidualBottleneck(4 * width, width, stride=1) for _ in range(count - 1)]
             self.add_module(f"layer{number + 1}", nn.Sequential(first, *others))
             inputs = 4 * width
         for stage, (inputs, width) in enumerate([(2048, 512), (1024, 256), (512, 256), (256, 256)], start=1):
@@ -104,7 +104,7 @@ class RefineNet(nn.Module):
         self.clf_conv = nn.Conv2d(256, classes, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised RGB (B, 3, H, W) to class scores (B, classes, H / 4, W / 4)."""
+        """Map normalised RGB (B, 3, H, W) to class scores (B, classes, H / 4, W / 4)."""
         x = functional.max_pool2d(functional.relu(self.bn1(self.conv1(x))), 3, 2, 1)
         features = []
         for number in range(1, 5):

@@ -1,4 +1,4 @@
-"""State dicts of RefineNet and Light-Weight RefineNet: which network they belong to is read off their keys."""
+"""Load state dicts of RefineNet and Light-Weight RefineNet; their keys tell which network they belong to."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SUFFIXES = (".pth", ".pt", ".tar", ".safetensors")
 
 @dataclass(frozen=True)
 class RefineNetFile:
-    """A user's state dict.
+    """A user's state dict of a RefineNet, before it is loaded.
 
     Attributes:
         label: Short name for tables.
         digest: SHA-256 of the file.
-        file: Where it lies.
+        file: Path of the state dict.
         space: Unknown: the file does not say what its outputs mean.
         normalisation: ImageNet's.
     """
@@ -38,7 +38,7 @@ class RefineNetFile:
         """Build the network that the file's keys describe and load them strictly.
 
         Raises:
-            UserError: It is no state dict of a RefineNet.
+            UserError: The file is no state dict of a RefineNet.
         """
         torch = torch_for(options, "semantic segmentation by RefineNet")
         from tasks.semantic.backends.refinenet import RefineNet
@@ -59,7 +59,7 @@ class RefineNetFile:
 
 
 def find_refinenet(text: str, settings: SemanticSettings) -> RefineNetFile:
-    """Resolve a file.
+    """Find the RefineNet of a file.
 
     Raises:
         UserError: No such file, or of another format.

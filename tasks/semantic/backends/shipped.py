@@ -1,4 +1,4 @@
-"""The small U-Net as a segmentation backend: ``shipped:NAME``, and ``trained:FILE`` for the user's own."""
+"""Run the small U-Net as a segmentation backend: ``shipped:NAME``, and ``trained:FILE`` for the user's own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class UnetSource:
 
     @property
     def space(self) -> ClassSpace:
-        """Its classes, as the card names them."""
+        """Classes of the model, as its card names them."""
         return space_of_outputs(self.label, self.model.card.classes)
 
     def load(self, options: Options) -> LoadedNetwork:
@@ -54,10 +54,10 @@ class UnetSource:
 
 
 def find_unet(backend: str, text: str) -> UnetSource:
-    """Resolve what the user wrote behind ``shipped:`` or ``trained:``.
+    """Find the U-Net that the user named behind ``shipped:`` or ``trained:``.
 
     Raises:
-        UserError: There is no such model, or it is no segmenter.
+        UserError: The model is absent, or no segmenter.
     """
     model = find_model(backend, text, "semantic", "unet")
     return UnetSource(model)

@@ -1,4 +1,4 @@
-"""Networks of segmentation-models-pytorch: a ``save_pretrained`` folder, a hub name, or a state dict."""
+"""Load networks of segmentation-models-pytorch: a ``save_pretrained`` folder, a hub name, or a state dict."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 @dataclass(frozen=True)
 class SmpCheckpoint:
-    """A folder, or the name of one on the hub.
+    """A ``save_pretrained`` folder, or the name of one on the hub.
 
     Attributes:
         label: Short name for tables.
@@ -98,10 +98,10 @@ class SmpStateDict:
 
 
 def find_smp(text: str, settings: SemanticSettings) -> SmpCheckpoint | SmpStateDict:
-    """Resolve a folder, a hub name, or ``ARCHITECTURE/ENCODER@FILE``.
+    """Find the network of a folder, a hub name, or ``ARCHITECTURE/ENCODER@FILE``.
 
     Raises:
-        UserError: None of them, or a folder or file that is not complete.
+        UserError: The text names none of them, or a folder or file is not complete.
     """
     network, _, file = text.partition("@")
     if Path(file).suffix in _STATE_SUFFIXES:

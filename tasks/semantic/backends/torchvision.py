@@ -1,4 +1,4 @@
-"""torchvision's segmentation networks: FCN, DeepLabV3 and LR-ASPP."""
+"""Load torchvision's segmentation networks: FCN, DeepLabV3 and LR-ASPP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLASSIFIERS = ("classifier.4.bias", "classifier.low_classifier.bias")
 
 @dataclass(frozen=True)
 class MainScores:
-    """A network of which only the main class scores are asked.
+    """A network reduced to its main class scores.
 
     Attributes:
         network: One of ``torchvision.models.segmentation``, in evaluation mode.
@@ -27,7 +27,7 @@ class MainScores:
     network: Any
 
     def __call__(self, images: Any) -> Any:  # noqa: ANN401  tensors; torch is imported late
-        """(B, 3, H, W) to (B, K, H, W)."""
+        """Map (B, 3, H, W) to (B, K, H, W)."""
         return self.network(images)["out"]
 
 
@@ -83,7 +83,7 @@ class TorchvisionNetwork:
 
 
 def find_network(text: str, settings: SemanticSettings) -> TorchvisionNetwork:
-    """Resolve ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
+    """Find the network of ``ARCHITECTURE`` or ``ARCHITECTURE@FILE``.
 
     Raises:
         UserError: No such architecture or file.

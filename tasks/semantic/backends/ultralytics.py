@@ -1,4 +1,4 @@
-"""ultralytics' semantic segmenters (``-sem``), run at the image's own size."""
+"""Load ultralytics' semantic segmenters (``-sem``), which run at the image's own size."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class UltralyticsNetwork:
     """A ``-sem`` network before it is loaded.
 
     Attributes:
-        checkpoint: Its weights.
+        checkpoint: Weights of the network.
         trust: Load a file that is not published.
         normalisation: None: these networks take RGB in [0, 1].
     """
@@ -65,7 +65,7 @@ class UltralyticsNetwork:
 
 
 def find_ultralytics(text: str, settings: SemanticSettings) -> UltralyticsNetwork:
-    """Resolve a ``.pt`` file or a published name.
+    """Find the segmenter of a ``.pt`` file or of a published name.
 
     Raises:
         UserError: Neither of them.

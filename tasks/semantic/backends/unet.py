@@ -1,4 +1,4 @@
-"""The small U-Net of the drawn streets: segmentation-models-pytorch's, on a narrow ResNet."""
+"""Build the small U-Net of the drawn streets: segmentation-models-pytorch's, on a narrow ResNet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WIDTHS = (64, 48, 32, 24)
 
 
 def build_unet(classes: int) -> Any:  # noqa: ANN401  a torch module; torch is late
-    """The network with its first weights, drawn from torch's global generator.
+    """Build the network with random weights from torch's global generator.
 
     It maps normalised RGB (B, 3, H, W), sides multiples of 32, to class scores (B, classes, H, W).
 

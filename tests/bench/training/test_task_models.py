@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.testing import CliRunner
@@ -15,6 +16,8 @@ from bench.errors import UserError
 from bench.io.checkpoints import read_checkpoint
 from bench.io.files import sha256_of
 from bench.training.task_models import draw_scenes, load_task_training, task_training_names, train_task_model
+from tasks.training.networks import NETWORKS
+from tasks.training.settings import TaskModelSettings
 
 TINY = """
 task = "detection"
@@ -75,6 +78,31 @@ def test_a_training_starts_from_other_weights_and_says_so(tiny: Path, tmp_path: 
     assert all((before[name] - after[name]).abs().max() < 1e-3 for name in weights)
 
 
+def test_a_training_that_an_earlier_version_began_goes_on(tiny: Path, tmp_path: Path) -> None:
+    """Its identity gives the floor as a share of the learning rate, and no schedule."""
+    import torch
+
+    training = load_task_training(str(tiny))
+    scenes = draw_scenes(training)
+    train_task_model(training, tmp_path, scenes)
+    content = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    settings = json.loads(content["identity"])
+    earlier = {name: value for name, value in settings.items() if name not in ("schedule", "halve_every")}
+    content["identity"] = json.dumps({**earlier, "floor": 0.02}, sort_keys=True)
+    torch.save(content, tmp_path / "checkpoint.pt")
+    steps: list[int] = []
+    train_task_model(training, tmp_path, scenes, lambda done, _: steps.append(done))
+    assert steps == []
+    content["identity"] = json.dumps({**earlier, "floor": 0.03}, sort_keys=True)
+    torch.save(content, tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match="belongs to a training with other settings"):
+        train_task_model(training, tmp_path, scenes)
+
+
+def test_settings_know_the_networks_that_can_be_trained() -> None:
+    assert set(get_args(TaskModelSettings.model_fields["network"].annotation)) == set(NETWORKS)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -94,8 +122,8 @@ def test_what_does_not_exist_is_refused(tiny: Path, tmp_path: Path) -> None:
         load_task_training("street-yolo")
     with pytest.raises(UserError, match="no such file"):
         load_task_training("nothing.toml")
-    with pytest.raises(UserError, match=r"unknown 'resnet'; known: .*yolo"):
-        train_task_model(load_task_training(str(tiny), {"network": "resnet"}), tmp_path)
+    with pytest.raises(UserError, match=r"network: Input should be 'maskrcnn', 'unet' or 'yolo'"):
+        load_task_training(str(tiny), {"network": "resnet"})
 
 
 @pytest.mark.parametrize("name", task_training_names())

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from derainers.training.crops import Pair
-from derainers.training.networks import Trainee, network_of
-from derainers.training.settings import Settings
+from derainers.training.crops import ImagePair
+from derainers.training.networks import TrainableDerainer, network_of
+from derainers.training.settings import DerainerSettings
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class VeiledStripes:
     height: int = 40
     width: int = 52
 
-    def __call__(self, number: int, /) -> Pair:
+    def __call__(self, number: int, /) -> ImagePair:
         random = np.random.default_rng(number)
         ramp = np.linspace(0, 1, self.width)[None, :, None] * random.uniform(0.3, 1.0, 3)
         clean = np.repeat(np.clip(ramp * 255, 0, 255), self.height, axis=0).astype(np.uint8)
@@ -30,15 +30,15 @@ def stream() -> VeiledStripes:
 
 
 @pytest.fixture
-def settings() -> Settings:
-    return Settings(
+def settings() -> DerainerSettings:
+    return DerainerSettings(
         network="mspfn-light", steps=6, batch=2, crop=32, learning_rate=1e-3, clip=1.0, every=2, warm_up=2, seed=3
     )
 
 
 @pytest.fixture
-def new_trainee() -> Callable[[str], Trainee]:
-    def build(name: str) -> Trainee:
+def new_trainee() -> Callable[[str], TrainableDerainer]:
+    def build(name: str) -> TrainableDerainer:
         torch.manual_seed(11)
         return network_of(name)
 

@@ -7,7 +7,7 @@ import torch
 from bench.contract import Options
 from bench.errors import UserError
 from bench.io.files import sha256_of
-from bench.io.training_state import Progress
+from bench.io.training_state import TrainingProgress
 from derainers.external.plugins import find_derainer
 from derainers.trained import trained, trained_file
 from derainers.training.checkpoints import load_progress, save_progress, save_weights
@@ -25,7 +25,7 @@ def adam(trainee):
 
 
 def saved(folder, trainee, **changes):
-    save_progress(folder, "same", trainee.network, adam(trainee), Progress((ROW,), 1.0))
+    save_progress(folder, "same", trainee.network, adam(trainee), TrainingProgress((ROW,), 1.0))
     if changes:
         path = folder / "checkpoint.pt"
         torch.save(torch.load(path, weights_only=True) | changes, path)

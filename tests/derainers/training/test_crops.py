@@ -3,7 +3,7 @@ import pytest
 
 from bench.errors import UserError
 from derainers.training.crops import batch_at
-from derainers.training.settings import Settings
+from derainers.training.settings import DerainerSettings
 
 
 class Numbered:
@@ -21,8 +21,8 @@ class Numbered:
         return clean + 100, clean
 
 
-def settings(**changes) -> Settings:
-    return Settings(**({"network": "mspfn-light", "steps": 10, "batch": 4, "crop": 16} | changes))
+def settings(**changes) -> DerainerSettings:
+    return DerainerSettings(**({"network": "mspfn-light", "steps": 10, "batch": 4, "crop": 16} | changes))
 
 
 def test_a_step_has_its_own_pairs_and_rainy_and_clean_show_the_same_place():

@@ -8,8 +8,8 @@ import torch
 pytest.importorskip("lightning_fabric")
 
 from bench.errors import MissingExtraError, UserError
-from derainers.training.loop import Job, Machine, train
-from derainers.training.settings import Settings
+from derainers.training.loop import DerainerJob, TrainingMachine, train
+from derainers.training.settings import DerainerSettings
 from derainers.training.validation import psnr_of
 
 
@@ -17,8 +17,8 @@ class StoppedError(Exception):
     """Raised in the middle, as by Ctrl-C."""
 
 
-def job(settings, trainee, stream, folder, **changes) -> Job:
-    return Job(settings, trainee, stream, [stream(1000)], folder, {"photographs": "stripes"} | changes)
+def job(settings, trainee, stream, folder, **changes) -> DerainerJob:
+    return DerainerJob(settings, trainee, stream, [stream(1000)], folder, {"photographs": "stripes"} | changes)
 
 
 def stop_after(step):
@@ -36,7 +36,7 @@ def weights(trainee):
 @pytest.mark.parametrize("name", ["mspfn-light", "prenet-small"])
 def test_loss_falls_and_held_out_images_get_better(name, settings, stream, new_trainee, tmp_path):
     longer = settings.model_copy(update={"network": name, "steps": 40, "every": 10, "learning_rate": 2e-3})
-    progress = train(job(longer, new_trainee(name), stream, tmp_path), Machine())
+    progress = train(job(longer, new_trainee(name), stream, tmp_path), TrainingMachine())
     losses = [row["loss"] for row in progress.log]
     assert [row["step"] for row in progress.log] == [10, 20, 30, 40]
     assert losses[-1] < losses[0] - 0.05
@@ -48,13 +48,15 @@ def test_loss_falls_and_held_out_images_get_better(name, settings, stream, new_t
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(precision, settings, stream, new_trainee, tmp_path):
     settings = settings.model_copy(update={"precision": precision})
     whole = new_trainee("mspfn-light")
-    uninterrupted = train(job(settings, whole, stream, tmp_path / "whole"), Machine())
+    uninterrupted = train(job(settings, whole, stream, tmp_path / "whole"), TrainingMachine())
     with pytest.raises(StoppedError):  # in step 5: step 4 has its checkpoint, step 5 is lost and done again
-        train(job(settings, new_trainee("mspfn-light"), stream, tmp_path / "parts"), Machine(), stop_after(5))
+        train(job(settings, new_trainee("mspfn-light"), stream, tmp_path / "parts"), TrainingMachine(), stop_after(5))
     resumed = replace(new_trainee("mspfn-light"))
     torch.nn.init.ones_(resumed.network.last.weight)  # whatever the network starts with, the checkpoint counts
     steps = []
-    progress = train(job(settings, resumed, stream, tmp_path / "parts"), Machine(), lambda done, _: steps.append(done))
+    progress = train(
+        job(settings, resumed, stream, tmp_path / "parts"), TrainingMachine(), lambda done, _: steps.append(done)
+    )
     assert steps == [5, 6]
     assert progress.log == uninterrupted.log
     expected = weights(whole)
@@ -65,10 +67,10 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(precision, settin
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_training_follows_the_plain_one(settings, stream, new_trainee, tmp_path):
-    plain = train(job(settings, new_trainee("prenet-small"), stream, tmp_path / "plain"), Machine())
+    plain = train(job(settings, new_trainee("prenet-small"), stream, tmp_path / "plain"), TrainingMachine())
     faster = settings.model_copy(update={"compile": True})
     trainee = new_trainee("prenet-small")
-    compiled = train(job(faster, trainee, stream, tmp_path / "compiled"), Machine())
+    compiled = train(job(faster, trainee, stream, tmp_path / "compiled"), TrainingMachine())
     for row, expected in zip(compiled.log, plain.log, strict=True):
         assert row == pytest.approx(expected, abs=1e-3)
     assert set(weights(trainee)) == set(weights(new_trainee("prenet-small")))  # no names of the compiler's
@@ -76,23 +78,23 @@ def test_a_compiled_training_follows_the_plain_one(settings, stream, new_trainee
 
 def test_a_finished_training_is_not_done_again(settings, stream, new_trainee, tmp_path):
     first = new_trainee("mspfn-light")
-    train(job(settings, first, stream, tmp_path), Machine())
+    train(job(settings, first, stream, tmp_path), TrainingMachine())
     again = new_trainee("mspfn-light")
 
     def no_more(number):
         raise AssertionError("nothing is left to train on")
 
-    train(Job(settings, again, no_more, [], tmp_path, {"photographs": "stripes"}), Machine())
+    train(DerainerJob(settings, again, no_more, [], tmp_path, {"photographs": "stripes"}), TrainingMachine())
     assert all(torch.equal(value, weights(first)[name]) for name, value in weights(again).items())
 
 
 def test_another_trainings_folder_is_refused(settings, stream, new_trainee, tmp_path):
     short = settings.model_copy(update={"steps": 2})
-    train(job(short, new_trainee("mspfn-light"), stream, tmp_path), Machine())
+    train(job(short, new_trainee("mspfn-light"), stream, tmp_path), TrainingMachine())
     with pytest.raises(UserError, match="other settings or photographs"):
-        train(job(settings, new_trainee("mspfn-light"), stream, tmp_path), Machine())
+        train(job(settings, new_trainee("mspfn-light"), stream, tmp_path), TrainingMachine())
     with pytest.raises(UserError, match="other settings or photographs"):
-        train(job(short, new_trainee("mspfn-light"), stream, tmp_path, photographs="others"), Machine())
+        train(job(short, new_trainee("mspfn-light"), stream, tmp_path, photographs="others"), TrainingMachine())
 
 
 def test_a_diverging_training_stops_and_keeps_the_last_good_checkpoint(settings, stream, new_trainee, tmp_path):
@@ -103,12 +105,12 @@ def test_a_diverging_training_stops_and_keeps_the_last_good_checkpoint(settings,
         return (restored - clean).exp().exp().mean()
 
     with pytest.raises(UserError, match=r"the loss is .*lower learning_rate"):
-        train(job(wild, replace(trainee, loss=loss), stream, tmp_path), Machine())
+        train(job(wild, replace(trainee, loss=loss), stream, tmp_path), TrainingMachine())
 
 
 def test_a_batch_that_devices_cannot_share_is_refused(settings, stream, new_trainee, tmp_path):
     with pytest.raises(UserError, match="3 devices"):
-        train(job(settings, new_trainee("mspfn-light"), stream, tmp_path), Machine(devices=3))
+        train(job(settings, new_trainee("mspfn-light"), stream, tmp_path), TrainingMachine(devices=3))
 
 
 def test_tensorboard_is_written_or_asked_for(settings, stream, new_trainee, tmp_path):
@@ -117,19 +119,19 @@ def test_tensorboard_is_written_or_asked_for(settings, stream, new_trainee, tmp_
         import tensorboard  # noqa: F401
     except ImportError:
         with pytest.raises(MissingExtraError, match="TensorBoard"):
-            train(trainee, Machine(tensorboard=True))
+            train(trainee, TrainingMachine(tensorboard=True))
     else:
-        train(trainee, Machine(tensorboard=True))
+        train(trainee, TrainingMachine(tensorboard=True))
         assert list(tmp_path.rglob("events.out.tfevents*"))
 
 
 def test_the_log_is_a_table(settings, stream, new_trainee, tmp_path):
-    train(job(settings, new_trainee("mspfn-light"), stream, tmp_path), Machine())
+    train(job(settings, new_trainee("mspfn-light"), stream, tmp_path), TrainingMachine())
     lines = (tmp_path / "log.csv").read_text().splitlines()
     assert lines[0] == "step,loss,rate,psnr"
     assert [line.split(",")[0] for line in lines[1:]] == ["2", "4", "6"]
 
 
 def test_settings_survive_json():
-    made = Settings(network="prenet", steps=5)
-    assert Settings.model_validate(json.loads(made.model_dump_json())) == made
+    made = DerainerSettings(network="prenet", steps=5)
+    assert DerainerSettings.model_validate(json.loads(made.model_dump_json())) == made

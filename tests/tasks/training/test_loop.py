@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -14,22 +13,22 @@ torch = pytest.importorskip("torch")
 from bench.contract import Photograph  # noqa: E402
 from bench.errors import UserError  # noqa: E402
 from tasks.detection.backends.yolo_network import Yolo, YoloDesign  # noqa: E402
-from tasks.training.loop import Job, Trainee, batch_at, train  # noqa: E402
-from tasks.training.settings import Settings, rate_at  # noqa: E402
+from tasks.training.loop import TaskModelJob, TrainableModel, batch_at, train  # noqa: E402
+from tasks.training.settings import TaskModelSettings  # noqa: E402
 from tasks.training.yolo import loss_of  # noqa: E402
 
 Squares = Callable[[int], list[Photograph]]
 
 
-def job_of(folder: Path, photographs: list[Photograph], **changes: object) -> Job:
+def job_of(folder: Path, photographs: list[Photograph], **changes: object) -> TaskModelJob:
     given = {"network": "yolo", "steps": 6, "batch": 2, "every": 3, "warm_up": 2, "average": 0.5}
     torch.manual_seed(0)
     network = Yolo(YoloDesign(2, channels=(8, 8, 8, 8, 8)))
-    settings = Settings.model_validate({**given, **changes})
-    return Job(settings, Trainee(network, loss_of), photographs, folder, "squares")
+    settings = TaskModelSettings.model_validate({**given, **changes})
+    return TaskModelJob(settings, TrainableModel(network, loss_of), photographs, folder, "squares")
 
 
-def weights_of(job: Job) -> dict[str, torch.Tensor]:
+def weights_of(job: TaskModelJob) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in job.trainee.network.state_dict().items()}
 
 
@@ -83,27 +82,17 @@ def test_half_precision_trains_too(squares_of: Squares, tmp_path: Path) -> None:
 
 def test_every_photograph_once_an_epoch(squares_of: Squares) -> None:
     photographs = squares_of(6)
-    settings = Settings(network="yolo", steps=9, batch=4)
+    settings = TaskModelSettings(network="yolo", steps=9, batch=4)
     ids = [photograph.id for step in range(3) for photograph in batch_at(photographs, settings, step)]
     assert sorted(ids[:6]) == sorted(ids[6:]) == sorted(photograph.id for photograph in photographs)
     assert ids[:6] != ids[6:]
-
-
-def test_rate_rises_and_falls() -> None:
-    settings = Settings(network="yolo", steps=1000, warm_up=99, learning_rate=0.1, floor=0.01)
-    rates = [rate_at(settings, step) for step in range(1000)]
-    assert rates[0] == pytest.approx(0.001)
-    assert np.argmax(rates) in (99, 100)
-    assert max(rates) == pytest.approx(0.1)
-    assert rates[-1] == pytest.approx(0.001, rel=0.01)
-    assert rates[99 + 450] == pytest.approx(0.0505, rel=0.01)
 
 
 def test_another_trainings_checkpoint_is_refused(squares_of: Squares, tmp_path: Path) -> None:
     train(job_of(tmp_path, squares_of(3)))
     other = job_of(tmp_path, squares_of(3))
     with pytest.raises(UserError, match="belongs to a training with other settings"):
-        train(Job(other.settings, other.trainee, other.photographs, tmp_path, "circles"))
+        train(TaskModelJob(other.settings, other.trainee, other.photographs, tmp_path, "circles"))
 
 
 def test_a_damaged_checkpoint_is_refused(squares_of: Squares, tmp_path: Path) -> None:
@@ -120,7 +109,7 @@ def test_a_damaged_checkpoint_is_refused(squares_of: Squares, tmp_path: Path) ->
 
 def test_a_loss_that_is_no_number_stops_the_training(squares_of: Squares, tmp_path: Path) -> None:
     job = job_of(tmp_path, squares_of(3))
-    broken = Trainee(job.trainee.network, lambda *arguments: loss_of(*arguments) * float("nan"))
+    broken = TrainableModel(job.trainee.network, lambda *arguments: loss_of(*arguments) * float("nan"))
     with pytest.raises(UserError, match=r"step 3: the loss is nan; lower learning_rate"):
-        train(Job(job.settings, broken, job.photographs, tmp_path, "squares"))
+        train(TaskModelJob(job.settings, broken, job.photographs, tmp_path, "squares"))
     assert not (tmp_path / "checkpoint.pt").exists()

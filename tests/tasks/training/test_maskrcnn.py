@@ -17,9 +17,9 @@ from bench.contract import Instances, Photograph, Truth  # noqa: E402
 from bench.io.masks import encode  # noqa: E402
 from tasks.instances.backends.maskrcnn import IMAGE_SIDE, build_maskrcnn  # noqa: E402
 from tasks.training.augmentation import batch_of  # noqa: E402
-from tasks.training.loop import Job, Trainee, train  # noqa: E402
+from tasks.training.loop import TaskModelJob, TrainableModel, train  # noqa: E402
 from tasks.training.maskrcnn import LEAST_AREA, loss_of, losses  # noqa: E402
-from tasks.training.settings import Settings  # noqa: E402
+from tasks.training.settings import TaskModelSettings  # noqa: E402
 
 
 def triangles(number: int) -> Photograph:
@@ -89,7 +89,7 @@ def test_the_network_is_given_what_the_mirrored_picture_shows() -> None:
 @pytest.mark.slow
 def test_it_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    trainee = Trainee(build_maskrcnn(2), loss_of)
-    settings = Settings(network="maskrcnn", steps=8, batch=2, every=2, warm_up=4, average=0.5)
-    progress = train(Job(settings, trainee, [triangles(number) for number in range(8)], tmp_path, "triangles"))
+    trainee = TrainableModel(build_maskrcnn(2), loss_of)
+    settings = TaskModelSettings(network="maskrcnn", steps=8, batch=2, every=2, warm_up=4, average=0.5)
+    progress = train(TaskModelJob(settings, trainee, [triangles(number) for number in range(8)], tmp_path, "triangles"))
     assert progress.log[-1]["loss"] < 0.9 * progress.log[0]["loss"]

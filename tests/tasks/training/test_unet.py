@@ -12,8 +12,8 @@ smp = pytest.importorskip("segmentation_models_pytorch")
 
 from bench.contract import UNLABELLED, Photograph, Truth  # noqa: E402
 from tasks.training.augmentation import MULTIPLE, batch_of, padded, relit  # noqa: E402
-from tasks.training.loop import Job, train  # noqa: E402
-from tasks.training.settings import Settings  # noqa: E402
+from tasks.training.loop import TaskModelJob, train  # noqa: E402
+from tasks.training.settings import TaskModelSettings  # noqa: E402
 from tasks.training.unet import labels_loss, loss_of, unet  # noqa: E402
 
 
@@ -81,6 +81,6 @@ def test_mirrored_pictures_take_their_labels_along() -> None:
 def test_it_learns(tmp_path: Path) -> None:
     torch.manual_seed(0)
     trainee = unet(("bright", "dark"))
-    settings = Settings(network="unet", steps=8, batch=4, every=2, warm_up=2, average=0.5)
-    progress = train(Job(settings, trainee, [halves(number) for number in range(8)], tmp_path, "halves"))
+    settings = TaskModelSettings(network="unet", steps=8, batch=4, every=2, warm_up=2, average=0.5)
+    progress = train(TaskModelJob(settings, trainee, [halves(number) for number in range(8)], tmp_path, "halves"))
     assert progress.log[-1]["loss"] < 0.7 * progress.log[0]["loss"]

@@ -1,0 +1,31 @@
+"""Names of trainings, and the options of the command line that replace their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from bench.io.training_settings import TrainingSettings
+
+TrainingName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)]
+"""Name of a training and of its weights, which are files of that name."""
+
+OPTIONS = {
+    **{key: key for key in ("steps", "batch", "crop", "seed", "precision", "compile")},
+    "rate": "learning_rate",
+}
+"""Options of the command line (without dashes) and the setting that each replaces, where a training has it."""
+
+
+def settings_of(options: Mapping[str, object]) -> dict[str, object]:
+    """Turn options of the command line into settings; an option that was not given is None and left out."""
+    return {OPTIONS[option]: value for option, value in options.items() if value is not None}
+
+
+def changed_options(training: TrainingSettings, usual: TrainingSettings) -> dict[str, object]:
+    """List the options, with their values, that turn the usual training into this one."""
+    options = {option: key for option, key in OPTIONS.items() if key in type(training).model_fields}
+    values = {option: getattr(training, key) for option, key in options.items()}
+    return {option: value for option, value in values.items() if value != getattr(usual, options[option])}
