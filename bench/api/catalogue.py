@@ -138,7 +138,7 @@ def _suites() -> pd.DataFrame:
 
 def _metrics() -> pd.DataFrame:
     with files("bench.io").joinpath("metrics.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
+        return pd.read_csv(file, keep_default_na=False)[["metric", "task", "unit", "better", "meaning"]]
 
 
 def _cuda() -> dict[str, object]:
