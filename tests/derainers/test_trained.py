@@ -26,7 +26,7 @@ def test_there_are_some_and_they_are_small():
 def test_table_file_and_card_agree(name):
     (entry,) = weights_of(name)
     card = json.loads((FOLDER / f"{name}.json").read_text())
-    assert find_weights(entry) == FOLDER / entry.file
+    assert find_weights(entry, Options()) == FOLDER / entry.file
     assert (card["file"], card["bytes"], card["sha256"]) == (entry.file, entry.bytes, entry.sha256)
     for images in card["quality"]:
         assert images["count"] >= 40
