@@ -6,6 +6,8 @@ What the numbers of a file mean is decided in :mod:`bench.io.pixel_format`.
 from __future__ import annotations
 
 import warnings
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,14 @@ from bench.io.pixel_format import (
 )
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+OTHER_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("jfif", "jpe", "jfi", "jif", "heic", "heif", "avif", "gif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jxl"),
+        *("apng", "tga", "dds", "psd", "ico", "exr", "hdr", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2"),
+    )
+)
+"""Endings of images that are not read; :func:`left_out` counts such files."""
 MOST_PIXELS = 64_000_000
 """Larger images are refused unread: a few bytes of PNG can claim a billion pixels."""
 
@@ -139,6 +149,29 @@ def list_images(folder: Path) -> dict[str, Path]:
                 raise ImageError(f"{folder}: {path.name} and {found[path.stem].name} share a stem; remove one")
             found[path.stem] = path
     return found
+
+
+def left_out(folder: Path, besides: Collection[Path] = ()) -> str:
+    """Count the files of one folder that look like images and are not listed: other endings, and subfolders.
+
+    Args:
+        folder: The folder of images.
+        besides: Subfolders that are read otherwise.
+
+    Returns:
+        One line such as ``2 files ending in .jfif, 4 images in b/``; empty if nothing is left out.
+    """
+    endings: Counter[str] = Counter()
+    below: Counter[str] = Counter()
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.startswith("."):
+            continue
+        if path.suffix.lower() in OTHER_SUFFIXES:
+            endings[path.suffix.lower()] += 1
+        elif path.is_dir() and path not in besides:
+            below[path.name] += sum(found.suffix.lower() in IMAGE_SUFFIXES | OTHER_SUFFIXES for found in path.iterdir())
+    parts = [f"{count} files ending in {suffix}" for suffix, count in endings.items()]
+    return ", ".join(parts + [f"{count} images in {name}/" for name, count in below.items() if count])
 
 
 def _decode(path: Path, use: PixelUse, size: tuple[int, int] | None) -> npt.NDArray[Any]:

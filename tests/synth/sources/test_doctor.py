@@ -46,7 +46,8 @@ def test_every_fault_of_a_coco_folder_has_a_name(coco_folder: Path, coco_content
     assert "expected 65x48" in found["unusable", "000000000050"]
     assert "1 annotations" in found["orphan annotation", ""]
     assert ("extra file", "holiday.jpg") in found
-    assert len(found) == 9
+    assert found["class absent", ""] == "1 of 2 classes have no object: person"
+    assert len(found) == 10
 
 
 def test_faults_of_a_plain_folder(camvid_folder: Path) -> None:
@@ -67,7 +68,7 @@ def test_labels_that_are_null_or_flat(tmp_path: Path) -> None:
     (root / "labels/det_20/det_val.json").write_text(json.dumps(frames))
     for name in "abc":
         Pillow.effect_noise((1280, 720), 60).convert("RGB").save(root / f"images/100k/val/{name}.jpg")
-    (source,) = sources_in("bdd", root)
+    (source,) = (offered.source for offered in sources_in("bdd", root))
     found = Counter((finding.fault, finding.image) for finding in examine(source) if finding.fault != "greyscale")
     assert found == {
         ("labels null", "a"): 1,
@@ -76,18 +77,19 @@ def test_labels_that_are_null_or_flat(tmp_path: Path) -> None:
         ("unpaired", "absent"): 1,
         ("unpaired", "c"): 1,
         ("unusable", "absent"): 1,
+        ("class absent", ""): 1,
     }
 
 
 def test_what_a_folder_offers(coco_folder: Path, camvid_folder: Path, tmp_path: Path) -> None:
-    assert [len(source.ids) for source in sources_in("coco", coco_folder)] == [6]
-    assert [len(source.ids) for source in sources_in("data", camvid_folder)] == [3]
-    assert [source.name for source in sources_in("data", camvid_folder / "val")] == ["folder"]
+    assert [len(offered.source.ids) for offered in sources_in("coco", coco_folder)] == [6]
+    assert [len(offered.source.ids) for offered in sources_in("data", camvid_folder)] == [3]
+    assert [offered.label for offered in sources_in("data", camvid_folder / "val")] == ["folder"]
     (tmp_path / "set").mkdir()
     (camvid_folder / "val").rename(tmp_path / "set/clean")
     (tmp_path / "set/rainy").mkdir()
     Pillow.new("RGB", (64, 48)).save(tmp_path / "set/rainy/a.png")
-    (source,) = sources_in("data", tmp_path / "set")
+    (source,) = (offered.source for offered in sources_in("data", tmp_path / "set"))
     assert [(finding.fault, finding.image) for finding in examine(source)] == [
         ("unpaired", "b"),
         ("unpaired", "c"),
@@ -103,5 +105,5 @@ def test_an_empty_folder_is_refused(tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.shared
 def test_the_real_photographs_are_sound(shared: Path) -> None:
-    (source,) = sources_in("coco", shared / "data/coco")
-    assert {finding.fault for finding in examine(source)} <= {"greyscale", "box outside"}
+    (source,) = (offered.source for offered in sources_in("coco", shared / "data/coco"))
+    assert {finding.fault for finding in examine(source)} <= {"greyscale", "box outside", "class absent"}
