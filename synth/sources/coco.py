@@ -190,7 +190,9 @@ def coco_files(root: Path) -> list[Path]:
 
 def _find_images(root: Path, split: str, given: str, file: CocoFile) -> Path:
     beside = [file.path.parent] if file.path.parent != root / "annotations" else []
-    places = [root / given] if given else [root / split, root / "images" / split, root / "images", root, *beside]
+    splits = dict.fromkeys((file.path.stem.removeprefix("instances_"), split))
+    folders = [place / name for name in splits for place in (root, root / "images")]
+    places = [root / given] if given else [*folders, root / "images", root, *beside]
     names = [image["file_name"] for image in file.images]
     safe = [name for name in names if not escapes(name)]
     for place in places:

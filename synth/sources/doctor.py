@@ -117,7 +117,7 @@ def _offered(source: Source, label: str) -> OfferedSource:
 def _coco_in(root: Path) -> list[OfferedSource]:
     found = sorted({*root.glob("annotations/instances_*.json"), *root.glob("instances_*.json")})
     splits = [path.stem.removeprefix("instances_") for path in found]
-    if splits:
+    if len(splits) > 1:
         return [OfferedSource(f"coco, {split}", open_coco(root, {"split": split})) for split in splits]
     names = [path.relative_to(root).as_posix() for path in coco_files(root)]
     if len(names) > 1:
