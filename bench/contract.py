@@ -71,7 +71,9 @@ class Instances:
         class_ids: (N,) int64, ids of the dataset's instance class space.
         crowd: (N,) bool; True means that the object is ignored: it is never missed, and never counts twice.
         areas: (N,) float64, area in square pixels by which COCO sorts objects into small, medium and large.
-        masks: One mask per object, or None when the dataset has boxes only.
+        masks: One mask per object, or None when no object has one.
+        unmasked: Objects without a mask in an image where others have one: row to name, such as ``annotation 7``.
+            Their masks are empty.
     """
 
     boxes: FloatArray
@@ -79,6 +81,7 @@ class Instances:
     crowd: BoolArray
     areas: FloatArray
     masks: tuple[Rle, ...] | None = None
+    unmasked: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

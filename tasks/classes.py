@@ -49,18 +49,30 @@ def map_classes(model: ClassSpace, dataset: ClassSpace) -> dict[int, int]:
         Model id to dataset id, for those classes that have a counterpart.
 
     Raises:
-        UserError: No class in common.
+        UserError: No class in common, or two classes of the dataset have one meaning, of which the model sees one.
     """
     pairs = _known_pair(model, dataset)
     if pairs is None:
         pairs = _equal_names(model, dataset)
     mapping = {id: target for id, target in pairs.items() if id in model.ids and target in dataset.ids}
+    for alike in _alike(dataset).values():
+        reached = set(alike) & set(mapping.values())
+        if reached and reached != set(alike):
+            raise UserError(f"dataset {dataset.name}: {_alike_text(dataset, alike)}")
     if not mapping:
         raise UserError(
             f"the model's classes ({model.name}: {_some(model.names)}) and the dataset's "
             f"({dataset.name}: {_some(dataset.names)}) have none in common; choose a model trained on such classes"
         )
     return mapping
+
+
+def classes_alike(space: ClassSpace) -> list[str]:
+    """Describe the classes of one list that have one meaning, a line for each meaning.
+
+    A model's detections can be counted for one of them alone; the objects of the others would all be missed.
+    """
+    return [_alike_text(space, alike) for alike in _alike(space).values()]
 
 
 def apply_mapping(ids: IntArray, mapping: Mapping[int, int]) -> IntArray:
@@ -99,6 +111,20 @@ def _equal_names(model: ClassSpace, dataset: ClassSpace) -> dict[int, int]:
         if target is not None:
             found[id] = target
     return found
+
+
+def _alike(space: ClassSpace) -> Mapping[str, Sequence[int]]:
+    """Ids of classes with one meaning, for each meaning that several have."""
+    found: dict[str, list[int]] = {}
+    for id, name in zip(space.ids, space.names, strict=True):
+        found.setdefault(_plain(name), []).append(id)
+    return {meaning: ids for meaning, ids in found.items() if len(ids) > 1}
+
+
+def _alike_text(space: ClassSpace, alike: Sequence[int]) -> str:
+    names = dict(zip(space.ids, space.names, strict=True))
+    listed = " and ".join(f"{names[id]!r} (id {id})" for id in alike)
+    return f"the classes {listed} have one meaning; join them in the label file, or drop the one that is not used"
 
 
 def _plain_all(names: Sequence[str]) -> tuple[str, ...]:

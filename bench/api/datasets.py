@@ -5,7 +5,7 @@ Rain and drawn scenes for looking at are in :mod:`bench.api.rain`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import pandas as pd
 from bench.contract import Failure, Options
 from bench.errors import UserError
 from bench.io.lock import locked, refuse_links
-from bench.protocols import Dataset, DatasetBuilder
+from bench.protocols import Dataset, DatasetBuilder, Source
 from bench.runner.loaders import DatasetLoader
 from bench.runner.outcome import Outcome
 from bench.runner.processes import local_engine
@@ -25,14 +25,14 @@ from bench.runner.runner import Runner
 from bench.runner.workload import DatasetWork, Workload
 from bench.runs.folder import RunStore
 from bench.runs.rows import Row
-from bench.suites.suite import DatasetConfig
+from bench.suites.suite import DatasetConfig, Suite, resolve_roots
+from synth import SOURCES
 from synth.datasets.build import Recipe, open_builder
 from synth.datasets.dataset import open_dataset, verify
 from synth.datasets.fetch import fetch_coco
-from synth.sources.doctor import examine, sources_in
-
-HARMLESS = ("greyscale",)
-"""Faults that :func:`examine_folder` names and nobody has to mend."""
+from synth.sources.doctor import OfferedSource, examine, sources_in
+from synth.sources.findings import HARMLESS, Finding
+from tasks.classes import classes_alike
 
 
 @dataclass(frozen=True)
@@ -109,23 +109,68 @@ def verify_dataset(folder: Path) -> Sequence[Failure]:
     return verify(open_dataset(folder))
 
 
-def examine_folder(
-    kind: Literal["coco", "bdd", "data"], folder: Path, progress: Progress | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Name every fault of a folder of photographs.
+@dataclass(frozen=True)
+class Examination:
+    """What the data doctor found.
 
-    Returns:
-        What was examined (source, images), and the faults (fault, image, detail).
+    Attributes:
+        sources: What was read: source, images.
+        faults: What has to be mended: fault, image, detail.
+        notes: What is worth knowing: the same columns.
     """
-    watch = progress or Silent()
-    sources = sources_in(kind, folder)
-    faults: list[dict[str, str]] = []
-    for source in sources:
-        watch.begin("examine", len(source.ids), 0)
-        for finding in examine(source, partial(_tell, watch, Row(source.name))):
-            faults.append({"fault": finding.fault, "image": finding.image, "detail": finding.detail})
-    examined = pd.DataFrame([{"source": source.name, "images": len(source.ids)} for source in sources])
-    return examined, pd.DataFrame(faults, columns=["fault", "image", "detail"])
+
+    sources: pd.DataFrame
+    faults: pd.DataFrame
+    notes: pd.DataFrame
+
+
+def examine_folder(
+    kind: Literal["coco", "bdd", "data"], folder: Path, progress: Progress | None = None, published: str = ""
+) -> Examination:
+    """Name every fault of one folder of photographs.
+
+    Args:
+        kind: ``coco``, ``bdd`` or ``data`` (pairs, images with masks, images alone).
+        folder: The folder.
+        progress: Told about every image.
+        published: Published set of pairs that the folder is; empty to try them all.
+
+    Raises:
+        UserError: Nothing could be opened; the message says what was expected.
+    """
+    return _examine(sources_in(kind, folder, published), progress or Silent())
+
+
+def examine_suite(suite: Suite, roots: Mapping[str, Path], progress: Progress | None = None) -> Examination:
+    """Name every fault of the photographs of one suite, read as a run reads them: by the same readers and parameters.
+
+    Datasets that are drawn by a program have no photographs to examine.
+
+    Raises:
+        UserError: A folder or label file is absent or is something else.
+    """
+    sources: list[OfferedSource] = []
+    for name, root in resolve_roots(suite, roots).items():
+        config = suite.datasets[name]
+        if root is not None:
+            source: Source = SOURCES.load(SOURCES.find(config.source))(root, dict(config.parameters))
+            sources.append(OfferedSource(f"{name} ({config.source})", source))
+    if not sources:
+        raise UserError(f"suite {suite.name} reads no photographs: its datasets are drawn by programs")
+    return _examine(sources, progress or Silent())
+
+
+def _examine(sources: Sequence[OfferedSource], watch: Progress) -> Examination:
+    found: list[Finding] = []
+    for offered in sources:
+        watch.begin("examine", len(offered.source.ids), 0)
+        found += examine(offered.source, partial(_tell, watch, Row(offered.source.name)))
+        if (space := offered.source.classes.instances) is not None:
+            found += [Finding("classes alike", "", text) for text in classes_alike(space)]
+    table = pd.DataFrame([vars(finding) for finding in found], columns=["fault", "image", "detail"])
+    harmless = table["fault"].isin(HARMLESS)
+    examined = [{"source": offered.label, "images": len(offered.source.ids)} for offered in sources]
+    return Examination(pd.DataFrame(examined), table[~harmless], table[harmless])
 
 
 def fetch_photographs(config: DatasetConfig, root: Path, progress: Progress | None = None) -> list[Failure]:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from bench.contract import Classes, Failure, Options, Sample, Truth
 from bench.errors import ImageError, UserError, reason_of
-from bench.io.images import IMAGE_SUFFIXES, list_images, read_image, write_png
+from bench.io.images import IMAGE_SUFFIXES, left_out, list_images, read_image, write_png
+from bench.io.names import align_names
 from bench.protocols import Derainer, Judge
 from bench.runner.checks import check_restored
 from bench.runner.outcome import Outcome
@@ -35,7 +36,9 @@ def plan_derain(input: Path, output: Path) -> list[tuple[Path, Path]]:
         except ImageError as error:
             raise UserError(str(error)) from error
         if not found:
-            raise UserError(f"{input}: no images here; expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
+            there = f"; there are {text}" if (text := left_out(input)) else ""
+            endings = ", ".join(sorted(IMAGE_SUFFIXES))
+            raise UserError(f"{input}: no images here{there}; expected files ending in {endings}")
         pairs = [(path, output / f"{stem}.png") for stem, path in found.items()]
     elif input.is_file():
         if output.suffix.lower() in IMAGE_SUFFIXES - {".png"}:
@@ -72,6 +75,11 @@ def derain_files(
     return failures
 
 
+def not_read(*folders: Path) -> list[str]:
+    """Say what looks like an image in some folders and is not read, a line for each folder."""
+    return [f"{folder}: not read: {text}" for folder in folders if (text := left_out(folder))]
+
+
 def score_folders(judge: Judge, restored: Path, clean: Path) -> tuple[pd.DataFrame, list[Failure]]:
     """Image quality of every restored image against the clean one of the same stem.
 
@@ -87,7 +95,9 @@ def score_folders(judge: Judge, restored: Path, clean: Path) -> tuple[pd.DataFra
         raise UserError(str(error)) from error
     for folder, found in ((restored, ours), (clean, theirs)):
         if not found:
-            raise UserError(f"{folder}: no images here")
+            there = f"; there are {text}" if (text := left_out(folder)) else ""
+            raise UserError(f"{folder}: no images here{there}")
+    ours = align_names(ours, theirs)
     if odd := sorted(ours.keys() ^ theirs.keys()):
         lacking = clean if odd[0] in ours else restored
         raise UserError(

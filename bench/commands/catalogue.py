@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.commands.console import FAILED, error_console, out_console, plain_rows, print_json
-from bench.commands.options import Json, WeightsDirs
+from bench.commands.options import Json, WeightsDirs, pairs_of
 from bench.commands.terminal_tables import print_table
 from bench.errors import UserError
 
@@ -47,31 +47,32 @@ def list_(
 
 
 def doctor(
-    coco: Annotated[Path | None, typer.Option(help="Examine a folder of COCO.")] = None,
-    bdd: Annotated[Path | None, typer.Option(help="Examine a folder of BDD100K.")] = None,
+    suite: Annotated[str, typer.Argument(help="Examine the photographs of a suite, as its run reads them.")] = "",
+    coco: Annotated[Path | None, typer.Option(help="Folder of COCO, or any folder with a COCO label file.")] = None,
+    bdd: Annotated[Path | None, typer.Option(help="Folder of BDD100K.")] = None,
     data: Annotated[
-        Path | None, typer.Option(help="Examine a folder of images, pairs or images and masks; NAME=DIR will do.")
-    ] = None,
+        list[str], typer.Option(help="Folder of images, pairs or images and masks; of a suite: NAME=DIR.")
+    ] = [],  # noqa: B006
+    published: Annotated[str, typer.Option("--set", help="With --data: the published set of pairs it is.")] = "",
     weights_dir: WeightsDirs = [],  # noqa: B006
     json: Json = False,
 ) -> None:
-    """Check the installation, or name every fault of a folder of photographs.
+    """Check the installation, or name every fault of photographs: of a folder, or of all that a suite reads.
 
     Examples:
 
         derainbench doctor --weights-dir ~/weights
 
         derainbench doctor --coco ~/coco
+
+        derainbench doctor --data ~/Rain800/test --set rain800
+
+        derainbench doctor mine.toml --data photos=~/photos
     """
     from bench.api.catalogue import health
 
-    if data and not data.exists() and "=" in str(data):  # as run takes it
-        data = Path(str(data).partition("=")[2]).expanduser()
-    folders: dict[Literal["coco", "bdd", "data"], Path | None] = {"coco": coco, "bdd": bdd, "data": data}
-    given = {kind: folder for kind, folder in folders.items() if folder is not None}
-    if len(given) > 1:
-        raise UserError(f"doctor examines one folder at a time, got --{' and --'.join(given)}")
-    found = _examine(*given.popitem()) if given else health(weights_dir)
+    examined = suite or coco or bdd or data
+    found = _examine(suite, coco, bdd, data, published) if examined else health(weights_dir)
     if json:
         print_json({title: plain_rows(frame) for title, frame in found.items()})
     else:
@@ -79,16 +80,38 @@ def doctor(
             print_table(frame, title)
     if "faults" in found:
         raise typer.Exit(FAILED)
-    if any(folders.values()) and not json:
+    if examined and not json:
         out_console.print("no faults found")
 
 
-def _examine(kind: Literal["coco", "bdd", "data"], folder: Path) -> dict[str, pd.DataFrame]:
-    from bench.api import datasets as data
+def _examine(
+    suite: str, coco: Path | None, bdd: Path | None, data: list[str], published: str
+) -> dict[str, pd.DataFrame]:
+    from bench.api import datasets as library
     from bench.commands.bars import Bars
+    from bench.suites.suite import load_suite
 
+    folders: list[tuple[Literal["coco", "bdd", "data"], Path]] = []
+    folders += [("coco", coco)] if coco else []
+    folders += [("bdd", bdd)] if bdd else []
+    folders += [("data", _folder(text)) for text in data]
+    if suite and published:
+        raise UserError("--set tells what a folder of --data is; a suite names the sets itself")
+    if not suite and len(folders) > 1:
+        raise UserError(f"doctor examines one folder at a time, got {', '.join(str(path) for _, path in folders)}")
     with Bars(error_console) as bars:
-        examined, faults = data.examine_folder(kind, folder, bars)
-    harmless = faults["fault"].isin(data.HARMLESS)
-    tables = {str(folder): examined, "notes": faults[harmless], "faults": faults[~harmless]}
-    return {title: frame for title, frame in tables.items() if len(frame)}
+        if suite:
+            roots = {name: Path(value) for name, value in pairs_of(data, "--data", "NAME=DIR").items()}
+            roots |= {kind: folder for kind, folder in folders if kind != "data"}
+            title, found = suite, library.examine_suite(load_suite(suite), roots, bars)
+        else:
+            (kind, folder), title = folders[0], str(folders[0][1])
+            found = library.examine_folder(kind, folder, bars, published)
+    tables = {title: found.sources, "notes": found.notes, "faults": found.faults}
+    return {name: frame for name, frame in tables.items() if len(frame)}
+
+
+def _folder(text: str) -> Path:
+    """A folder, or what follows the name in ``NAME=DIR``, as run takes it."""
+    path = Path(text)
+    return Path(text.partition("=")[2]).expanduser() if not path.exists() and "=" in text else path

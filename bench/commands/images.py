@@ -37,7 +37,7 @@ def derain(
         derainbench derain path/to/mine.py:build rainy/ restored/
     """
     from bench.api.derainers import build_derainer, find_derainer, is_untrained
-    from bench.api.images import derain_files, plan_derain
+    from bench.api.images import derain_files, not_read, plan_derain
     from bench.commands.bars import Bars
 
     pairs = plan_derain(input, output)
@@ -50,6 +50,8 @@ def derain(
         bars.begin("restore", len(pairs), 0)
         failures = derain_files(entry.name, derainer, pairs, bars.advance)
     out_console.print(f"{len(pairs) - len(failures)} of {len(pairs)} images restored in {output}", markup=False)
+    for line in not_read(input):
+        error_console.print(line, style="yellow", markup=False, soft_wrap=True)
     report_failures(len(failures))
 
 
@@ -94,7 +96,7 @@ def score(
 
         derainbench score restored/ clean/ --out scores.csv
     """
-    from bench.api.images import quality_judge, score_folders
+    from bench.api.images import not_read, quality_judge, score_folders
     from bench.runs.records import write_frame
     from bench.tables.wide import render
 
@@ -109,6 +111,8 @@ def score(
     if means is not None:
         for metric, value in means.items():
             error_console.print(f"mean {metric}: {value:.4f} over {int(frame[metric].lt(float('inf')).sum())} images")
+    for line in not_read(restored, clean):
+        error_console.print(line, style="yellow", markup=False, soft_wrap=True)
     for failure in failures:
         error_console.print(f"failed {failure.image}: {failure.reason}", style="red", markup=False, soft_wrap=True)
     report_failures(len(failures))

@@ -1,9 +1,15 @@
-"""Read and write images as uint8 RGB; refuse other files with a reason."""
+"""Read and write image files: photographs, label maps, bitmasks, depth maps; uint8 in and out, or a clear refusal.
+
+What the numbers of a file mean is decided in :mod:`bench.io.pixel_format`.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +19,27 @@ from PIL import PngImagePlugin
 from bench.contract import FloatArray, Image, LabelMap
 from bench.errors import ImageError
 from bench.io.files import atomic
+from bench.io.pixel_format import (
+    BITMASK,
+    DEPTH_MAP,
+    LABEL_MAP,
+    PHOTOGRAPH,
+    PixelFormat,
+    PixelUse,
+    check_format,
+    check_upright,
+    pixel_format,
+)
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
+OTHER_SUFFIXES = frozenset(
+    f".{ending}"
+    for ending in (
+        *("jfif", "jpe", "jfi", "jif", "heic", "heif", "avif", "gif", "ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "jxl"),
+        *("apng", "tga", "dds", "psd", "ico", "exr", "hdr", "dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2"),
+    )
+)
+"""Endings of images that are not read; :func:`left_out` counts such files."""
 MOST_PIXELS = 64_000_000
 """Larger images are refused unread: a few bytes of PNG can claim a billion pixels."""
 
@@ -27,69 +52,45 @@ _open = Pillow.open
 # Larger images than MOST_PIXELS are refused here anyway.
 warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
 
-_EXIF_ORIENTATION = 0x0112
 _KEY = "derainbench-key"
 
 
 def read_image(path: Path, size: tuple[int, int] | None = None) -> Image:
-    """Decode an image as uint8 RGB of shape (H, W, 3); greyscale becomes three equal channels.
+    """Decode one photograph as uint8 RGB of shape (H, W, 3); greyscale becomes three equal channels.
 
     Args:
         path: A file in any format of ``IMAGE_SUFFIXES``.
         size: (height, width) that the labels state, if they do.
 
     Raises:
-        ImageError: The file is absent, truncated, no image, too large, of another size, of more than
-            8 bits, or rotated by EXIF (viewers then disagree on where a box lies).
+        ImageError: The file is absent, truncated, no image, too large, of another size, turned by an orientation tag
+            (viewers then disagree on where a box lies), or its numbers are no 8-bit colours (:data:`PHOTOGRAPH`).
     """
-    with _opened(path) as picture:
-        if picture.mode.startswith(("I", "F")):
-            raise ImageError(
-                f"{path}: expected 8 bits a channel, found mode {picture.mode!r}. Scale the image to 8 bits first"
-            )
-        _check_size(path, picture, size)
-        decoded = _decoded(path, picture, "RGB")
-        orientation = _orientation(path, picture)  # a PNG may carry it behind the pixels
-        if orientation not in (0, 1):
-            raise ImageError(
-                f"{path}: rotated by EXIF (orientation {orientation}), so programs disagree on its geometry. "
-                "Bake the rotation into the pixels and check the labels, or leave the image out"
-            )
-        return np.asarray(decoded, dtype=np.uint8)
+    return _decode(path, PHOTOGRAPH, size)
 
 
 def read_label_map(path: Path, size: tuple[int, int] | None = None) -> LabelMap:
-    """Decode a label map: one 8-bit channel (grey or palette index) of shape (H, W).
+    """Decode one label map as class ids in uint8 of shape (H, W): the numbers of a grey picture, or palette indices.
+
+    Pictures of 1, 2 and 4 bits give their own numbers, from 0 on.
 
     Raises:
-        ImageError: As :func:`read_image`, or the picture is a colour map rather than a label map.
+        ImageError: As :func:`read_image`, or the picture is a colour map or lossy (:data:`LABEL_MAP`).
     """
-    with _opened(path) as picture:
-        if picture.mode not in ("L", "P", "1"):
-            raise ImageError(
-                f"{path}: expected a label map with one 8-bit channel, found mode {picture.mode!r}. "
-                "Use the class-id masks, not the colour maps"
-            )
-        _check_size(path, picture, size)
-        picture = _decoded(path, picture, None)
-        return np.asarray(picture, dtype=np.uint8)
+    return _decode(path, LABEL_MAP, size)
 
 
 def read_bitmask(path: Path, size: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
-    """Decode a picture whose four channels are data, not colour and transparency: (H, W, 4) uint8.
+    """Decode one picture whose four channels are data, not colour and transparency: (H, W, 4) uint8.
 
     Raises:
-        ImageError: As :func:`read_image`, or the picture has no four 8-bit channels.
+        ImageError: As :func:`read_image`, or the picture has no four exact 8-bit channels (:data:`BITMASK`).
     """
-    with _opened(path) as picture:
-        if picture.mode != "RGBA":
-            raise ImageError(f"{path}: expected a bitmask with four 8-bit channels, found mode {picture.mode!r}")
-        _check_size(path, picture, size)
-        return np.asarray(_decoded(path, picture, None), dtype=np.uint8)
+    return _decode(path, BITMASK, size)
 
 
 def read_depth(path: Path, metres: float, size: tuple[int, int] | None = None) -> FloatArray:
-    """Decode a depth map of one 8-bit or 16-bit channel: (H, W) float64, metres from the camera.
+    """Decode one depth map of one 8-bit or 16-bit channel: (H, W) float64, metres from the camera.
 
     Args:
         path: The file.
@@ -100,18 +101,14 @@ def read_depth(path: Path, metres: float, size: tuple[int, int] | None = None) -
         The depth; infinite where nothing was measured (0), as in the sky.
 
     Raises:
-        ImageError: As :func:`read_image`, or the picture has other channels.
+        ImageError: As :func:`read_image`, or the picture has other channels (:data:`DEPTH_MAP`).
     """
-    with _opened(path) as picture:
-        if picture.mode not in ("L", "I", "I;16", "I;16B"):
-            raise ImageError(f"{path}: expected a depth map with one 8-bit or 16-bit channel, found {picture.mode!r}")
-        _check_size(path, picture, size)
-        units = np.asarray(_decoded(path, picture, None)).astype(np.float64)
+    units = _decode(path, DEPTH_MAP, size).astype(np.float64)
     return np.where(units > 0, units * metres, np.inf)
 
 
 def write_png(path: Path, pixels: Image | LabelMap, key: str = "", level: int = 1) -> None:
-    """Write a PNG atomically; ``key`` is kept in the file's text and read back by :func:`png_key`."""
+    """Write one PNG file atomically, with ``key`` in its text, where :func:`png_key` finds it."""
     info = PngImagePlugin.PngInfo()
     if key:
         info.add_text(_KEY, key)
@@ -120,7 +117,7 @@ def write_png(path: Path, pixels: Image | LabelMap, key: str = "", level: int = 
 
 
 def png_key(path: Path) -> str:
-    """Read the key inside a PNG written by :func:`write_png`; empty if there is no such file or key."""
+    """Read the key inside one PNG file of :func:`write_png`; empty if there is no such file or key."""
     try:
         with _open(path, formats=["PNG"]) as picture:
             return str(picture.info.get(_KEY, ""))
@@ -129,7 +126,7 @@ def png_key(path: Path) -> str:
 
 
 def size_of_image(path: Path) -> tuple[int, int] | None:
-    """Read (height, width) in pixels from an image's header; None if the header cannot be read."""
+    """Read (height, width) from one image's header; None if it cannot be read."""
     try:
         with _open(path, formats=_FORMATS) as picture:
             return picture.height, picture.width
@@ -138,7 +135,7 @@ def size_of_image(path: Path) -> tuple[int, int] | None:
 
 
 def list_images(folder: Path) -> dict[str, Path]:
-    """List the image files directly in a folder, by stem, sorted.
+    """List the image files directly in one folder, by stem, sorted.
 
     Raises:
         ImageError: The folder is absent, or two files share a stem.
@@ -152,6 +149,53 @@ def list_images(folder: Path) -> dict[str, Path]:
                 raise ImageError(f"{folder}: {path.name} and {found[path.stem].name} share a stem; remove one")
             found[path.stem] = path
     return found
+
+
+def left_out(folder: Path, besides: Collection[Path] = ()) -> str:
+    """Count the files of one folder that look like images and are not listed: other endings, and subfolders.
+
+    Args:
+        folder: The folder of images.
+        besides: Subfolders that are read otherwise.
+
+    Returns:
+        One line such as ``2 files ending in .jfif, 4 images in b/``; empty if nothing is left out.
+    """
+    endings: Counter[str] = Counter()
+    below: Counter[str] = Counter()
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.startswith("."):
+            continue
+        if path.suffix.lower() in OTHER_SUFFIXES:
+            endings[path.suffix.lower()] += 1
+        elif path.is_dir() and path not in besides:
+            below[path.name] += sum(found.suffix.lower() in IMAGE_SUFFIXES | OTHER_SUFFIXES for found in path.iterdir())
+    parts = [f"{count} files ending in {suffix}" for suffix, count in endings.items()]
+    return ", ".join(parts + [f"{count} images in {name}/" for name, count in below.items() if count])
+
+
+def _decode(path: Path, use: PixelUse, size: tuple[int, int] | None) -> npt.NDArray[Any]:
+    with _opened(path) as picture:
+        found = _format(path, picture)
+        check_format(path, found, use)
+        late = picture.format == "PNG"  # an orientation may stand behind the pixels, and asking for it decodes them
+        if not late:
+            check_upright(path, picture)  # before decoding: Pillow turns TIFF files then, and drops the tag
+        _check_size(path, picture, size)
+        numbers = np.asarray(_decoded(path, picture, None if use.exact else "RGB"))
+        if late:
+            check_upright(path, picture)
+    if not use.exact:
+        return numbers
+    whole = numbers.astype(np.uint8) if numbers.dtype == np.bool_ else numbers
+    return whole // found.grey_step if found.grey_step > 1 else whole
+
+
+def _format(path: Path, picture: Pillow.Image) -> PixelFormat:
+    try:
+        return pixel_format(picture)
+    except Exception as error:  # as below
+        raise ImageError(f"{path}: its header is damaged ({error})") from error
 
 
 def _opened(path: Path) -> Pillow.Image:
@@ -180,10 +224,3 @@ def _decoded(path: Path, picture: Pillow.Image, mode: str | None) -> Pillow.Imag
         return picture.convert(mode) if mode and picture.mode != mode else picture
     except Exception as error:  # whatever Pillow raises at a damaged file, see _opened
         raise ImageError(f"{path}: truncated or damaged ({error})") from error
-
-
-def _orientation(path: Path, picture: Pillow.Image) -> object:
-    try:
-        return picture.getexif().get(_EXIF_ORIENTATION, 1)
-    except Exception as error:  # whatever Pillow raises at a damaged file, see _opened
-        raise ImageError(f"{path}: its EXIF data are damaged ({error})") from error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from bench.contract import Image, Options, Traits
 from bench.errors import ImageError, UserError
 from bench.io.files import safe_name
 from bench.io.images import read_image
+from bench.io.names import align_names, nearest_name
 from derainers.external.plugins import finished_images
 
 
@@ -39,9 +39,9 @@ class FolderDerainer:
         Raises:
             ImageError: There is none, it is unreadable, or its size is not that of the rainy image.
         """
-        path = self._images.get(id) or self._images.get(safe_name(id))
+        path = self._images.get(id) or self._images.get(safe_name(id)) or align_names(self._images, [id]).get(id)
         if path is None:
-            near = difflib.get_close_matches(id, self._images, n=1)
-            hint = f"; the nearest name is {near[0]!r}" if near else ""
+            near = nearest_name(id, self._images)
+            hint = f"; the nearest name is {near!r}" if near else ""
             raise ImageError(f"{self._folder} holds no image {id!r}{hint}")
         return read_image(path, size=rainy.shape[:2])

@@ -1,11 +1,11 @@
-"""COCO annotations of one image: JSON values, checked one by one, to :class:`Instances` and back."""
+"""Convert the COCO annotations of one image, JSON values checked one by one, to :class:`Instances` and back."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ Json: TypeAlias = Mapping[str, Any]
 
 _GREATEST = sys.float_info.max
 _MOST_IDS = 2**53
+_ABSENT = "has no mask"
 _MARGIN = 1.0
 """How far, in image sides, a polygon may leave its image before it is called damaged."""
 
@@ -29,11 +30,29 @@ class Annotations:
         instances: The objects.
         ids: Their ids in the original file, one each; 0 where there is none.
         dropped: How many boxes without area were left out (COCO itself has a few).
+        unmasked: Why objects have no mask, one text an object.
+        unreadable: How many of these have something in the place of a mask that is none.
     """
 
     instances: Instances
     ids: tuple[int, ...]
     dropped: int
+    unmasked: tuple[str, ...] = ()
+    unreadable: int = 0
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """One checked annotation."""
+
+    id: int
+    category: int
+    box: Sequence[float]
+    crowd: bool
+    area: object
+    mask: Rle | None
+    why_unmasked: str
+    name: str
 
 
 def read_annotations(
@@ -41,50 +60,42 @@ def read_annotations(
 ) -> Annotations:
     """Check the annotations of one image and convert them.
 
-    Polygons and uncompressed run lengths become compressed run lengths as pycocotools rasterises them.
-    Masks are None unless every object has one.
+    Polygons and uncompressed run lengths become compressed run lengths as pycocotools rasterises them. A segmentation
+    that describes no mask of the image is no mask: boxes do not need it. Masks are None if no object has one.
 
     Args:
         records: COCO annotation objects: ``bbox`` (x, y, width, height), ``category_id`` and optionally
-            ``id``, ``iscrowd``, ``area``, ``segmentation``.
+            ``id``, ``iscrowd`` (0, 1, false, true), ``area``, ``segmentation``. Whole numbers may be written as floats.
         size: (height, width) of the image.
         class_ids: Every known category id.
         where: What to call the image in messages.
 
     Raises:
-        ImageError: A value is missing, not finite, negative or of an unknown category.
+        ImageError: A value is missing, not finite, negative or of an unknown category, or ``iscrowd`` is neither.
     """
-    objects: list[tuple[Json, list[float], Rle | None]] = []
-    dropped = 0
-    for number, record in enumerate(records, start=1):
-        place = f"{where}: annotation {number}"
-        if not isinstance(record, dict):
-            raise ImageError(f"{place}: expected an object, found {_shown(record)}")
-        place = f"{where}: annotation {_shown(record['id'])}" if "id" in record else place
-        box = _box(record, place)
-        if type(record.get("category_id")) is not int or record["category_id"] not in class_ids:
-            raise ImageError(f"{place}: unknown category id {_shown(record.get('category_id'))}")
-        if box[2] == 0 or box[3] == 0:
-            dropped += 1
-            continue
-        objects.append((record, box, read_mask(record.get("segmentation"), size, place)))
-    masks = [mask for _, _, mask in objects if mask is not None]
-    corners = [(x, y, x + width, y + height) for _, (x, y, width, height), _ in objects]
+    read = [_labelled(record, number, size, class_ids, where) for number, record in enumerate(records, start=1)]
+    objects = [found for found in read if found.box[2] > 0 and found.box[3] > 0]
+    bare = [found for found in objects if found.mask is None]
+    corners = [(x, y, x + width, y + height) for x, y, width, height in (found.box for found in objects)]
+    masked = len(bare) < len(objects) or not objects
     return Annotations(
         instances=Instances(
             boxes=np.array(corners, dtype=np.float64).reshape(-1, 4),
-            class_ids=np.array([record["category_id"] for record, _, _ in objects], dtype=np.int64),
-            crowd=np.array([bool(record.get("iscrowd", 0)) for record, _, _ in objects], dtype=np.bool_),
-            areas=np.array([_area(record, box, mask) for record, box, mask in objects], dtype=np.float64),
-            masks=tuple(masks) if len(masks) == len(objects) else None,
+            class_ids=np.array([found.category for found in objects], dtype=np.int64),
+            crowd=np.array([found.crowd for found in objects], dtype=np.bool_),
+            areas=np.array([_area(found) for found in objects], dtype=np.float64),
+            masks=tuple(found.mask or _nothing(size) for found in objects) if masked else None,
+            unmasked={row: found.name for row, found in enumerate(objects) if masked and found.mask is None},
         ),
-        ids=tuple(_whole(record.get("id")) for record, _, _ in objects),
-        dropped=dropped,
+        ids=tuple(found.id for found in objects),
+        dropped=len(read) - len(objects),
+        unmasked=tuple(f"{found.name} {found.why_unmasked}" for found in bare),
+        unreadable=sum(found.why_unmasked != _ABSENT for found in bare),
     )
 
 
 def write_annotations(instances: Instances, ids: Sequence[int] = ()) -> list[dict[str, object]]:
-    """COCO annotation objects of one image, without ``image_id``; ``id`` is 0 where no original is known.
+    """Write the objects of one image as COCO annotations, without ``image_id``; ``id`` is 0 where none is known.
 
     Box sides are rounded to a millionth of a pixel, which gives back the decimals of the original file.
     """
@@ -98,16 +109,17 @@ def write_annotations(instances: Instances, ids: Sequence[int] = ()) -> list[dic
             "bbox": [round(value, 6) for value in (x1, y1, x2 - x1, y2 - y1)],
             "area": float(instances.areas[row]),
         }
-        if instances.masks is not None:
+        if instances.masks is not None and row not in instances.unmasked:
             record["segmentation"] = dict(instances.masks[row])
         written.append(record)
     return written
 
 
 def read_mask(value: object, size: tuple[int, int], where: str) -> Rle | None:
-    """A COCO segmentation (polygons, uncompressed or compressed run lengths) as compressed run lengths.
+    """Convert one COCO segmentation (polygons, uncompressed or compressed run lengths) to compressed run lengths.
 
-    Returns None where there is no segmentation.
+    Returns:
+        The mask; None where there is no segmentation.
 
     Raises:
         ImageError: It does not describe a mask of this size.
@@ -129,7 +141,7 @@ def read_mask(value: object, size: tuple[int, int], where: str) -> Rle | None:
 
 
 def run_lengths(text: str) -> list[int]:
-    """Runs of a compressed COCO mask, background first.
+    """Decode one compressed COCO mask into the lengths of its runs, background first.
 
     Each number is a little-endian sequence of characters from ``0`` on: five bits of value, a sixth that says
     "more follows", and the last one's fifth bit as sign. From the fourth on, a number is the difference to
@@ -151,8 +163,50 @@ def run_lengths(text: str) -> list[int]:
 
 
 def is_number(value: object) -> bool:
-    """True for a finite JSON number that a float can hold; ``true`` and NaN are none."""
+    """Test one JSON value for a finite number that a float can hold; ``true`` and NaN are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _GREATEST
+
+
+def whole_number(value: object) -> int | None:
+    """Read one JSON value as a whole number: 139 and 139.0 are 139; text, ``true`` and 0.5 are None."""
+    if type(value) is float and value.is_integer() and abs(value) <= _MOST_IDS:
+        return int(value)
+    return value if type(value) is int else None
+
+
+def read_flag(value: object, where: str) -> bool:
+    """Read one JSON value as yes or no: 0, 1, false or true.
+
+    Raises:
+        ImageError: It is anything else, such as the text ``"0"``, which many programs take for yes.
+    """
+    if isinstance(value, bool | int | float) and value in (0, 1):
+        return bool(value)
+    raise ImageError(f"{where}: expected 0, 1, false or true, found {_shown(value)}")
+
+
+def _labelled(record: object, number: int, size: tuple[int, int], class_ids: frozenset[int], where: str) -> _Labelled:
+    place = f"{where}: annotation {number}"
+    if not isinstance(record, dict):
+        raise ImageError(f"{place}: expected an object, found {_shown(record)}")
+    place = f"{where}: annotation {_shown(record['id'])}" if "id" in record else place
+    box = _box(record, place)
+    category = whole_number(record.get("category_id"))
+    if category is None or category not in class_ids:
+        raise ImageError(f"{place}: unknown category id {_shown(record.get('category_id'))}")
+    crowd = read_flag(record.get("iscrowd", 0), f"{place}: iscrowd")
+    mask, why = _mask_or_reason(record, size) if box[2] and box[3] else (None, "")
+    id = _id(record.get("id"))
+    name = f"annotation {id}" if id else f"object {number}"
+    return _Labelled(id, category, box, crowd, record.get("area"), mask, why, name)
+
+
+def _mask_or_reason(record: Json, size: tuple[int, int]) -> tuple[Rle | None, str]:
+    try:
+        mask = read_mask(record.get("segmentation"), size, "has no mask that can be read")
+    except ImageError as error:
+        return None, str(error)
+    return mask, "" if mask else _ABSENT
 
 
 def _box(record: Json, where: str) -> list[float]:
@@ -164,11 +218,14 @@ def _box(record: Json, where: str) -> list[float]:
     return [float(value) for value in box]
 
 
-def _area(record: Json, box: Sequence[float], mask: Rle | None) -> float:
-    area = record.get("area")
-    if area is not None and is_number(area) and area >= 0:
-        return float(area)
-    return float(rle_functions().area(mask)) if mask is not None else box[2] * box[3]
+def _area(found: _Labelled) -> float:
+    if is_number(found.area) and float(cast(float, found.area)) >= 0:
+        return float(cast(float, found.area))
+    return float(rle_functions().area(found.mask)) if found.mask is not None else found.box[2] * found.box[3]
+
+
+def _nothing(size: tuple[int, int]) -> Rle:
+    return encode_runs([size[0] * size[1]], size)
 
 
 def _rle_of_polygons(polygons: Sequence[Any], size: tuple[int, int], where: str) -> Rle:
@@ -181,8 +238,9 @@ def _rle_of_polygons(polygons: Sequence[Any], size: tuple[int, int], where: str)
     return encode_polygons(polygons, size)
 
 
-def _whole(value: object) -> int:
-    return value if type(value) is int and 0 < value < _MOST_IDS else 0
+def _id(value: object) -> int:
+    number = whole_number(value)
+    return number if number is not None and 0 < number < _MOST_IDS else 0
 
 
 def _shown(value: object) -> str:

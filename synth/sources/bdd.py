@@ -1,4 +1,4 @@
-"""Reader of BDD100K: boxes of its 100k photographs, label maps and instance masks of its 10k."""
+"""Read BDD100K: boxes of its 100k photographs, label maps and instance masks of its 10k."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.io.files import key_of, sha256_of
 from bench.io.images import list_images, read_bitmask, read_image, read_label_map, size_of_image
 from synth.sources.findings import Finding
 from synth.sources.label_maps import check_label_map
-from synth.sources.reading import check_names, check_root, escapes, parameter, parse_size, stem_of, words
+from synth.sources.reading import AbsentError, check_names, check_root, escapes, parameter, parse_size, stem_of, words
 from synth.sources.scalabel import Frame, bdd_classes, boxes_of, flat_boxes, masks_of, read_frames
 
 KINDS = ("det_20", "sem_seg", "ins_seg")
@@ -32,8 +32,8 @@ _LEGACY_SUFFIX = "_train_id"
 
 
 @dataclass(frozen=True)
-class Item:
-    """One photograph and where its labels are.
+class BddImage:
+    """One photograph and the places of its labels.
 
     Attributes:
         image: The image file.
@@ -49,7 +49,7 @@ class Item:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files of the photograph."""
+        """List the files of the photograph."""
         return tuple(path for path in (self.image, self.semantic, self.bitmask) if path is not None)
 
 
@@ -66,37 +66,37 @@ class BddSource:
 
     name: str
     classes: Classes
-    items: Mapping[str, Item]
+    items: Mapping[str, BddImage]
     image_size: tuple[int, int] | None
     inclusive: bool
     unpaired: Sequence[str]
 
     @property
     def ids(self) -> Sequence[str]:
-        """The stems of the file names."""
+        """List the ids: the stems of the file names."""
         return tuple(self.items)
 
     def size(self, id: str, /) -> tuple[int, int] | None:
-        """(height, width) from the image's header."""
+        """Read (height, width) of one image from its header."""
         return size_of_image(self.items[id].image)
 
     def attributes(self, id: str, /) -> Mapping[str, str]:
-        """Weather, scene and time of day."""
+        """Look up weather, scene and time of day of one image."""
         return self.items[id].frame.attributes
 
     def objects(self, id: str, /) -> int:
-        """How many objects have a box in the label file."""
+        """Count the objects of one image that have a box in the label file."""
         return sum(isinstance(label, dict) and "box2d" in label for label in self.items[id].frame.labels)
 
     def identity(self, id: str, /) -> str:
-        """Digest of the image and label files and of the boxes; empty if a file is absent."""
+        """Digest the files and the boxes of one image; empty if a file is absent."""
         item = self.items[id]
         if escapes(item.frame.name) or not all(path.is_file() for path in item.files):
             return ""
         return key_of([sha256_of(path) for path in item.files], item.frame.labels, dict(item.frame.attributes))
 
     def audit(self) -> Iterator[Finding]:
-        """Names without partner, frames whose labels are null, boxes without area."""
+        """Name images and labels without partner, frames whose labels are null, boxes without area."""
         for id in self.unpaired:
             lacks = "file is absent" if id in self.items else "image without labels, or labels without image"
             yield Finding("unpaired", id, lacks)
@@ -108,7 +108,7 @@ class BddSource:
                 yield Finding("zero area", id, f"{flat} boxes without area are {fate}")
 
     def load(self, id: str, /) -> Photograph:
-        """Decode a photograph and its labels.
+        """Decode one photograph and its labels.
 
         Raises:
             ImageError: The image or one of its labels is absent or unusable, or the image is not of the expected
@@ -117,14 +117,20 @@ class BddSource:
         item = self.items[id]
         if escapes(item.frame.name):
             raise ImageError(f"image {id!r}: the label file names {item.frame.name!r}, no file below the images")
-        image = read_image(item.image, self.image_size)
+        image = read_image(item.image)
         size = (image.shape[0], image.shape[1])
+        if self.image_size is not None and self.image_size != size:
+            height, width = self.image_size
+            raise ImageError(
+                f"{item.image}: expected {width}x{height} pixels as BDD100K has them, found {size[1]}x{size[0]}. "
+                "If the labels fit, set image_size = any among the source's parameters"
+            )
         label_map = None if item.semantic is None else self._label_map(item.semantic, size)
         return Photograph(
             id, image, None, Truth(size, self._instances(item, size), label_map), None, dict(item.frame.attributes)
         )
 
-    def _instances(self, item: Item, size: tuple[int, int]) -> Instances | None:
+    def _instances(self, item: BddImage, size: tuple[int, int]) -> Instances | None:
         if self.classes.instances is None:
             return None
         if item.bitmask is not None:
@@ -175,20 +181,20 @@ def open_bdd(root: Path | None, parameters: Parameters) -> BddSource:
     return BddSource("bdd", classes, items, wanted[::-1] if wanted else None, inclusive, unpaired)
 
 
-def _boxed(root: Path, split: str, given: str) -> tuple[dict[str, Item], list[str]]:
+def _boxed(root: Path, split: str, given: str) -> tuple[dict[str, BddImage], list[str]]:
     names = [f"labels/det_20/det_{split}.json", f"labels/bdd100k_labels_images_{split}.json"]
     path = _first([root / name for name in ([given] if given else names)], "label file")
     images = _first([root / f"images/100k/{split}", root / f"images/{split}", root / split], "folder of images")
-    items: dict[str, Item] = {}
+    items: dict[str, BddImage] = {}
     for frame in read_frames(path):
-        items[stem_of(frame.name)] = Item(images / frame.name, frame)
+        items[stem_of(frame.name)] = BddImage(images / frame.name, frame)
     there = _stems(images)
     if not there.keys() & items.keys():
         raise UserError(f"{path} names {len(items)} images, none of which is in {images}. Expected {_EXPECTED}")
     return items, sorted(there.keys() ^ items.keys())
 
 
-def _masked(root: Path, split: str, kinds: Sequence[str], given: str) -> tuple[dict[str, Item], list[str]]:
+def _masked(root: Path, split: str, kinds: Sequence[str], given: str) -> tuple[dict[str, BddImage], list[str]]:
     images = _stems(_first([root / f"images/10k/{split}", root / f"seg/images/{split}"], "folder of images"))
     folders: dict[str, dict[str, Path]] = {}
     for kind in kinds:
@@ -200,11 +206,11 @@ def _masked(root: Path, split: str, kinds: Sequence[str], given: str) -> tuple[d
     paired = [id for id in images if all(id in masks for masks in folders.values())]
     if not paired:
         raise UserError(f"{root}: no image of {split} has a mask. Expected {_EXPECTED}")
-    items: dict[str, Item] = {}
+    items: dict[str, BddImage] = {}
     for id in paired:
         path = images[id]
         frame = facts.get(path.name, Frame(path.name, {}, (), False))
-        items[id] = Item(path, frame, folders.get("sem_seg", {}).get(id), folders.get("ins_seg", {}).get(id))
+        items[id] = BddImage(path, frame, folders.get("sem_seg", {}).get(id), folders.get("ins_seg", {}).get(id))
     everything = set(images).union(*folders.values())
     return items, sorted(everything - set(paired))
 
@@ -221,4 +227,4 @@ def _first(places: Sequence[Path], what: str) -> Path:
         if place.exists():
             return place
     looked = " or ".join(str(place) for place in places)
-    raise UserError(f"bdd: no {what} {looked}. Expected {_EXPECTED}")
+    raise AbsentError(f"bdd: no {what} {looked}. Expected {_EXPECTED}")

@@ -1,4 +1,4 @@
-"""What is wrong with a folder of photographs and labels, as the data doctor says it."""
+"""Say what is wrong with a folder of photographs and labels, in the words of the data doctor."""
 
 from __future__ import annotations
 
@@ -14,15 +14,27 @@ Fault = Literal[
     "orphan annotation",
     "zero area",
     "box outside",
+    "no mask",
+    "no objects",
+    "crowd only",
+    "tiny boxes",
+    "nothing labelled",
+    "classes alike",
     "greyscale",
+    "other name",
+    "not read",
+    "class absent",
 ]
 """``unusable``: the image would be a failure, and the detail says why (absent, truncated, rotated, of another size
 than its labels, with unknown classes, ...). The others are left out, or used as the detail says."""
 
+HARMLESS: frozenset[Fault] = frozenset({"greyscale", "other name", "not read", "class absent"})
+"""What is worth knowing and nobody has to mend."""
+
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault.
+    """One fault of one image or of the whole folder.
 
     Attributes:
         fault: Its kind.
@@ -37,8 +49,8 @@ class Finding:
 
 @runtime_checkable
 class Audited(Protocol):
-    """A source that can name the faults which do not show when its photographs are loaded one by one."""
+    """A source that names the faults which do not show when its photographs are loaded one by one."""
 
     def audit(self) -> Iterable[Finding]:
-        """Files that belong to nothing, labels that are left out, names that do not match."""
+        """Name files that belong to nothing, labels that are left out, names that do not match."""
         ...

@@ -1,4 +1,4 @@
-"""Reader of a plain folder: photographs, optionally masks of the same names and a class list."""
+"""Read a plain folder: photographs, optionally masks of the same names and a class list."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from bench.contract import Classes, ClassSpace, LabelMap, Parameters, Photograph, Truth
 from bench.errors import ImageError, UserError
 from bench.io.files import key_of, sha256_of
-from bench.io.images import list_images, read_depth, read_image, read_label_map, size_of_image
+from bench.io.images import left_out, list_images, read_depth, read_image, read_label_map, size_of_image
+from bench.io.names import align_names
 from synth.sources.findings import Finding
 from synth.sources.label_maps import check_label_map
-from synth.sources.reading import check_names, check_root, parameter, read_classes, words
+from synth.sources.reading import AbsentError, check_names, check_root, parameter, read_classes, words
 
 _EXPECTED = "a folder of images, or images with masks of the same names and a class list (classes.csv: id,name)"
 
@@ -39,33 +40,37 @@ class FolderSource:
 
     @property
     def ids(self) -> Sequence[str]:
-        """The stems of the image files, sorted."""
+        """List the ids: the stems of the image files, sorted."""
         return tuple(self.images)
 
     @property
     def unpaired(self) -> Sequence[str]:
-        """Images without mask and masks without image; none when the source has no masks."""
+        """List images without mask and masks without image; none when the source has no masks."""
         return sorted(self.images.keys() ^ self.masks.keys()) if self.classes.labels else []
 
     def size(self, id: str, /) -> tuple[int, int] | None:
-        """(height, width) from the image's header."""
+        """Read (height, width) of one image from its header."""
         return size_of_image(self.images[id])
 
     def identity(self, id: str, /) -> str:
-        """Digest of the image file, its mask's and its depth map's; empty if one is absent."""
+        """Digest the files of one image, its mask and its depth map; empty if one is absent."""
         files = [self.images[id], *([self.masks.get(id)] if self.classes.labels else [])]
         files += [self.depths[id]] if id in self.depths else []
         found = [file for file in files if file is not None and file.is_file()]
         return key_of([sha256_of(file) for file in found]) if len(found) == len(files) else ""
 
     def audit(self) -> Iterator[Finding]:
-        """Names without partner."""
+        """Name what has no partner, and files that look like images and are not read."""
+        folders = {path.parent for files in (self.images, self.masks, self.depths) for path in files.values()}
+        for folder in sorted(folders):
+            if text := left_out(folder, folders):
+                yield Finding("not read", "", f"{folder}: {text}")
         for id in self.unpaired:
             lacks = "mask" if id in self.images else "image"
             yield Finding("unpaired", id, f"there is no {lacks} of this name")
 
     def load(self, id: str, /) -> Photograph:
-        """Decode a photograph and its label map.
+        """Decode one photograph and its label map.
 
         Raises:
             ImageError: One of the files is absent or unusable, they differ in size, or the mask has unknown ids.
@@ -85,7 +90,7 @@ class FolderSource:
 
 
 def open_folder(root: Path | None, parameters: Parameters) -> FolderSource:
-    """Open a folder of photographs.
+    """Open one folder of photographs.
 
     Args:
         root: The folder.
@@ -105,9 +110,11 @@ def open_folder(root: Path | None, parameters: Parameters) -> FolderSource:
     depth_name, metres = parameter(parameters, "depth", ""), parameter(parameters, "metres", 1 / 256)
     depths = _files(folder / depth_name, "") if depth_name else {}
     masks_name = parameter(parameters, "masks", "")
+    depths = align_names(depths, images)
     if not masks_name:
         return FolderSource("folder", Classes(), images, {}, depths=depths, metres=metres)
     masks = _files(folder / masks_name, parameter(parameters, "mask_suffix", ""))
+    masks = align_names(masks, images)
     if not images.keys() & masks.keys():
         raise UserError(
             f"{folder}: no mask has the name of an image (first image {next(iter(images))!r}, first mask "
@@ -127,12 +134,14 @@ def _classes(folder: Path, parameters: Parameters) -> tuple[ClassSpace, frozense
 
 
 def _files(folder: Path, suffix: str) -> dict[str, Path]:
-    """Image files by stem without the suffix; files without it are left out."""
+    """List image files by stem without the suffix; files without it are left out."""
     try:
         found = list_images(folder)
     except ImageError as error:
         raise UserError(f"{error}. Expected {_EXPECTED}") from error
     named = {stem.removesuffix(suffix): path for stem, path in found.items() if stem.endswith(suffix)}
     if not named:
-        raise UserError(f"{folder}: holds no images{f' ending in {suffix}' if suffix else ''}. Expected {_EXPECTED}")
+        there = f"; it has {text}" if (text := left_out(folder)) else ""
+        what = f"no images{f' with names ending in {suffix}' if suffix else ''}"
+        raise AbsentError(f"{folder}: holds {what}{there}. Expected {_EXPECTED}")
     return named

@@ -1,4 +1,4 @@
-"""Semantic label maps that go with COCO photographs: a folder of id maps, or official panoptic files."""
+"""Read semantic label maps that go with COCO photographs: a folder of id maps, or official panoptic files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ _NOTHING = 0
 
 
 class SemanticMaps(Protocol):
-    """Where the label map of a COCO photograph comes from."""
+    """Label maps of COCO photographs, wherever they come from."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the label maps' files."""
+        ...
 
     @property
     def classes(self) -> ClassSpace:
@@ -31,11 +36,11 @@ class SemanticMaps(Protocol):
         ...
 
     def path(self, stem: str, image_id: int) -> Path:
-        """The file that holds an image's label map."""
+        """Find the file of one image's label map."""
         ...
 
     def read(self, stem: str, image_id: int, size: tuple[int, int]) -> LabelMap:
-        """The label map of an image; raises ImageError when it is absent or wrong."""
+        """Decode one image's label map; raise ImageError when it is absent or wrong."""
         ...
 
 
@@ -47,11 +52,11 @@ class IdMaps:
     classes: ClassSpace
 
     def path(self, stem: str, image_id: int) -> Path:
-        """The file that holds an image's label map."""
+        """Find the file of one image's label map."""
         return self.folder / f"{stem}.png"
 
     def read(self, stem: str, image_id: int, size: tuple[int, int]) -> LabelMap:
-        """The label map of an image; raises ImageError when it is absent or wrong."""
+        """Decode one image's label map; raise ImageError when it is absent or wrong."""
         path = self.path(stem, image_id)
         return check_label_map(read_label_map(path, size), self.classes, {_NOTHING}, str(path))
 
@@ -71,14 +76,14 @@ class PanopticMaps:
     segments: Mapping[int, tuple[str, Mapping[int, int]]]
 
     def path(self, stem: str, image_id: int) -> Path:
-        """The file that holds an image's label map."""
+        """Find the file of one image's label map."""
         name = self.segments.get(image_id, (f"{stem}.png", {}))[0]
         if escapes(name):
             raise ImageError(f"image {stem}: the panoptic label file's name {name!r} leaves its folder")
         return self.folder / name
 
     def read(self, stem: str, image_id: int, size: tuple[int, int]) -> LabelMap:
-        """The label map of an image; raises ImageError when it is absent or wrong."""
+        """Decode one image's label map; raise ImageError when it is absent or wrong."""
         path = self.path(stem, image_id)
         if image_id not in self.segments:
             raise ImageError(f"image {stem}: not in the panoptic label file")

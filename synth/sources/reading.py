@@ -21,12 +21,16 @@ NO_NUMBER = -1
 """Stands for an image number that is still to be given; COCO files may well use 0."""
 
 
+class AbsentError(UserError):
+    """Refuse a folder because a layout's files are not in it; another layout may fit."""
+
+
 @runtime_checkable
 class Identified(Protocol):
-    """A source that can tell without decoding when a photograph or its labels have changed."""
+    """A source that tells without decoding when a photograph or its labels have changed."""
 
     def identity(self, id: str, /) -> str:
-        """Text that changes with the image file or the labels; empty if the file is absent."""
+        """Digest one photograph and its labels into text that changes with them; empty if the file is absent."""
         ...
 
 
@@ -35,11 +39,11 @@ class Numbered(Protocol):
     """A source whose images and objects have numbers of their own, which result files then keep."""
 
     def image_id(self, id: str, /) -> int:
-        """The whole number of an image in the source's own files; NO_NUMBER if it has none there."""
+        """Look up the whole number of one image in the source's own files; NO_NUMBER if it has none there."""
         ...
 
     def annotation_ids(self, id: str, /) -> Sequence[int]:
-        """The numbers of the image's objects, in the order of the truth's instances."""
+        """List the numbers of one image's objects, in the order of the truth's instances."""
         ...
 
 
@@ -48,16 +52,16 @@ class Described(Protocol):
     """A source that knows facts about its photographs without decoding them."""
 
     def attributes(self, id: str, /) -> Mapping[str, str]:
-        """Facts such as ``{"timeofday": "night"}``."""
+        """Look up the facts of one photograph, such as ``{"timeofday": "night"}``."""
         ...
 
     def objects(self, id: str, /) -> int:
-        """How many labelled objects the photograph has, crowds not counted."""
+        """Count the labelled objects of one photograph, crowds not counted."""
         ...
 
 
 def parameter(parameters: Parameters, name: str, default: Value) -> Value:
-    """A parameter of the default's type.
+    """Look up one parameter, of the default's type.
 
     Raises:
         UserError: It is of another type.
@@ -71,13 +75,13 @@ def parameter(parameters: Parameters, name: str, default: Value) -> Value:
 
 
 def words(parameters: Parameters, name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """A parameter that is one word or several, as text."""
+    """Look up one parameter that is one word or several, as text."""
     value: Parameter = parameters.get(name, default)
     return tuple(str(item) for item in value) if isinstance(value, tuple | list) else (str(value),)
 
 
 def check_names(parameters: Parameters, known: Collection[str], source: str) -> None:
-    """Refuse unknown parameters.
+    """Refuse parameters that a source does not know.
 
     Raises:
         UserError: The names are given, and those that exist.
@@ -88,7 +92,7 @@ def check_names(parameters: Parameters, known: Collection[str], source: str) -> 
 
 
 def check_root(root: Path | None, source: str, expected: str) -> Path:
-    """The source's folder.
+    """Check the folder of one source.
 
     Raises:
         UserError: None was given, or there is none; ``expected`` says what should be in it.
@@ -101,7 +105,7 @@ def check_root(root: Path | None, source: str, expected: str) -> Path:
 
 
 def escapes(name: str) -> bool:
-    """True if a file name from a label file is not a plain path below the folder it is meant for."""
+    """Test one file name of a label file: True if it is no plain path below the folder it is meant for."""
     parts = PurePosixPath(name).parts
     try:
         longest = max((len(part.encode()) for part in parts), default=0)
@@ -112,13 +116,13 @@ def escapes(name: str) -> bool:
 
 
 def stem_of(name: str) -> str:
-    """A file name from a label file without its suffix, folders kept; always text that can be written."""
+    """Take the suffix off one file name of a label file, folders kept; always text that can be written."""
     writable = name.encode("utf-8", "backslashreplace").decode()
     return writable.removesuffix(PurePosixPath(writable).suffix)
 
 
 def read_classes(path: Path, name: str, ignored: Collection[str] = ()) -> tuple[ClassSpace, frozenset[int]]:
-    """Read a class list with the columns ``id,name``.
+    """Read one class list with the columns ``id,name``.
 
     Args:
         path: The CSV file.
@@ -152,7 +156,7 @@ def read_classes(path: Path, name: str, ignored: Collection[str] = ()) -> tuple[
 
 
 def parse_size(text: str) -> tuple[int, int] | None:
-    """(width, height) of ``WIDTHxHEIGHT``; None for ``any``.
+    """Parse ``WIDTHxHEIGHT`` into (width, height); None for ``any``.
 
     Raises:
         UserError: The text is neither.

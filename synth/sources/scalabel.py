@@ -1,4 +1,4 @@
-"""Scalabel label files, as BDD100K has them, and BDD100K's instance bitmasks."""
+"""Read Scalabel label files, as BDD100K has them, and BDD100K's instance bitmasks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.contract import ClassSpace, Instances, Rle
 from bench.errors import ImageError, UserError
 from bench.io.files import read_json
 from bench.io.masks import encode, rle_functions
-from synth.sources.annotations import Json, is_number
+from synth.sources.annotations import Json, is_number, read_flag
 
 _LABELS = Path(__file__).with_name("bdd_labels.csv")
 _MASKED_CLASSES = 8
@@ -41,7 +41,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Meaning:
-    """What a label's category name means: a class id, and whether such objects are ignored."""
+    """Meaning of a label's category name: a class id, and whether such objects are ignored."""
 
     id: int
     ignored: bool
@@ -49,13 +49,13 @@ class Meaning:
 
 @cache
 def meanings() -> Mapping[str, Meaning]:
-    """Category names of 2018 and of 2020 as classes of BDD100K's detection task."""
+    """Read the table of category names of 2018 and 2020 as classes of BDD100K's detection task."""
     with _LABELS.open(newline="", encoding="utf-8") as file:
         return {row["label"]: Meaning(int(row["id"]), row["ignored"] == "1") for row in csv.DictReader(file)}
 
 
 def bdd_classes(masked: bool, like_coco: bool) -> ClassSpace:
-    """BDD100K's ten detection classes, the eight of them that have masks, or those that COCO has, too.
+    """List BDD100K's ten detection classes, the eight of them that have masks, or those that COCO has, too.
 
     Args:
         masked: Only the classes of instance segmentation.
@@ -70,7 +70,7 @@ def bdd_classes(masked: bool, like_coco: bool) -> ClassSpace:
 
 
 def read_frames(path: Path) -> list[Frame]:
-    """Read a Scalabel file: a list of frames, or an object with ``frames``.
+    """Read one Scalabel file: a list of frames, or an object with ``frames``.
 
     Raises:
         UserError: It is absent or something else.
@@ -94,7 +94,7 @@ def read_frames(path: Path) -> list[Frame]:
 
 
 def boxes_of(labels: Sequence[object], classes: ClassSpace, inclusive: bool, where: str) -> Instances:
-    """The boxes of one frame. Labels without ``box2d`` (lanes, drivable area) are no objects.
+    """Convert the labels of one frame to boxes. Labels without ``box2d`` (lanes, drivable area) are no objects.
 
     Args:
         labels: Scalabel label objects.
@@ -104,7 +104,7 @@ def boxes_of(labels: Sequence[object], classes: ClassSpace, inclusive: bool, whe
         where: What to call the image in messages.
 
     Raises:
-        ImageError: A box is not finite or negative, or a category is unknown.
+        ImageError: A box is not finite or negative, a category is unknown, or crowd or ignored is neither yes nor no.
     """
     rows: list[tuple[list[float], int, bool]] = []
     for number, label in enumerate(labels, start=1):
@@ -119,7 +119,9 @@ def boxes_of(labels: Sequence[object], classes: ClassSpace, inclusive: bool, whe
             raise ImageError(f"{place}: unknown category {label.get('category')!r}")
         class_id = _class_of(meaning.id, classes)
         if class_id is not None and box[2] > box[0] and box[3] > box[1]:
-            rows.append((box, class_id, meaning.ignored or _flag(label, "crowd") or _flag(label, "ignored")))
+            rows.append(
+                (box, class_id, meaning.ignored or _flag(label, "crowd", place) or _flag(label, "ignored", place))
+            )
     boxes = np.array([box for box, _, _ in rows], dtype=np.float64).reshape(-1, 4)
     return Instances(
         boxes=boxes,
@@ -130,7 +132,7 @@ def boxes_of(labels: Sequence[object], classes: ClassSpace, inclusive: bool, whe
 
 
 def flat_boxes(labels: Sequence[object]) -> int:
-    """How many boxes of one frame have x1 = x2 or y1 = y2."""
+    """Count the boxes of one frame that have x1 = x2 or y1 = y2."""
     boxes = [label.get("box2d") for label in labels if isinstance(label, dict)]
     return sum(
         isinstance(box, dict) and any(box.get(f"{axis}1") == box.get(f"{axis}2") for axis in "xy") for box in boxes
@@ -138,7 +140,7 @@ def flat_boxes(labels: Sequence[object]) -> int:
 
 
 def masks_of(bitmask: npt.NDArray[np.uint8], classes: ClassSpace, where: str) -> Instances:
-    """The objects of a BDD100K instance bitmask.
+    """Convert one BDD100K instance bitmask to objects.
 
     Red is the class, 1 to 8, 0 for none; the two low bits of green say crowd and ignore; blue and alpha are the
     high and the low byte of the object's number.
@@ -189,11 +191,12 @@ def _box(value: object, inclusive: bool, where: str) -> list[float]:
     return [x1, y1, x2 + more, y2 + more]
 
 
-def _flag(label: Json, name: str) -> bool:
+def _flag(label: Json, name: str, where: str) -> bool:
     attributes = label.get("attributes")
     if not isinstance(attributes, dict):
         return False
-    return any(value is True for key, value in attributes.items() if str(key).lower() == name)
+    values = [value for key, value in attributes.items() if str(key).lower() == name]
+    return any(read_flag(value, f"{where}: {name}") for value in values)
 
 
 def _class_of(id: int, classes: ClassSpace) -> int | None:

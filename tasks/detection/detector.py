@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from bench.contract import ClassSpace, Detections, Image, Options, Sample
+from bench.errors import ImageError
 from tasks.classes import apply_mapping
 from tasks.detection.objects import keep_detections
 
@@ -53,15 +54,39 @@ class DetectionJudge:
     Attributes:
         detector: The model.
         mapping: Model class id to dataset class id; detections of other classes are left out.
+        scores_masks: True if masks are scored, so that every true object must have one.
     """
 
     detector: Detector
     mapping: Mapping[int, int]
+    scores_masks: bool = False
 
     def __call__(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[Detections]:
-        """Detect objects in several restored images."""
+        """Detect objects in several restored images.
+
+        Raises:
+            ImageError: Masks are scored, and an object of an image has none.
+        """
+        if self.scores_masks:
+            for sample in samples:
+                check_masked(sample)
         answers = self.detector(images)
         return [tidy(seen, self.mapping, image.shape[:2]) for seen, image in zip(answers, images, strict=True)]
+
+
+def check_masked(sample: Sample) -> None:
+    """Refuse one image whose true masks are not complete: an object without a mask would count as missed.
+
+    Raises:
+        ImageError: The first object without a mask, as the label file names it.
+    """
+    truth = sample.truth.instances
+    if truth is not None and truth.unmasked:
+        names = list(truth.unmasked.values())
+        more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+        raise ImageError(f"{sample.id}: {names[0]}{more} has no mask to score against; boxes are not concerned")
+    if truth is not None and truth.masks is None:
+        raise ImageError(f"{sample.id}: none of its {len(truth.boxes)} objects has a mask to score against")
 
 
 def tidy(seen: Detections, mapping: Mapping[int, int], size: tuple[int, ...]) -> Detections:

@@ -108,7 +108,7 @@ class ObjectTask:
         detector = self.source.load(options, self.space)
         mapping = map_classes(detector.space, self.space)
         check_covered(self.space, self.scored, mapping, self.model)
-        return DetectionJudge(detector, mapping)
+        return DetectionJudge(detector, mapping, scores_masks=self.rules.kind == "segm")
 
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
         """Compute precision, recall, IoU over true objects, COCO's averages and the counts behind them."""

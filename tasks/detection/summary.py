@@ -108,10 +108,11 @@ def summarise_objects(evidence: Mapping[str, Evidence], truths: Mapping[str, Tru
     total = add_up(counts.images.values())
     averages, by_class = tables.evaluate()
     per_class = list(_of_classes(counts.classes, by_class, scoring))
+    some = total.truths > 0  # without any true object, precision would be 0 for want of truth, not of sight
     measures = [
-        *_percentages(images, _main(total, scoring) | averages),
+        *_percentages(images, _main(total, scoring) | averages if some else {}),
         *_plain_counts(total, scoring, images, counts.empty),
-        *_percentages(images, _further(total, counts, scoring)),
+        *_percentages(images, _further(total, counts, scoring) if some else {}),
         *(measure(f"{one.metric}[{one.label}]", one.value, images) for one in per_class if scoring.each_class),
     ]
     per_image = [one for id, part in counts.images.items() for one in _of_image(id, part, scoring)]
@@ -156,7 +157,8 @@ def resample_objects(
         f"iou_gt@{scoring.score_tag}": ratio(best, there, weights),
         **tables.resample(weights),
     }
-    return {scoring.prefix + name: 100 * values for name, values in found.items()}
+    known = 100.0 if there.any() else np.nan
+    return {scoring.prefix + name: known * values for name, values in found.items()}
 
 
 def _check_masks(id: str, seen: Detections, truth: Instances, size: tuple[int, int]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from bench.contract import ClassSpace
 from bench.errors import UserError
 from tasks import classes
-from tasks.classes import apply_mapping, known_spaces, map_classes, space_of_outputs
+from tasks.classes import apply_mapping, classes_alike, known_spaces, map_classes, space_of_outputs
 
 DARKNET = {"motorcycle": "motorbike", "airplane": "aeroplane", "couch": "sofa", "tv": "tvmonitor"}
 
@@ -117,8 +117,26 @@ def test_a_space_with_a_known_name_but_other_numbers_is_mapped_by_name() -> None
 
 def test_unknown_spaces_map_by_equal_names_exact_ones_first() -> None:
     dataset = ClassSpace("mine", (4, 7, 9), ("pedestrian", "Traffic_Light", "person"))
-    model = ClassSpace("theirs", (0, 1, 2), ("person", "traffic light", "tree"))
-    assert map_classes(model, dataset) == {0: 9, 1: 7}
+    model = ClassSpace("theirs", (0, 1, 2, 3), ("person", "traffic light", "tree", "pedestrian"))
+    assert map_classes(model, dataset) == {0: 9, 1: 7, 3: 4}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("person", "Person"), ("person", "person"), ("traffic_light", "traffic-light"), ("motorbike", "motorcycle"),
+     ("person", "pedestrian"), ("bike", "bicycle")],
+)  # fmt: skip
+def test_two_classes_of_one_meaning_are_refused_by_name(names: tuple[str, str]) -> None:
+    dataset = ClassSpace("mine", (1, 4, 9), (*names, "gearbox"))
+    with pytest.raises(UserError, match=rf"{names[0]}' \(id 1\) and '{names[1]}' \(id 4\) have one meaning"):
+        map_classes(known_spaces()["coco80"], dataset)
+    assert len(classes_alike(dataset)) == 1
+    # a model that knows neither of them does not mind
+    assert map_classes(ClassSpace("theirs", (0,), ("gearbox",)), dataset) == {0: 9}
+
+
+def test_the_known_spaces_have_no_classes_alike() -> None:
+    assert all(classes_alike(space) == [] for space in known_spaces().values())
 
 
 def test_no_common_class_is_the_users_error() -> None:

@@ -38,9 +38,9 @@ def test_workers_build_the_same_dataset(suite: Suite, photos: Path, tmp_path: Pa
 
 def test_faults_of_a_folder_are_named(photos: Path) -> None:
     (photos / "images/b.jpg").write_bytes(b"")
-    examined, faults = data.examine_folder("data", photos / "images")
-    assert examined["images"].tolist() == [5]
-    assert set(faults["image"]) == {"b"}
+    found = data.examine_folder("data", photos / "images")
+    assert found.sources["images"].tolist() == [5]
+    assert set(found.faults["image"]) == {"b"}
 
 
 def test_a_dataset_of_a_suite_can_be_changed_and_a_new_one_named() -> None:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image as Pillow
 
 from bench.errors import ImageError
-from bench.io.images import MOST_PIXELS, list_images, png_key, read_image, read_label_map, write_png
+from bench.io.images import MOST_PIXELS, left_out, list_images, png_key, read_image, read_label_map, write_png
 
 ImageOf = Callable[[int, int, int], npt.NDArray[np.uint8]]
 
@@ -180,3 +180,25 @@ def test_images_are_listed_by_stem_in_order_without_other_files(tmp_path: Path) 
         list_images(tmp_path)
     with pytest.raises(ImageError, match="no such folder"):
         list_images(tmp_path / "absent")
+
+
+def test_what_looks_like_an_image_and_is_not_listed_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "masks").mkdir()
+    for name in (
+        "a.png",
+        "b.JFIF",
+        "c.jfif",
+        "d.heic",
+        ".e.gif",
+        "notes.txt",
+        "more/f.png",
+        "more/g.gif",
+        "masks/a.png",
+    ):
+        (tmp_path / name).write_bytes(b"")
+    assert list(list_images(tmp_path)) == ["a"]
+    wanted = "2 files ending in .jfif, 1 files ending in .heic, 2 images in more/"
+    assert left_out(tmp_path, [tmp_path / "masks"]) == wanted
+    assert left_out(tmp_path / "masks") == ""
+    assert left_out(tmp_path / "absent") == ""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
 from bench.errors import ImageError
-from synth.sources.annotations import read_annotations, read_mask, run_lengths, write_annotations
+from synth.sources.annotations import read_annotations, read_mask, run_lengths, whole_number, write_annotations
 
 SIZE = (40, 60)
 CLASSES = frozenset({1, 3})
@@ -53,13 +53,12 @@ def test_boxes_without_area_are_dropped_and_counted() -> None:
         (record(bbox=[0, 0, -4, 4]), "impossible"),
         (record(category_id=2), "category id 2"),
         (record(category_id=True), "category id True"),
-        (record(segmentation=[[1, 2, 3, 4]]), "three x, y pairs"),
-        (record(segmentation=[[1, 2, 3, 4, 5, math.nan]]), "finite"),
-        (record(segmentation=[[1, 2, 3, 4, 5, 1e12]]), "far outside"),
-        (record(segmentation={"size": [1, 1], "counts": [1]}), "size"),
-        (record(segmentation={"size": [40, 60], "counts": [1, 10**9]}), "fill"),
-        (record(segmentation={"size": [40, 60], "counts": [-1, 2401]}), "fill"),
-        (record(segmentation={"size": [40, 60], "counts": "zzzz"}), "fill"),
+        (record(iscrowd="0"), "iscrowd: expected 0, 1, false or true, found '0'"),
+        (record(iscrowd="false"), "found 'false'"),
+        (record(iscrowd=2), "found 2"),
+        (record(iscrowd=None), "found None"),
+        (record(category_id="3"), "category id '3'"),
+        (record(category_id=3.5), "category id 3.5"),
         (None, "object"),
     ],
 )
@@ -67,6 +66,57 @@ def test_bad_values_are_named(bad: object, said: str) -> None:
     with pytest.raises(ImageError, match=said) as caught:
         read(bad)
     assert "photo: annotation" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "said"),
+    [
+        ([[1, 2, 3, 4]], "three x, y pairs"),
+        ([[]], "three x, y pairs"),
+        ([SQUARE, [1, 2, 3, 4]], "three x, y pairs"),
+        (SQUARE, "found 10.0"),
+        ([[1, 2, 3, 4, 5, math.nan]], "finite"),
+        ([[1, 2, 3, 4, 5, 1e12]], "far outside"),
+        ({}, "found None"),
+        ("square", "found 'square'"),
+        ({"size": [1, 1], "counts": [1]}, "size"),
+        ({"size": [40, 60], "counts": [1, 10**9]}, "fill"),
+        ({"size": [40, 60], "counts": [-1, 2401]}, "fill"),
+        ({"size": [40, 60], "counts": "zzzz"}, "fill"),
+    ],
+)
+def test_what_is_no_mask_leaves_the_box(segmentation: object, said: str) -> None:
+    found = read(record(segmentation=segmentation), record(id=8, segmentation=[SQUARE]))
+    assert found.instances.boxes.tolist() == [[10, 5, 30, 25]] * 2
+    (why,) = found.unmasked
+    assert why.startswith("annotation 7 has no mask that can be read: ")
+    assert said in why
+    assert found.unreadable == 1
+    assert found.instances.unmasked == {0: "annotation 7"}
+    assert found.instances.masks is not None
+    assert [int(coco_mask.area(mask)) for mask in found.instances.masks] == [0, 400]
+    assert read(record(segmentation=segmentation)).instances.masks is None
+
+
+def test_objects_without_a_mask_are_named_after_they_are_written_and_read() -> None:
+    found = read(record(id=8, segmentation=[SQUARE]), record())
+    assert (found.unmasked, found.unreadable) == (("annotation 7 has no mask",), 0)
+    again = read(*write_annotations(found.instances, found.ids))
+    assert again.instances.unmasked == {1: "annotation 7"}
+    assert again.instances.masks == found.instances.masks
+
+
+@pytest.mark.parametrize(("value", "crowd"), [(0, False), (1, True), (False, False), (True, True), (1.0, True)])
+def test_crowds_are_said_in_numbers_or_words(value: object, crowd: bool) -> None:
+    assert read(record(iscrowd=value)).instances.crowd.tolist() == [crowd]
+
+
+def test_whole_floats_are_whole_numbers() -> None:
+    found = read(record(id=7.0, category_id=3.0))
+    assert (found.ids, found.instances.class_ids.tolist()) == ((7,), [3])
+    assert [whole_number(value) for value in (139, 139.0, 139.5, "139", True, None, math.inf, math.nan)] == [
+        139, 139, None, None, None, None, None, None,
+    ]  # fmt: skip
 
 
 def test_three_ways_to_write_a_mask_are_one() -> None:
