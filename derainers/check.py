@@ -11,6 +11,7 @@ from unittest import mock
 import numpy as np
 
 from bench.contract import Image
+from bench.errors import reason_of
 from bench.protocols import BatchDerainer, Derainer
 
 SIZES = ((64, 96), (63, 97), (96, 64), (50, 50), (17, 130))
@@ -65,7 +66,7 @@ def _tried(rule: str, trial: Callable[[Derainer], str], derainer: Derainer) -> F
     try:
         detail = trial(derainer)
     except Exception as error:  # whatever a stranger's code raises is what the report is about
-        detail = f"{type(error).__name__}: {error}"
+        detail = reason_of(error)
     return Finding(rule, not detail, detail)
 
 
@@ -88,7 +89,7 @@ def _any_size(derainer: Derainer) -> str:
         try:
             fault = _fault_of(derainer(image), image)
         except Exception as error:  # named with the size that caused it
-            fault = f"{type(error).__name__}: {error}"
+            fault = reason_of(error)
         if fault:
             return f"{width}x{height}: {fault}"
     return ""

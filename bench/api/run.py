@@ -39,6 +39,7 @@ from bench.runs.result import RunResult
 from bench.runs.rows import ON_CLEAN
 from bench.runs.shards import WHOLE, Shard, refuse_other_shard
 from bench.suites.suite import Suite, resolve_roots
+from derainers import DERAINERS
 from derainers.external import plugins
 from derainers.weights import require_weights, weights_key
 from synth.datasets.dataset import open_dataset
@@ -166,8 +167,10 @@ def untrained_rows(suite: Suite, options: Options) -> list[str]:
 def _runner(suite: Suite, out: Path, roots: Mapping[str, Path], options: Options, fetch: bool) -> Runner:
     forget()  # what an earlier call in this process opened may have changed on disk
     found = resolve_roots(suite, roots)
-    store = RunStore(out)
-    derainers = tuple(_derainer_work(*row, options, fetch) for row in _rows(suite.derainers))
+    rows = _rows(suite.derainers)
+    # A plug-in may work in another folder while results are written.
+    store = RunStore(out.absolute() if any(entry.is_guest for _, entry, _ in rows) else out)
+    derainers = tuple(_derainer_work(*row, options, fetch) for row in rows)
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
     batch = GPU_BATCH if options.device.startswith("cuda") else 1
     return Runner(Workload(datasets, derainers, options, suite.resamples), store, local_engine(1), batch=batch)
@@ -192,7 +195,7 @@ def _rows(specs: Sequence[str]) -> list[tuple[str, Entry, bool]]:
 
 def _derainer_work(name: str, entry: Entry, on_clean: bool, options: Options, fetch: bool) -> DerainerWork:
     if entry.origin == "file":
-        entry.load()  # a wrong name is said now, not after an hour of rain
+        DERAINERS.load(entry)  # a wrong name is said now, not after an hour of rain
     weights = ""
     if entry.origin == "built-in":
         if fetch:

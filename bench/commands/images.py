@@ -71,8 +71,10 @@ def check_derainer(
         derainbench check-derainer path/to/mine.py:build
     """
     from bench.api.derainers import try_derainer
+    from bench.io.isolation import output_on_stderr
 
-    findings = try_derainer(name, options_of(device, weights_dir, offline, allow_random_weights))
+    with output_on_stderr():  # what a plug-in prints, also from threads of its own, is no finding
+        findings = try_derainer(name, options_of(device, weights_dir, offline, allow_random_weights))
     if json:
         print_json([asdict(finding) for finding in findings])
     for finding in () if json else findings:
