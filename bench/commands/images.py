@@ -1,4 +1,4 @@
-"""Restore and score plain folders of images; try a derainer."""
+"""Commands on plain folders of images: derain, score; and check-derainer."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def check_derainer(
     if json:
         print_json([asdict(finding) for finding in findings])
     for finding in () if json else findings:
-        mark = "[green]passed[/]" if finding.passed else "[red]failed[/]"
+        mark = "[red]failed[/]" if not finding.passed else "[yellow]doubt[/] " if finding.detail else "[green]passed[/]"
         out_console.print(f"{mark}  {escape(finding.rule)}  {escape(finding.detail)}")
     if not all(finding.passed for finding in findings):
         raise typer.Exit(FAILED)
