@@ -24,6 +24,7 @@ from bench.contract import Classes, Options
 from bench.errors import UserError
 from bench.io.files import key_of
 from bench.io.lock import locked, refuse_links
+from bench.io.telemetry import forbid_telemetry
 from bench.protocols import Task
 from bench.registry import Entry
 from bench.runner.engines import Engine
@@ -90,6 +91,7 @@ def run_suite(
     if rebuild and only_missing:
         raise UserError("--rebuild replaces everything and --only-missing nothing; give one of them")
     options = options or Options()
+    forbid_telemetry()
     refuse(missing_of(suite, _named(suite), roots or {}, options))
     runner = replace(
         _runner(suite, out, roots or {}, options, fetch=True),

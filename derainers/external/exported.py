@@ -16,6 +16,7 @@ import numpy as np
 
 from bench.contract import Image, Options, Traits
 from bench.errors import ImageError, MissingExtraError, UserError
+from bench.io.telemetry import forbid_telemetry
 from derainers.pixels import check_images, pad_to_multiple, shape_fault
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def onnx_derainer(file: str, options: Options) -> OnnxDerainer:
     Raises:
         UserError: It is none, or has not one input and one output.
     """
+    forbid_telemetry()
     try:
         import onnxruntime
     except ImportError as error:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from bench.contract import ClassSpace, Detections, Image, Options
 from bench.devices import torch_for
 from bench.errors import MissingExtraError, UserError
 from bench.io.masks import encode
+from bench.io.telemetry import forbid_telemetry
 from tasks.classes import known_spaces, space_of_outputs
 from tasks.detection.detector import LEAST_SCORE, MOST_BOXES
 from tasks.detection.settings import DetectionSettings
@@ -241,10 +241,7 @@ def import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
         MissingExtraError: It is not installed.
         UserError: A library of the system that it needs is not.
     """
-    # It would otherwise install packages by itself, look for the internet and report each use to its makers.
-    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
-    os.environ.setdefault("YOLO_OFFLINE", "true")
-    os.environ.setdefault("YOLO_VERBOSE", "false")
+    forbid_telemetry()
     try:
         from ultralytics.models import YOLO
         from ultralytics.utils.events import events

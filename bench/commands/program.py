@@ -1,4 +1,4 @@
-"""End the program although a plug-in left threads or processes that never end."""
+"""Begin the program without telemetry; end it although a plug-in left threads or processes that never end."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ import sys
 import threading
 from time import monotonic, sleep
 
+from bench.io.telemetry import forbid_telemetry
+
 PATIENCE_SECONDS = 3.0
 """What still works after the last line of a command has so long to end by itself."""
 
 
-def end_despite_leftovers(status: int) -> None:
+def begin_program() -> None:
+    """Tell libraries not to report their use, before any of them is imported."""
+    forbid_telemetry()
+
+
+def end_program(status: int) -> None:
     """Watch over the end of the program: what keeps it from ending is named and left behind.
 
     Args:
