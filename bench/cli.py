@@ -18,6 +18,7 @@ from bench.commands import run as benchmark
 from bench.commands import train as training
 from bench.commands import train_task as task_training
 from bench.commands.console import INTERRUPTED, USER_ERROR, error_console
+from bench.commands.program import begin_program, end_program
 from bench.errors import UserError
 
 RESUMABLE = frozenset({"run", "build", "train", "train-task"})
@@ -81,6 +82,15 @@ def derainbench(
 
 def main() -> None:
     """Entry point: a user's mistake is one line and exit status 2, never a traceback."""
+    begin_program()
+    try:
+        _run_command()
+    except SystemExit as end:
+        end_program(end.code if isinstance(end.code, int) else int(end.code is not None))
+        raise
+
+
+def _run_command() -> None:
     try:
         app()
     except UserError as error:

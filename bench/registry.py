@@ -7,21 +7,20 @@ it is wanted.
 from __future__ import annotations
 
 import difflib
-import hashlib
 import importlib
 import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib.machinery import SourceFileLoader
 from importlib.metadata import entry_points
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Generic, TypeVar, cast
 
-from bench.errors import UserError
+from bench.errors import UserError, reason_of
 from bench.io.code_version import code_version
+from bench.io.isolation import GuestRoom
 
 Factory = TypeVar("Factory")
 
@@ -42,20 +41,36 @@ class Entry:
     target: str
     origin: str = "built-in"
 
-    def load(self) -> object:
+    @property
+    def is_guest(self) -> bool:
+        """True for code that is not of this project: a user's file, or an installed plug-in."""
+        return self.origin != "built-in"
+
+    def room(self) -> GuestRoom | None:
+        """Make a room for a plug-in's code; None for code of this project, which needs none."""
+        if not self.is_guest:
+            return None
+        place = self.target.rpartition(":")[0]
+        return GuestRoom(Path(place) if place.endswith(".py") else None)
+
+    def load(self, room: GuestRoom | None = None) -> object:
         """Import the module or file and return the factory in it, with the target's argument bound as its first.
+
+        Args:
+            room: Where the factory will be called; a plug-in is imported in a new one if not given.
 
         Raises:
             UserError: The module or file cannot be imported, or lacks the attribute.
         """
         place, _, wanted = self.target.rpartition(":")
         attribute, _, argument = wanted.removesuffix(")").partition("(")
+        room = room or self.room()
         try:
-            module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+            module = room.run(_imported, place, room) if room else importlib.import_module(place)
         except UserError:
             raise
-        except (Exception, SystemExit) as error:  # a plug-in may fail in any way while it is imported
-            raise UserError(f"{self.name}: cannot import {place} ({type(error).__name__}: {error})") from error
+        except Exception as error:  # a plug-in may fail in any way while it is imported
+            raise UserError(f"{self.name}: cannot import {place} ({reason_of(error)})") from error
         if not hasattr(module, attribute):
             raise UserError(f"{self.name}: {place} has no {attribute!r}; expected a function of that name")
         factory = getattr(module, attribute)
@@ -147,24 +162,16 @@ class Registry(Generic[Factory]):
         raise UserError(f"unknown {self.kind} {name!r}. {hint}")
 
     def load(self, entry: Entry) -> Factory:
-        """Import the factory behind an entry and check that it can be called.
+        """Import the factory behind an entry and check that it can be called; a plug-in's is called in its room.
 
         Raises:
             UserError: It cannot be imported, or is no function.
         """
-        factory = entry.load()
+        room = entry.room()
+        factory = entry.load(room)
         if not callable(factory):
             raise UserError(f"{self.kind} {entry.name!r}: {entry.target} is not callable; expected a factory function")
-        return cast(Factory, factory)
-
-
-class _SourceLoader(SourceFileLoader):
-    """Compile a file as it is now: bytecode beside it would be matched by its size and the second alone."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        """Compile the file, and leave no ``__pycache__`` in the user's folder."""
-        path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        return cast(Factory, partial(room.run, factory) if room else factory)
 
 
 def _origin_of(module: str, name: str) -> Path:
@@ -177,11 +184,5 @@ def _origin_of(module: str, name: str) -> Path:
     return Path(spec.origin)
 
 
-def _module_of_file(path: Path) -> ModuleType:
-    name = f"derainbench_plugin_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path, loader=_SourceLoader(name, str(path)))
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _imported(place: str, room: GuestRoom) -> ModuleType:
+    return room.modules.load() if place.endswith(".py") else importlib.import_module(place)

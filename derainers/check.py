@@ -1,4 +1,4 @@
-"""The contract test: what every derainer has to keep to, tried on small images."""
+"""Try a derainer against the contract on small images: every rule is one finding."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from unittest import mock
 import numpy as np
 
 from bench.contract import Image
+from bench.errors import reason_of
+from bench.io.restored import fault_of_restored
 from bench.protocols import BatchDerainer, Derainer
 
 SIZES = ((64, 96), (63, 97), (96, 64), (50, 50), (17, 130))
@@ -23,8 +25,8 @@ class Finding:
 
     Attributes:
         rule: What a derainer has to do.
-        passed: Whether it did.
-        detail: What was seen instead; empty if passed.
+        passed: True unless the rule is broken.
+        detail: What was seen instead; where the rule is passed, a doubt that a person has to settle.
     """
 
     rule: str
@@ -46,7 +48,8 @@ def check_derainer(derainer: Derainer) -> tuple[Finding, ...]:
         ("a batch gives the bytes of single images", _batch_is_single),
         ("no network while restoring", _no_network),
     )
-    return tuple(_tried(rule, trial, derainer) for rule, trial in rules)
+    findings = tuple(_tried(rule, trial, derainer) for rule, trial in rules)
+    return (*findings, _plausible(derainer)) if findings[0].passed else findings
 
 
 def trial_image(height: int, width: int, seed: int = 0) -> Image:
@@ -61,34 +64,59 @@ def trial_image(height: int, width: int, seed: int = 0) -> Image:
     return image
 
 
+def convention_doubt(image: Image, restored: Image) -> str:
+    """Name a wrong convention of values or channels by which a result is explained better than by its input.
+
+    Args:
+        image: (H, W, 3) uint8, the rainy image.
+        restored: (H, W, 3) uint8, what a derainer made of it.
+
+    Returns:
+        A warning, or nothing if the result resembles the image, or resembles nothing known.
+    """
+    pixels = image.astype(np.float64)
+    away = {name: float(np.abs(restored - made).mean()) for name, made in _mistaken(pixels).items()}
+    nearest = min(away, key=lambda name: away[name])
+    least = min(float(np.abs(restored - pixels).mean()) / 3, _LEAST_DOUBT)
+    return f"{nearest}; compare a result with its image" if away[nearest] < least else ""
+
+
+_LEAST_DOUBT = 12.0
+"""Mean difference, of 255, up to which a result can be told to be an image in another convention."""
+
+
+def _mistaken(pixels: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> dict[str, np.ndarray]:
+    """The (H, W, 3) image as an untrained network would return it under each usual mistake."""
+    return {
+        "red and blue are swapped: the network works on BGR": pixels[..., ::-1],
+        "values look like 0..1 in place of 0..255: multiply by 255 before converting to uint8": pixels / 255,
+        "values look clipped: the network may have been given 0..255 in place of 0..1": 255.0 * (pixels > 0),
+        "values look like -1..1 taken for 0..1: add 1 and halve them": np.clip(2 * pixels - 255, 0, 255),
+        "values look like 0..1 taken for -1..1: do not add 1 and halve them": (pixels + 255) / 2,
+        "dark and bright are swapped: the network may return the rain, or the negative": 255 - pixels,
+    }
+
+
 def _tried(rule: str, trial: Callable[[Derainer], str], derainer: Derainer) -> Finding:
     try:
         detail = trial(derainer)
     except Exception as error:  # whatever a stranger's code raises is what the report is about
-        detail = f"{type(error).__name__}: {error}"
+        detail = reason_of(error)
     return Finding(rule, not detail, detail)
-
-
-def _fault_of(restored: object, image: Image) -> str:
-    if not isinstance(restored, np.ndarray):
-        return f"expected a NumPy array, got {type(restored).__name__}"
-    if restored.shape != image.shape or restored.dtype != np.uint8:
-        return f"{image.shape} uint8 became {restored.shape} {restored.dtype}"
-    return ""
 
 
 def _shape_and_type(derainer: Derainer) -> str:
     image = trial_image(*SIZES[0])
-    return _fault_of(derainer(image), image)
+    return fault_of_restored(derainer(image), image.shape[:2])
 
 
 def _any_size(derainer: Derainer) -> str:
     for height, width in SIZES:
         image = trial_image(height, width)
         try:
-            fault = _fault_of(derainer(image), image)
+            fault = fault_of_restored(derainer(image), image.shape[:2])
         except Exception as error:  # named with the size that caused it
-            fault = f"{type(error).__name__}: {error}"
+            fault = reason_of(error)
         if fault:
             return f"{width}x{height}: {fault}"
     return ""
@@ -128,6 +156,16 @@ def _batch_is_single(derainer: Derainer) -> str:
             if different:
                 return f"image {number} of 3 at {width}x{height}: {different} of {restored.size} values differ"
     return ""
+
+
+def _plausible(derainer: Derainer) -> Finding:
+    """Compare a result with its input: most of an image is not rain, so a derainer leaves it nearly as it is."""
+    image = trial_image(*SIZES[0])
+    try:
+        doubt = convention_doubt(image, derainer(image.copy()))
+    except Exception as error:  # found by the other rules, too
+        return Finding("result resembles its input", False, reason_of(error))
+    return Finding("result resembles its input", True, doubt)
 
 
 def _no_network(derainer: Derainer) -> str:

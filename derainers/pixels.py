@@ -30,3 +30,17 @@ def pad_to_multiple(images: Image, multiple_of: int) -> Image:
     if not (down or right):
         return images
     return np.pad(images, ((0, 0), (0, down), (0, right), (0, 0)), mode="reflect")
+
+
+def shape_fault(got: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """Describe a network's output of another shape than its (N, 3, H, W) input, and what to do about it."""
+    count, channels, height, width = expected
+    if got == (count, height, width, channels):
+        hint = "its channels are last; export it with channels first"
+    elif got == (count, 1, height, width):
+        hint = "it is grey; export a network that returns RGB"
+    elif len(got) == len(expected) and got[:2] == expected[:2]:
+        hint = "crop what was padded, and return the size that came in"
+    else:
+        hint = "expected the derained image alone"
+    return f"shape {got} for {expected}: {hint}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Literal, cast
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from bench.contract import Image, Options, Traits
 from bench.devices import device_of
 from bench.errors import ImageError
-from derainers.pixels import check_images, pad_to_multiple
+from derainers.pixels import check_images, pad_to_multiple, shape_fault
 
 Forward = Callable[[Tensor], Tensor]
 ValueRange = tuple[float, float]
@@ -112,10 +112,30 @@ class TorchDerainer:
         half = torch.autocast(self._device.type, self._precision, enabled=self._precision is not torch.float32)
         with torch.inference_mode(), exact_float32(), half:
             x = to_tensor(padded, self._device, self._order, self._range)
-            y = self._forward(x)[:, :, :height, :width]
-            if not torch.isfinite(y).all():
-                raise ImageError("the network's output holds NaN or infinite values")
+            y = checked_output(self._forward(x), x)[:, :, :height, :width]
             return list(to_images(y, self._order, self._range, rounded=self.traits.quantisation == "round"))
+
+
+def checked_output(y: object, x: Tensor) -> Tensor:
+    """Refuse what is no restored batch.
+
+    Args:
+        y: What the network returned.
+        x: (N, 3, H, W), what it was given.
+
+    Raises:
+        ImageError: Naming what came instead: several tensors, another shape, whole numbers, NaN.
+    """
+    if not isinstance(y, Tensor):
+        count = f" of {len(y)}" if isinstance(y, Sized) else ""
+        raise ImageError(f"the network returned a {type(y).__name__}{count}; let it return the derained image alone")
+    if y.shape != x.shape:
+        raise ImageError(f"the network returned {shape_fault(tuple(y.shape), tuple(x.shape))}")
+    if not y.is_floating_point():
+        raise ImageError(f"the network returned {str(y.dtype).removeprefix('torch.')}, expected floats")
+    if not torch.isfinite(y).all():
+        raise ImageError("the network's output holds NaN or infinite values")
+    return y
 
 
 def to_tensor(images: Image, device: torch.device, order: str, value_range: ValueRange) -> Tensor:

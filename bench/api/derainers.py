@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contract import Options
-from bench.errors import UserError
+from bench.errors import UserError, reason_of
 from bench.protocols import Derainer
 from bench.registry import Entry
 from bench.runner.loaders import DerainerLoader
@@ -82,9 +82,19 @@ def build_derainer(entry: Entry, options: Options) -> Derainer:
     """Build one derainer outside a run; its weights are found or downloaded.
 
     Raises:
-        UserError: It cannot be had.
+        UserError: It cannot be had, or a plug-in's factory failed.
     """
-    return DerainerLoader(entry, options)()
+    try:
+        return DerainerLoader(entry, options)()
+    except UserError:
+        raise
+    except Exception as error:  # of a user's own code, which may fail in any way
+        if entry.origin == "built-in":
+            raise
+        raise UserError(
+            f"{entry.name}: {entry.target.rpartition(':')[2]} failed ({' '.join(reason_of(error).split())}); expected "
+            "a function that takes bench.contract.Options and returns a derainer"
+        ) from error
 
 
 def try_derainer(spec: str, options: Options) -> tuple[Finding, ...]:

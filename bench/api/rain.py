@@ -10,11 +10,10 @@ from typing import Literal
 
 import pandas as pd
 
+from bench.api.derainers import build_derainer
 from bench.contract import Image, Options, Photograph
 from bench.errors import ImageError, UserError
 from bench.io.images import list_images, read_image, write_png
-from bench.protocols import Derainer
-from derainers import DERAINERS
 from derainers.external.plugins import find_derainer
 from synth.datasets.build import open_renderer
 from synth.rain.calibration import PUBLISHED, Quality, calibrate, measure
@@ -73,7 +72,7 @@ def draw_scene_sheet(
         UserError: There is no such rain or derainer, or the derainer cannot be had.
     """
     renderer = open_renderer(rain, {})
-    restore: Derainer = DERAINERS.load(find_derainer(derainer))(Options())
+    restore = build_derainer(find_derainer(derainer), Options())
 
     def rained_on(scene: Photograph) -> Image:
         return renderer(clean_of(scene), key=f"sheet/0/{scene.id}", severity=1.0, depth=scene.depth).rainy

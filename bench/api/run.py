@@ -15,6 +15,7 @@ from bench.contract import Classes, Options
 from bench.errors import UserError
 from bench.io.files import key_of
 from bench.io.lock import locked, refuse_links
+from bench.io.telemetry import forbid_telemetry
 from bench.protocols import Task, version_of
 from bench.runner.engines import Engine
 from bench.runner.loaders import DatasetLoader, DerainerLoader, forget, kept_data
@@ -30,6 +31,7 @@ from bench.runs.rows import CLEAN, RAIN
 from bench.runs.shards import WHOLE, Shard, refuse_other_shard
 from bench.scoring.scores import RunResult
 from bench.suites.suite import Suite, resolve_roots
+from derainers import DERAINERS
 from derainers.weights import weights_key
 from synth.datasets.dataset import open_dataset
 from tasks import TASKS
@@ -174,6 +176,7 @@ def run_opened(
     Raises:
         UserError: Something is missing, or the user has to mend something else; nothing was lost.
     """
+    forbid_telemetry()
     refuse(opened.missing())
     runner = replace(
         _runner(opened, out),
@@ -198,8 +201,10 @@ def run_opened(
 
 def _runner(opened: OpenedSuite, out: Path) -> Runner:
     forget()  # what an earlier call in this process opened may have changed on disk
-    suite, options, store = opened.suite, opened.options, RunStore(out)
+    suite, options = opened.suite, opened.options
     found = resolve_roots(suite, opened.roots)
+    # A plug-in may work in another folder while results are written.
+    store = RunStore(out.absolute() if any(row.entry.is_guest for row in opened.rows) else out)
     derainers = tuple(_derainer_work(row, options) for row in opened.rows)
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
     batch = GPU_BATCH if options.device.startswith("cuda") else 1
@@ -209,7 +214,7 @@ def _runner(opened: OpenedSuite, out: Path) -> Runner:
 def _derainer_work(row: NamedRow, options: Options) -> DerainerWork:
     entry = row.entry
     if entry.origin == "file":
-        entry.load()  # a wrong name is said now, not after an hour of rain
+        DERAINERS.load(entry)  # a wrong name is said now, not after an hour of rain
     weights = weights_key(entry.name, options) if entry.origin == "built-in" else ""
     attribute = entry.target.rpartition(":")[2]
     # Where the code lies does not matter; what it is, which weights it loads and on what it computes do.

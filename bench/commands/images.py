@@ -1,4 +1,4 @@
-"""Restore and score plain folders of images; try a derainer."""
+"""Commands on plain folders of images: derain, score; and check-derainer."""
 
 from __future__ import annotations
 
@@ -73,12 +73,14 @@ def check_derainer(
         derainbench check-derainer path/to/mine.py:build
     """
     from bench.api.derainers import try_derainer
+    from bench.io.isolation import output_on_stderr
 
-    findings = try_derainer(name, options_of(device, weights_dir, offline, allow_random_weights))
+    with output_on_stderr():  # what a plug-in prints, also from threads of its own, is no finding
+        findings = try_derainer(name, options_of(device, weights_dir, offline, allow_random_weights))
     if json:
         print_json([asdict(finding) for finding in findings])
     for finding in () if json else findings:
-        mark = "[green]passed[/]" if finding.passed else "[red]failed[/]"
+        mark = "[red]failed[/]" if not finding.passed else "[yellow]doubt[/] " if finding.detail else "[green]passed[/]"
         out_console.print(f"{mark}  {escape(finding.rule)}  {escape(finding.detail)}")
     if not all(finding.passed for finding in findings):
         raise typer.Exit(FAILED)

@@ -8,12 +8,15 @@ nor their coding; the result is in the computer's memory when the clock stops, s
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 
@@ -111,16 +114,40 @@ class Cost:
 
 def measure_costs(jobs: Iterable[CostJob]) -> Iterator[Cost]:
     """Measure one job after the other, each in a fresh process: memory is its own, and a crash ends it alone."""
-    context = multiprocessing.get_context("spawn")
     for job in jobs:
         # Numerical libraries read these when they are imported, which a child does after its parent has set them.
         if job.options.threads:
             limit_threads(job.options.threads)
-        with ProcessPoolExecutor(1, context) as pool:
-            try:
-                yield pool.submit(measure, job).result()
-            except BrokenProcessPool:
-                yield replace(_blank(job), failure="its process was ended, as by the system when memory is full")
+        yield _measured_apart(job)
+
+
+def _measured_apart(job: CostJob) -> Cost:
+    """Measure in a process of its own, which is killed once it has answered: a plug-in may have left threads."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_measure_into, args=(theirs, job))
+    process.start()
+    theirs.close()  # now the pipe ends when the process does
+    try:
+        answer = ours.recv()
+    except EOFError:
+        return replace(_blank(job), failure="its process was ended, as by the system when memory is full")
+    finally:
+        with suppress(ProcessLookupError):  # with all that a plug-in started
+            os.killpg(cast(int, process.pid), signal.SIGKILL)
+        process.kill()
+        process.join()
+    if isinstance(answer, UserError):
+        raise answer
+    return cast(Cost, answer)
+
+
+def _measure_into(pipe: Connection, job: CostJob) -> None:
+    os.setsid()  # what a plug-in starts is of this group, and is ended with it
+    try:
+        pipe.send(measure(job))
+    except UserError as error:
+        pipe.send(error)
 
 
 def measure(job: CostJob) -> Cost:

@@ -6,33 +6,27 @@ import numpy as np
 
 from bench.contract import Detections, Sample
 from bench.errors import ImageError
+from bench.io.restored import fault_of_restored
 
 
 def check_restored(name: str, sample: Sample, image: object) -> None:
     """Refuse anything but a uint8 RGB image of the sample's size.
 
     Raises:
-        ImageError: Naming what came instead.
+        ImageError: Naming what came instead, and what to return.
     """
-    wanted = (*sample.truth.size, 3)
-    if not isinstance(image, np.ndarray):
-        raise ImageError(
-            f"{name} returned {type(image).__name__} for {sample.id}, expected a NumPy array {wanted} uint8"
-        )
-    if image.shape != wanted or image.dtype != np.uint8:
-        raise ImageError(
-            f"{name} changed {sample.id}: expected {wanted} uint8, got {image.shape} {image.dtype}. "
-            "Crop padding and convert to uint8 inside the derainer"
-        )
+    if fault := fault_of_restored(image, sample.truth.size):
+        verb = "changed" if isinstance(image, np.ndarray) else "returned no image for"
+        raise ImageError(f"{name} {verb} {sample.id}: {fault}")
 
 
 def check_evidence(name: str, sample: Sample, evidence: object) -> None:
     """Refuse what no task can score: label maps of another size, boxes or scores that are no numbers.
 
     Args:
-        name: Of the task, for the message.
-        sample: What was looked at.
-        evidence: Of one of the three kinds of :data:`bench.contract.Evidence`.
+        name: Task, for the message.
+        sample: The image that was looked at.
+        evidence: What the task's model returned; right is one of :data:`bench.contract.Evidence`.
 
     Raises:
         ImageError: Naming what came instead.

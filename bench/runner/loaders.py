@@ -10,8 +10,10 @@ from typing import Protocol, TypeVar, cast
 
 from bench.contract import Options
 from bench.errors import UserError
+from bench.io.isolation import GuestRoom
 from bench.protocols import Dataset, Derainer, Judge, Task
 from bench.registry import Entry
+from bench.runner.guests import GuestDerainer, GuestJudge
 
 Loaded_co = TypeVar("Loaded_co", covariant=True)
 
@@ -44,15 +46,21 @@ class DerainerLoader:
     options: Options
 
     def __call__(self) -> Derainer:
-        """Import the factory and call it."""
-        factory = cast(Callable[[Options], Derainer], self.entry.load())
-        derainer = factory(self.options)
+        """Import the factory and call it; a plug-in's derainer stays in a room of its own.
+
+        Raises:
+            UserError: It cannot be imported, or is no derainer.
+            Exception: Whatever else the factory raises.
+        """
+        room = self.entry.room()
+        factory = cast(Callable[[Options], Derainer], self.entry.load(room))
+        derainer = room.run(factory, self.options) if room else factory(self.options)
         if not callable(derainer):
             raise UserError(
                 f"{self.entry.name}: its factory returned {type(derainer).__name__}, expected a callable "
                 "that takes an image (H, W, 3) uint8 and returns one like it"
             )
-        return derainer
+        return GuestDerainer(derainer, room) if room else derainer
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,11 @@ class JudgeLoader:
     options: Options
 
     def __call__(self) -> Judge:
-        """Load it."""
-        return self.task.judge(self.options)
+        """Load it; the model of a plug-in's task stays in a room of its own."""
+        if type(self.task).__module__.startswith("tasks."):
+            return self.task.judge(self.options)
+        room = GuestRoom()
+        return GuestJudge(room.run(self.task.judge, self.options), room)
 
 
 def forget() -> None:

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from zipfile import is_zipfile
 
 import numpy as np
 
 from bench.contract import Image, Options, Traits
 from bench.errors import ImageError, MissingExtraError, UserError
-from derainers.pixels import check_images, pad_to_multiple
+from bench.io.telemetry import forbid_telemetry
+from derainers.pixels import check_images, pad_to_multiple, shape_fault
 
 if TYPE_CHECKING:
     from derainers.torch_derainer import TorchDerainer
@@ -58,8 +60,10 @@ class OnnxDerainer:
             raise ImageError(
                 f"the ONNX network does not take {width}x{height} pixels ({_first_line(error)})"
             ) from error
-        if y.shape != x.shape or not np.isfinite(y).all():
-            raise ImageError(f"the ONNX network returned {y.shape} (NaN or another shape), expected {x.shape}")
+        if y.shape != x.shape:
+            raise ImageError(f"the ONNX network returned {shape_fault(y.shape, x.shape)}")
+        if not np.isfinite(y).all():
+            raise ImageError("the ONNX network's output holds NaN or infinite values")
         pixels = np.rint(np.clip(y, 0, 1) * 255).astype(np.uint8).transpose(0, 2, 3, 1)
         return [np.ascontiguousarray(image) for image in pixels[:, :height, :width]]
 
@@ -70,6 +74,7 @@ def onnx_derainer(file: str, options: Options) -> OnnxDerainer:
     Raises:
         UserError: It is none, or has not one input and one output.
     """
+    forbid_telemetry()
     try:
         import onnxruntime
     except ImportError as error:
@@ -89,8 +94,24 @@ def onnx_derainer(file: str, options: Options) -> OnnxDerainer:
     except Exception as error:  # onnxruntime has a family of exceptions of its own, and names may be no text
         raise UserError(f"{file}: not a usable ONNX file ({_first_line(error)})") from error
     if derainer is None:
-        raise UserError(f"{file}: expected one input and one output, found more; export the derained image alone")
+        raise UserError(f"{file}: expected one input and one output, found {ends}; export the derained image alone")
+    for end in (session.get_inputs()[0], session.get_outputs()[0]):
+        if fault := _end_fault(end.type, end.shape):
+            raise UserError(f"{file}: {end.name!r} {fault}")
     return derainer
+
+
+def _end_fault(kind: str, shape: Sequence[int | str | None]) -> str:
+    """Say why a derainer's ONNX input or output is none, from what the file declares; empty if it may be one."""
+    if kind != "tensor(float)":
+        return f"is {kind}, expected tensor(float): one float32 image; export the network in float32 without stages"
+    dims: list[int | str | None] = list(shape)
+    if len(dims) != 4:  # an output may declare no shape at all
+        return f"has {len(dims)} dimensions, expected 4: (N, 3, H, W)" if dims else ""
+    if dims[1] != 3 and (isinstance(dims[1], int) or dims[3] == 3):
+        hint = "; its channels are last: export it with channels first" if dims[3] == 3 else ""
+        return f"has shape {tuple(shape)}, expected (N, 3, H, W), RGB{hint}"
+    return ""
 
 
 def torchscript_derainer(file: str, options: Options) -> TorchDerainer:
@@ -111,7 +132,8 @@ def torchscript_derainer(file: str, options: Options) -> TorchDerainer:
     try:
         network = torch.jit.load(file, map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call]
     except Exception as error:  # a damaged file fails in many ways
-        raise UserError(f"{file}: not a TorchScript file ({_first_line(error)})") from error
+        hint = "; if it is a state dict, build the network in path/to/file.py:factory" if is_zipfile(file) else ""
+        raise UserError(f"{file}: not a TorchScript file ({_first_line(error)}){hint}") from error
     traits = Traits(multiple_of=_multiple(extra["multiple_of"], file), quantisation="round")
     return TorchDerainer(network, traits, replace(options, compile=False))  # it is compiled already
 

@@ -24,6 +24,7 @@ from bench.contract import Options
 from bench.errors import ImageError, UserError
 from bench.io.files import key_of, sha256_of
 from bench.io.images import list_images
+from bench.io.isolation import GuestRoom
 from bench.protocols import Derainer
 from bench.registry import Entry
 from derainers import DERAINERS
@@ -52,8 +53,13 @@ class PluginEntry(Entry):
     kind: str = "folder"
     value: str = ""
 
-    def load(self) -> object:
-        """A factory that takes the options."""
+    @property
+    def is_guest(self) -> bool:
+        """False: the code is this project's, and programs run in processes of their own."""
+        return False
+
+    def load(self, room: GuestRoom | None = None) -> object:
+        """Import the route's factory, which takes the options."""
         module, _, attribute = _TARGETS[self.kind].rpartition(":")
         build = cast(Callable[[str, Options], Derainer], getattr(importlib.import_module(module), attribute))
         return partial(build, self.value)

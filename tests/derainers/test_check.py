@@ -1,12 +1,15 @@
 """The contract test finds what it is meant to find."""
 
 import socket
+import sys
 
 import numpy as np
 import pytest
 
 from bench.contract import Options, Traits
-from derainers.check import check_derainer
+from bench.io.isolation import GuestRoom
+from bench.runner.guests import GuestDerainer
+from derainers.check import check_derainer, trial_image
 from derainers.classical import classical
 from derainers.controls import rain
 
@@ -62,9 +65,13 @@ def test_sound_derainers_pass(build):
 @pytest.mark.parametrize(
     ("derainer", "rule", "detail"),
     [
-        (lambda rainy: rainy[:-1], "same shape, uint8", "(64, 96, 3) uint8 became (63, 96, 3)"),
+        (
+            lambda rainy: rainy[:-1],
+            "same shape, uint8",
+            "expected (64, 96, 3) uint8, got (63, 96, 3) uint8. Crop padding",
+        ),
         (lambda rainy: rainy / 255, "same shape, uint8", "float64"),
-        (lambda rainy: None, "same shape, uint8", "got NoneType"),
+        (lambda rainy: None, "same shape, uint8", "got None;"),
         (even_only, "any size, odd ones too", "97x63: ValueError: odd height"),
         (in_place, "leaves its input alone", "overwritten"),
         (random, "same input, same bytes", "differ the second time"),
@@ -77,3 +84,44 @@ def test_each_fault_is_found_and_named(derainer, rule, detail):
     finding = next(finding for finding in check_derainer(derainer) if finding.rule == rule)
     assert not finding.passed
     assert detail in finding.detail
+
+
+def leave(rainy):
+    sys.exit(0)
+
+
+def test_what_ends_the_program_is_named_by_a_plug_in_s_room():
+    finding = check_derainer(GuestDerainer(leave, GuestRoom()))[0]
+    assert (finding.passed, finding.detail) == (False, "SystemExit: 0")
+
+
+def nearly(rainy):
+    return np.clip(rainy * 0.93 + 2, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        (lambda x: x[..., ::-1].copy(), "BGR"),
+        (lambda x: (x / 255).astype(np.uint8), "0..1 in place of 0..255"),
+        (lambda x: (np.clip(x * 255.0, 0, 1) * 255).astype(np.uint8), "given 0..255 in place of 0..1"),
+        (lambda x: (np.clip(x / 127.5 - 1, 0, 1) * 255).astype(np.uint8), "-1..1 taken for 0..1"),
+        (lambda x: ((x / 255 + 1) * 127.5).astype(np.uint8), "0..1 taken for -1..1"),
+        (lambda x: 255 - x, "negative"),
+        (lambda x: x.copy(), ""),
+        (lambda x: np.clip(x * 1.2, 0, 255).astype(np.uint8), ""),
+        (lambda x: np.full_like(x, 127), ""),
+        (lambda x: np.random.default_rng(1).integers(0, 256, x.shape).astype(np.uint8), ""),
+    ],
+)
+def test_a_wrong_convention_is_a_doubt_and_no_fault(mistake, words):
+    finding = check_derainer(lambda rainy: mistake(nearly(rainy)))[-1]
+    assert finding.rule == "result resembles its input"
+    assert finding.passed
+    assert words in finding.detail
+    assert bool(finding.detail) is bool(words)
+
+
+def test_trial_images_have_channels_of_their_own():
+    image = trial_image(64, 96).astype(float)
+    assert np.abs(image[..., 0] - image[..., 2]).mean() > 30

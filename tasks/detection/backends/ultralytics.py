@@ -5,11 +5,6 @@ ultralytics is licensed under the AGPL-3.0 and comes with the extra ``yolo``.
 
 from __future__ import annotations
 
-import ast
-import json
-import os
-import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +16,9 @@ from bench.contract import ClassSpace, Detections, Image, Options
 from bench.devices import torch_for
 from bench.errors import MissingExtraError, UserError
 from bench.io.masks import encode
+from bench.io.telemetry import forbid_telemetry
 from tasks.classes import known_spaces, space_of_outputs
+from tasks.detection.backends.ultralytics_files import check_export, class_names, read_export_facts
 from tasks.detection.detector import LEAST_SCORE, MOST_BOXES
 from tasks.detection.settings import DetectionSettings
 from tasks.models.checkpoints import Checkpoint, find_checkpoint
@@ -29,7 +26,6 @@ from tasks.models.checkpoints import Checkpoint, find_checkpoint
 SUFFIXES = (".pt", ".onnx", ".tflite", ".torchscript")
 NMS_OVERLAP = 0.7
 MOST_MASKS = 100
-_MOST_METADATA = 1_000_000
 _RUNTIMES = {".onnx": ("onnxruntime", "onnx"), ".tflite": ("ai_edge_litert", "tflite")}
 
 
@@ -117,7 +113,7 @@ class UltralyticsSource:
         published, file = self.checkpoint.published, self.checkpoint.file
         if published is not None:
             return known_spaces()["coco80"] if published.trained_on == "coco" else None
-        names = None if file is None else peek_names(file)
+        names = None if file is None else read_export_facts(file).names
         return None if names is None else space_of_outputs(self.label, list(names.values()))
 
     def load(self, options: Options, dataset: ClassSpace) -> UltralyticsDetector:
@@ -135,7 +131,7 @@ class UltralyticsSource:
         pickled = path.suffix == ".pt"
         try:
             model = yolo(str(path), task=None if pickled else self.task, verbose=False)
-            names = _as_names(model.names) if pickled else peek_names(path)
+            names = class_names(model.names) if pickled else read_export_facts(path).names
         except Exception as error:  # a damaged file fails in as many ways as there are formats
             raise UserError(f"{path}: not a model that ultralytics reads ({type(error).__name__}: {error})") from error
         if model.task != self.task:
@@ -157,7 +153,10 @@ def find_detector(text: str, settings: DetectionSettings) -> UltralyticsSource:
     """
     checkpoint = find_checkpoint(text, SUFFIXES, "detection")
     return UltralyticsSource(
-        checkpoint, settings.image_size, settings.nms_overlap or NMS_OVERLAP, settings.trust_checkpoint
+        checked_file(checkpoint, settings.trust_checkpoint, "detect"),
+        settings.image_size,
+        settings.nms_overlap or NMS_OVERLAP,
+        settings.trust_checkpoint,
     )
 
 
@@ -177,49 +176,21 @@ def check_trust(path: Path, checkpoint: Checkpoint, trust: bool) -> None:
         )
 
 
-def peek_names(path: Path) -> dict[int, str] | None:
-    """Read the class names inside an exported model without running or importing anything.
+def checked_file(checkpoint: Checkpoint, trust: bool, task: str) -> Checkpoint:
+    """Refuse a user's file that cannot do, before any image is made for it.
 
-    Returns:
-        Output number to name, or None if the file says nothing.
+    Args:
+        checkpoint: A file, or a published model, which passes.
+        trust: Allow a pickled file that is not published.
+        task: ultralytics' word for the task.
+
+    Raises:
+        UserError: The file is not trusted, or is made for another task.
     """
-    try:
-        if path.suffix == ".onnx":
-            return _names_in_onnx(path.read_bytes())
-        if path.suffix in (".tflite", ".torchscript") and zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                texts = [archive.read(item).decode() for item in archive.infolist() if _is_metadata(item)]
-            return _names_in_text(texts[0]) if texts else None
-    except Exception:  # a damaged archive, dictionary or number fails in many ways; then the file says nothing
-        return None
-    return None
-
-
-def _is_metadata(item: zipfile.ZipInfo) -> bool:
-    name = item.filename
-    known = name in ("metadata.json", "temp_meta.txt") or name.endswith("extra/config.txt")
-    return known and item.file_size <= _MOST_METADATA  # a few packed bytes may claim to be gigabytes
-
-
-def _names_in_text(text: str) -> dict[int, str]:
-    content = json.loads(text) if text.lstrip().startswith('{"') else ast.literal_eval(text)
-    return _as_names(content["names"])
-
-
-def _names_in_onnx(content: bytes) -> dict[int, str] | None:
-    # The metadata are plain strings at the end of the file: the key "names", then a Python dictionary.
-    found = re.search(rb"names\x12[\x00-\xff]{1,4}?(\{0: .*?\})", content[-200_000:], re.DOTALL)
-    return _as_names(found[1].decode()) if found else None
-
-
-def _as_names(names: object) -> dict[int, str]:
-    if isinstance(names, str):
-        names = ast.literal_eval(names)
-    if isinstance(names, list):
-        names = dict(enumerate(names))
-    if not isinstance(names, dict):
-        raise ValueError("class names are neither a list nor a dictionary")
-    return {int(id): str(name) for id, name in sorted(names.items(), key=lambda item: int(item[0]))}
+    if checkpoint.file is not None:
+        check_trust(checkpoint.file, checkpoint, trust)
+        check_export(checkpoint.file, task)
+    return checkpoint
 
 
 def _detections(result: Any, masked: bool) -> Detections:  # noqa: ANN401  ultralytics has no types
@@ -241,10 +212,7 @@ def import_yolo() -> Any:  # noqa: ANN401  ultralytics has no types
         MissingExtraError: ultralytics is not installed.
         UserError: A library of the system that it needs is not.
     """
-    # It would otherwise install packages by itself, look for the internet and report each use to its makers.
-    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
-    os.environ.setdefault("YOLO_OFFLINE", "true")
-    os.environ.setdefault("YOLO_VERBOSE", "false")
+    forbid_telemetry()
     try:
         from ultralytics.models import YOLO
         from ultralytics.utils.events import events

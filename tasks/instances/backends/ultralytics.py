@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.detection.backends.ultralytics import NMS_OVERLAP, SUFFIXES, UltralyticsSource
+from tasks.detection.backends.ultralytics import NMS_OVERLAP, SUFFIXES, UltralyticsSource, checked_file
 from tasks.instances.settings import InstanceSettings
 from tasks.models.checkpoints import find_checkpoint
 
@@ -14,7 +14,7 @@ def find_segmenter(text: str, settings: InstanceSettings) -> UltralyticsSource:
         UserError: Neither of them.
     """
     return UltralyticsSource(
-        checkpoint=find_checkpoint(text, SUFFIXES, "instances"),
+        checkpoint=checked_file(find_checkpoint(text, SUFFIXES, "instances"), settings.trust_checkpoint, "segment"),
         image_size=settings.image_size,
         nms_overlap=settings.nms_overlap or NMS_OVERLAP,
         trust=settings.trust_checkpoint,

@@ -8,7 +8,7 @@ from bench.contract import ClassSpace, Options
 from bench.devices import torch_for
 from bench.errors import UserError
 from tasks.classes import known_spaces
-from tasks.detection.backends.ultralytics import check_trust, import_yolo
+from tasks.detection.backends.ultralytics import check_trust, checked_file, import_yolo
 from tasks.models.checkpoints import Checkpoint, find_checkpoint
 from tasks.semantic.segmenter import NO_NORMALISATION, LoadedNetwork, Normalisation
 from tasks.semantic.settings import SemanticSettings
@@ -70,4 +70,7 @@ def find_ultralytics(text: str, settings: SemanticSettings) -> UltralyticsNetwor
     Raises:
         UserError: Neither of them.
     """
-    return UltralyticsNetwork(find_checkpoint(text, (".pt",), "semantic"), settings.trust_checkpoint)
+    checkpoint = find_checkpoint(text, (".pt",), "semantic")
+    return UltralyticsNetwork(
+        checked_file(checkpoint, settings.trust_checkpoint, "semantic"), settings.trust_checkpoint
+    )

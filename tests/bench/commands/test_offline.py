@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from bench.io import telemetry
 
 SCRIPT = """
 import socket, sys, traceback
@@ -81,3 +84,47 @@ def test_models_on_the_disk_need_no_network(shared: Path, tmp_path: Path) -> Non
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "network.txt").exists(), (tmp_path / "network.txt").read_text()
+
+
+LIBRARIES = {
+    "command line": "from bench.cli import main; sys.argv[1:] = ['check-derainer', 'rain']; main()",
+    "onnxruntime": "from derainers.external.plugins import find_derainer; "
+    "from bench.api.derainers import build_derainer; from bench.contract import Options; "
+    "build_derainer(find_derainer('onnx:net.onnx'), Options())(np.zeros((8, 8, 3), np.uint8))",
+    "ultralytics": "from tasks.detection.backends.ultralytics import import_yolo; import_yolo()",
+    "segmentation_models_pytorch": "from tasks.semantic.backends.smp import _create; "
+    "_create('unet', {'encoder_name': 'resnet18', 'encoder_weights': None}, 'x')",
+    "torch": "from bench.api.derainers import build_derainer, find_derainer; from bench.contract import Options; "
+    "build_derainer(find_derainer('prenet-small'), Options())(np.zeros((8, 8, 3), np.uint8))",
+}
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to see sockets below Python")
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_no_library_calls_home_or_keeps_a_number_of_this_machine(tmp_path: Path, library: str) -> None:
+    if library != "command line":
+        pytest.importorskip(library, exc_type=ImportError)
+    if library == "onnxruntime":
+        write_identity(tmp_path / "net.onnx")
+    kept = {name: value for name, value in os.environ.items() if name not in telemetry._SWITCHES}
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "YOLO_CONFIG_DIR": str(tmp_path)}
+    script = f"import sys, time\nimport numpy as np\n{LIBRARIES[library]}\ntime.sleep(0.5)"
+    done = subprocess.run(
+        ["strace", "-f", "-e", "trace=socket,connect,sendto", "-o", "calls", sys.executable, "-c", script],
+        cwd=tmp_path, capture_output=True, text=True, env={**kept, **home},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    calls = (tmp_path / "calls").read_text()
+    assert "exited with" in calls
+    # A socket alone tells nobody anything: ifconfig, which uuid.getnode() asks, opens one.
+    assert not [line for line in calls.splitlines() if "AF_INET" in line and "socket(" not in line]
+    assert not [path for path in tmp_path.rglob("*") if path.name in ("deviceid", "onnxruntime.db")]
+
+
+def write_identity(path: Path) -> None:
+    """Write an ONNX network that returns what it is given."""
+    onnx = pytest.importorskip("onnx")
+    helper, kind, shape = onnx.helper, onnx.TensorProto.FLOAT, ["n", 3, "h", "w"]
+    ends = [helper.make_tensor_value_info(name, kind, shape) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "same", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)

@@ -195,7 +195,7 @@ WRONG = {
     "exits": ("sys.exit(0)", "SystemExit: 0"),
     "nan": ("return np.full(image.shape, np.nan)", "changed a: expected (64, 96, 3) uint8, got (64, 96, 3) float64"),
     "shape": ("return image[1:]", "expected (64, 96, 3) uint8, got (63, 96, 3) uint8"),
-    "type": ("return 'done'", "returned str for a, expected a NumPy array"),
+    "type": ("return 'done'", "returned no image for a: expected a NumPy array (64, 96, 3) uint8, got str"),
     "memory": ("return np.ones(1 << 50)", "MemoryError: Unable to allocate 8.00 PiB"),
 }
 

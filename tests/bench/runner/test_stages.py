@@ -74,10 +74,13 @@ def test_a_plain_function_restores_every_image(
         ("raise MemoryError", "MemoryError:"),
         ("return image[:-1]", "mine changed a: expected (64, 96, 3) uint8, got (63, 96, 3) uint8"),
         ("return image[..., 0]", "expected (64, 96, 3) uint8, got (64, 96) uint8"),
-        ("return image / 255", "got (64, 96, 3) float64. Crop padding and convert to uint8 inside the derainer"),
+        ("return image / 255", "got (64, 96, 3) float64. It looks like 0..1: return (x * 255)"),
         ("return image.astype(bool)", "got (64, 96, 3) bool"),
-        ("return image.tolist()", "mine returned list for a, expected a NumPy array (64, 96, 3) uint8"),
-        ("return None", "mine returned NoneType for a"),
+        (
+            "return image.tolist()",
+            "mine returned no image for a: expected a NumPy array (64, 96, 3) uint8, got a list of 64",
+        ),
+        ("return None", "expected a NumPy array (64, 96, 3) uint8, got None; does the function end without return?"),
     ],
 )
 def test_what_a_derainer_does_wrong_is_a_failure_of_that_image(

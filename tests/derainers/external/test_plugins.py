@@ -166,3 +166,77 @@ class TestExported:
         (tmp_path / "bad.onnx").write_bytes(b"<html>")
         with pytest.raises(UserError, match="not a usable ONNX file"):
             built(f"onnx:{tmp_path}/bad.onnx")
+
+    @staticmethod
+    def onnx_file(
+        path, kind="FLOAT", given=("n", 3, "h", "w"), returned=("n", 3, "h", "w"), nodes=("Identity",), ends=1
+    ):
+        onnx = pytest.importorskip("onnx")
+        pytest.importorskip("onnxruntime")
+        helper, type_of = onnx.helper, getattr(onnx.TensorProto, kind)
+        x = helper.make_tensor_value_info("x", type_of, given)
+        names = ["y", "z"][:ends]
+        sequence = nodes == ("SequenceConstruct",)
+        info = helper.make_tensor_sequence_value_info if sequence else helper.make_tensor_value_info
+        y = [info(name, type_of, None if sequence else returned) for name in names]
+        body = [helper.make_node(node, ["x"], [name]) for name in names for node in nodes]
+        graph = helper.make_graph(body, "net", [x], y)
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+        return f"onnx:{path}"
+
+    @pytest.mark.parametrize(
+        ("file", "words"),
+        [
+            ({"kind": "FLOAT16"}, r"'x' is tensor\(float16\), expected tensor\(float\)"),
+            ({"given": ("n", "h", "w", 3), "returned": ("n", "h", "w", 3)}, "channels are last"),
+            ({"given": ("n", 1, "h", "w"), "returned": ("n", 1, "h", "w")}, r"expected \(N, 3, H, W\), RGB"),
+            ({"given": (3, "h", "w"), "returned": (3, "h", "w")}, "has 3 dimensions, expected 4"),
+            ({"nodes": ("SequenceConstruct",)}, "seq"),
+            ({"ends": 2}, r"found \(1, 2\); export the derained image alone"),
+        ],
+    )
+    def test_an_onnx_file_of_another_kind_is_refused_when_it_is_opened(self, tmp_path, file, words):
+        with pytest.raises(UserError, match=words):
+            built(self.onnx_file(tmp_path / "net.onnx", **file))
+
+    @pytest.mark.parametrize(("node", "words"), [("Log", "NaN or infinite"), ("GlobalAveragePool", "crop what")])
+    def test_an_onnx_output_of_another_size_or_without_numbers_is_named(self, tmp_path, image_of, node, words):
+        derainer = built(self.onnx_file(tmp_path / "net.onnx", nodes=(node,), returned=("n", 3, "p", "q")))
+        image = image_of(8, 9, 0)
+        image[0, 0] = 0
+        with pytest.raises(ImageError, match=words):
+            derainer(image)
+
+    @pytest.mark.parametrize(
+        ("answer", "words"),
+        [
+            ("[x * 0.9, x]", "a list of 2; let it return the derained image alone"),
+            ("(x, x)", "a tuple of 2"),
+            ('{"out": x}', "a dict of 1"),
+            ("torch.nn.functional.pad(x, (8, 8, 8, 8))", "crop what was padded"),
+            ("torch.nn.functional.interpolate(x, scale_factor=2.0)", "crop what was padded"),
+            ("x[..., 1:, :]", "crop what was padded"),
+            ("x.permute(0, 2, 3, 1)", "channels are last"),
+            ("x.mean(1, keepdim=True)", "grey"),
+            ("(x > 0.5)", "returned bool, expected floats"),
+            ("x / 0", "NaN or infinite"),
+        ],
+    )
+    def test_an_output_that_is_no_restored_image_is_named(self, tmp_path, image_of, answer, words):
+        torch = pytest.importorskip("torch")
+        (tmp_path / "net.py").write_text(f"import torch\ndef net(x):\n    return {answer}\n")
+        source = tmp_path / "mine.py"
+        source.write_text(
+            "import torch\nfrom bench.contract import Traits\nfrom derainers.torch_derainer import TorchDerainer\n"
+            f"class Net(torch.nn.Module):\n    def forward(self, x):\n        return {answer}\n"
+            "def build(options):\n    return TorchDerainer(Net(), Traits(), options)\n"
+            "def save(path):\n    torch.jit.script(Net()).save(path)\n"
+        )
+        with pytest.raises(ImageError, match=words):
+            built(f"{source}:build")(image_of(16, 18, 0))
+        DERAINERS.load(find_derainer(f"{source}:save"))(str(tmp_path / "net.pt"))
+        with pytest.raises(ImageError, match=words):
+            built(f"torchscript:{tmp_path}/net.pt")(image_of(16, 18, 0))
+        torch.save({"weight": torch.zeros(3)}, tmp_path / "state.pt")
+        with pytest.raises(UserError, match="if it is a state dict, build the network"):
+            built(f"torchscript:{tmp_path}/state.pt")

@@ -14,8 +14,10 @@ from bench.contract import Classes, ClassSpace, Detections, Instances, Options, 
 from bench.errors import ImageError, UserError
 from bench.io.files import sha256_of
 from bench.io.images import read_image
+from bench.io.onnx_files import read_onnx_facts
 from tasks.classes import known_spaces
-from tasks.detection.backends.ultralytics import import_yolo, peek_names
+from tasks.detection.backends.ultralytics import import_yolo
+from tasks.detection.backends.ultralytics_files import _task_of_outputs, check_export, read_export_facts
 from tasks.detection.detector import tidy
 from tasks.detection.object_task import ObjectTask
 from tasks.detection.task import build
@@ -132,7 +134,7 @@ def test_names_are_read_from_exported_files(tmp_path: Path, member: str, text: s
     file = tmp_path / "model.tflite"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(member, text)
-    assert peek_names(file) == {0: "car", 1: "bus"}
+    assert read_export_facts(file).names == {0: "car", 1: "bus"}
 
 
 def test_names_are_read_from_onnx_metadata(tmp_path: Path) -> None:
@@ -144,16 +146,16 @@ def test_names_are_read_from_onnx_metadata(tmp_path: Path) -> None:
     names = {number: f"kind {number}" for number in range(40)}
     onnx.helper.set_model_props(model, {"task": "detect", "names": str(names), "stride": "32"})
     onnx.save(model, tmp_path / "model.onnx")
-    assert peek_names(tmp_path / "model.onnx") == names
+    assert read_export_facts(tmp_path / "model.onnx").names == names
 
 
 def test_a_hostile_or_empty_file_has_no_names(tmp_path: Path) -> None:
     file = tmp_path / "model.tflite"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("metadata.json", "__import__('os').abort()")
-    assert peek_names(file) is None
+    assert read_export_facts(file).names is None
     (tmp_path / "model.onnx").write_bytes(b"")
-    assert peek_names(tmp_path / "model.onnx") is None
+    assert read_export_facts(tmp_path / "model.onnx").names is None
 
 
 def test_a_damaged_image_stays_our_own_error_after_the_import(tmp_path: Path) -> None:
@@ -202,4 +204,112 @@ def test_names_in_a_damaged_or_hostile_file_are_not_there(tmp_path: Path, damage
     elif damage == "checksum":
         content[50] ^= 255
     path.write_bytes(content)
-    assert peek_names(path) is None
+    assert read_export_facts(path).names is None
+
+
+def onnx_export(path: Path, outputs: list[list[object]], operators: tuple[str, ...] = (), **said: object) -> Path:
+    """Write an ONNX file with outputs of given shapes, as an exporter would that says this of its model."""
+    onnx = pytest.importorskip("onnx")
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    x = helper.make_tensor_value_info("images", kind, [1, 3, 320, 320])
+    ends = [helper.make_tensor_value_info(f"output{number}", kind, shape) for number, shape in enumerate(outputs)]
+    nodes = [helper.make_node("Identity", ["images"], [end.name]) for end in ends]
+    nodes += [helper.make_node(operator, ["images"], ["dropped"]) for operator in operators]
+    model = helper.make_model(helper.make_graph(nodes, "net", [x], ends))
+    helper.set_model_props(model, {name: str(value) for name, value in said.items()})
+    onnx.save(model, path)
+    return path
+
+
+NAMES = {0: "car", 1: "person", 2: "bus"}
+DETECT: list[list[object]] = [[1, 7, 2100]]
+SEGMENT: list[list[object]] = [[1, 39, 2100], [1, 32, 80, 80]]
+
+
+@pytest.mark.parametrize("task", ["segment", "obb", "pose", "classify", "semantic"])
+def test_an_export_for_another_task_is_refused_when_the_task_is_made(tmp_path: Path, task: str) -> None:
+    path = onnx_export(tmp_path / "net.onnx", DETECT, task=task, names=NAMES)
+    with pytest.raises(UserError, match=f"is made for '{task}', expected 'detect'"):
+        build({"model": f"ultralytics:{path}"}, COCO)
+    for member in ("metadata.json", "x/extra/config.txt"):
+        archived = tmp_path / ("net.tflite" if member == "metadata.json" else "net.torchscript")
+        with zipfile.ZipFile(archived, "w") as archive:
+            archive.writestr(member, json.dumps({"task": task, "names": {"0": "car"}}))
+        with pytest.raises(UserError, match=f"is made for '{task}'"):
+            build({"model": f"ultralytics:{archived}"}, COCO)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "task"),
+    [
+        (DETECT, "detect"),
+        ([[1, 7, "boxes"]], "detect"),
+        ([[1, 300, 6]], "detect"),
+        (SEGMENT, "segment"),
+        ([[1, 300, 38], [1, 32, 80, 80]], "segment"),
+        ([[1, 8, 2100]], "obb"),
+        ([[1, 300, 7]], "obb"),
+        ([[1, 7 + 51, 2100]], "pose"),
+        ([[1, 300, 6 + 51]], "pose"),
+        ([[1, 3]], "classify"),
+        ([["n", "c", "boxes"]], ""),
+        ([[1, 5, 2100]], ""),
+    ],
+)
+def test_an_export_without_the_word_is_told_by_its_outputs(
+    tmp_path: Path, outputs: list[list[object]], task: str
+) -> None:
+    path = onnx_export(tmp_path / "net.onnx", outputs, names=NAMES)
+    assert read_export_facts(path).task == task
+
+
+@pytest.mark.parametrize(
+    ("said", "operators", "refused"),
+    [
+        ({"args": {"batch": 1, "nms": True}}, (), True),
+        ({"args": {"batch": 1, "nms": False}}, (), False),
+        ({"args": {"batch": 1, "nms": False}}, ("NonMaxSuppression",), False),
+        ({}, ("NonMaxSuppression",), True),
+        ({}, (), False),
+    ],
+)
+def test_suppression_inside_the_file_is_refused(
+    tmp_path: Path, said: dict[str, object], operators: tuple[str, ...], refused: bool
+) -> None:
+    path = onnx_export(tmp_path / "net.onnx", DETECT, operators, task="detect", names=NAMES, **said)
+    if refused:
+        with pytest.raises(UserError, match=r"exported with nms=True.*average precision"):
+            check_export(path, "detect")
+    else:
+        check_export(path, "detect")
+
+
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [("DetectionModel", "detect"), ("SegmentationModel", "segment"), ("OBBModel", "obb"), ("Module", "")],
+)
+def test_a_trusted_pickle_tells_its_task_without_being_loaded(tmp_path: Path, name: str, task: str) -> None:
+    path = tmp_path / "net.pt"
+    pickled = b"\x80\x02}X\x05\x00\x00\x00modelcultralytics.nn.tasks\n" + name.encode() + b"\n)R)s."
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("net/data.pkl", pickled)
+    assert read_export_facts(path).task == task
+    if task not in ("", "detect"):
+        with pytest.raises(UserError, match=f"is made for '{task}', expected 'detect'"):
+            build({"model": f"ultralytics:{path}", "trust_checkpoint": True}, COCO)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["", "-seg", "-obb", "-pose"])
+def test_real_exports_are_told_apart(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ultralytics", exc_type=ImportError)
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    model = import_yolo()(f"yolov8n{kind}.yaml")
+    path = Path(model.export(format="onnx", imgsz=64, opset=17, simplify=False))
+    said, shown = read_export_facts(path), read_onnx_facts(path)
+    assert said.names is not None
+    wanted = {"": "detect", "-seg": "segment", "-obb": "obb", "-pose": "pose"}[kind]
+    assert said.task == wanted
+    assert _task_of_outputs(shown.outputs, len(said.names)) == wanted
+    assert not said.suppresses
