@@ -5,8 +5,9 @@ A table of weights is a CSV file beside the code that uses it, one row a file:
 ``name,file,url,page,bytes,sha256,licence,paper,trained_on``
 
 ``name`` groups the files of one model. ``url`` is a direct HTTPS address; where there is only a web page
-(a cloud drive), ``url`` is empty and ``page`` says where a person gets the file. Files that come with the package
-lie in the folder ``weights_shipped`` beside the table, each with a card of the same name.
+(a cloud drive), ``url`` is empty and ``page`` says where a person gets the file. ``bytes`` is empty where only the
+digest is known. Files that come with the package lie in the folder ``weights_shipped`` beside the table, each with a
+card of the same name.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import csv
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
+from urllib.parse import urlsplit
 
 from bench.contract import Options
 from bench.errors import UserError
@@ -38,6 +40,7 @@ class WeightsFile:
     """One row of a table of weights.
 
     Attributes:
+        bytes: Its size; 0 if unknown, and then the file is looked for by name as well as by digest.
         shipped: Where the file is if it came with the package; None for a row of no table.
     """
 
@@ -70,7 +73,7 @@ def read_weights_table(path: Path) -> dict[str, tuple[WeightsFile, ...]]:
                 file=text["file"],
                 url=text["url"],
                 page=text["page"],
-                bytes=int(text["bytes"]),
+                bytes=int(text["bytes"] or 0),
                 sha256=text["sha256"],
                 licence=text["licence"],
                 paper=text["paper"],
@@ -100,9 +103,17 @@ def find_weights(entry: WeightsFile, options: Options) -> Path | None:
         return entry.shipped
     for folder in search_path(options):
         for path in _files_below(folder):
-            if path.stat().st_size == entry.bytes and sha256_of(path) == entry.sha256:
+            if _may_be(path, entry) and sha256_of(path) == entry.sha256:
                 return path
     return None
+
+
+def _may_be(path: Path, entry: WeightsFile) -> bool:
+    """Whether computing a file's digest is worth the time."""
+    if entry.bytes:
+        return path.stat().st_size == entry.bytes
+    published = PurePosixPath(urlsplit(entry.url).path).name or entry.file
+    return path.name.endswith((entry.file, published))
 
 
 def weights_state(entry: WeightsFile, options: Options) -> State:
@@ -127,7 +138,8 @@ def locate_weights(entry: WeightsFile, options: Options) -> Path:
         if path.name == entry.file
     ]
     found = f" Found instead: {'; '.join(lookalikes)}." if lookalikes else ""
-    wanted = f"weights {entry.name!r} ({entry.file}, {entry.bytes} bytes, sha256 {entry.sha256[:12]}...)"
+    size = f"{entry.bytes} bytes, " if entry.bytes else ""
+    wanted = f"weights {entry.name!r} ({entry.file}, {size}sha256 {entry.sha256[:12]}...)"
     if not entry.url:
         where = entry.page or "its authors"
         raise UserError(
@@ -136,7 +148,8 @@ def locate_weights(entry: WeightsFile, options: Options) -> Path:
         )
     if options.offline:
         raise UserError(
-            f"{wanted} are not here and --offline is set.{found} Get {entry.url} and pass --weights-dir FOLDER"
+            f"{wanted} are not here and --offline is set.{found} Get {entry.url} and pass --weights-dir FOLDER, "
+            f"the folder with it as {entry.file}"
         )
     return _download(entry, wanted, found)
 
@@ -178,5 +191,8 @@ def _download(entry: WeightsFile, wanted: str, found: str) -> Path:
                 "Download it by hand and pass --weights-dir FOLDER"
             ) from error
         if sha256_of(part) != entry.sha256:
-            raise UserError(f"{wanted}: the download from {entry.url} is wrong: {diagnose(part, entry)}")
+            raise UserError(
+                f"{wanted}: the download from {entry.url} is wrong: {diagnose(part, entry)}. Nothing was kept. If it "
+                f"is so again, its authors may have replaced the file: ask at {entry.page}, or report the new digest"
+            )
     return target

@@ -12,7 +12,7 @@ from torch.nn import functional
 from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
 from derainers.torch_derainer import TorchDerainer, steady_sigmoid
-from derainers.weights import load_imported
+from derainers.weights import load_official
 
 WIDTH = 40  # channels at full resolution
 STEP = 20  # further channels at each coarser level
@@ -250,9 +250,9 @@ def mprnet(options: Options) -> TorchDerainer:
     """Build MPRNet with the authors' deraining weights, trained on Rain13K.
 
     Raises:
-        UserError: The weights are not here; the message says where they are.
+        UserError: The weights cannot be had.
     """
     torch_device_ready(options)
     network = MPRNet()
-    load_imported(network, "mprnet", options, part="state_dict")
+    load_official(network, "mprnet", options, part="state_dict")
     return TorchDerainer(network, Traits(batchable=False, multiple_of=8, quantisation="round"), options)

@@ -5,85 +5,58 @@ Zamir et al., "Restormer: efficient transformer for high-resolution image restor
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
+from derainers.networks.u_shaped import UShaped, conv, depthwise
 from derainers.torch_derainer import TorchDerainer
-from derainers.weights import load_imported
+from derainers.weights import load_official
 
-WIDTH = 48
-BLOCKS = (4, 6, 6, 8)
-HEADS = (1, 2, 4, 8)
-REFINEMENT = 4
 EXPANSION = 2.66
 
 
-class Restormer(nn.Module):
-    """The network: a U-shaped transformer of four levels.
+@dataclass(frozen=True)
+class RestormerDesign:
+    """What sets one Restormer apart from another.
 
-    Input and output: (N, 3, H, W) float32 RGB in [0, 1], H and W multiples of 8; the output is not clipped.
+    Attributes:
+        width: Channels at full resolution.
+        blocks: Transformer blocks at each of the four levels.
+        refinement: Further blocks at full resolution, at the end.
+        biased: True if convolutions add a bias and the normalisations do not, neither subtracting a mean.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        one, two, four, eight = (WIDTH * 2**level for level in range(4))
-        self.patch_embed = PatchEmbedding()
-        self.encoder_level1 = _blocks(one, HEADS[0], BLOCKS[0])
-        self.down1_2 = Downsample(one)
-        self.encoder_level2 = _blocks(two, HEADS[1], BLOCKS[1])
-        self.down2_3 = Downsample(two)
-        self.encoder_level3 = _blocks(four, HEADS[2], BLOCKS[2])
-        self.down3_4 = Downsample(four)
-        self.latent = _blocks(eight, HEADS[3], BLOCKS[3])
-        self.up4_3 = Upsample(eight)
-        self.reduce_chan_level3 = _conv(eight, four, 1)
-        self.decoder_level3 = _blocks(four, HEADS[2], BLOCKS[2])
-        self.up3_2 = Upsample(four)
-        self.reduce_chan_level2 = _conv(four, two, 1)
-        self.decoder_level2 = _blocks(two, HEADS[1], BLOCKS[1])
-        self.up2_1 = Upsample(two)
-        self.decoder_level1 = _blocks(two, HEADS[0], BLOCKS[0])
-        self.refinement = _blocks(two, HEADS[0], REFINEMENT)
-        self.output = _conv(two, 3)
-
-    def forward(self, rainy: Tensor) -> Tensor:
-        """Return the clean image."""
-        level1 = self.encoder_level1(self.patch_embed(rainy))
-        level2 = self.encoder_level2(self.down1_2(level1))
-        level3 = self.encoder_level3(self.down2_3(level2))
-        x = self.up4_3(self.latent(self.down3_4(level3)))
-        x = self.up3_2(self.decoder_level3(self.reduce_chan_level3(torch.cat([x, level3], dim=1))))
-        x = self.up2_1(self.decoder_level2(self.reduce_chan_level2(torch.cat([x, level2], dim=1))))
-        x = self.refinement(self.decoder_level1(torch.cat([x, level1], dim=1)))
-        restored: Tensor = self.output(x) + rainy
-        return restored
+    width: int = 48
+    blocks: tuple[int, int, int, int] = (4, 6, 6, 8)
+    refinement: int = 4
+    biased: bool = False
 
 
-class PatchEmbedding(nn.Module):
-    """A 3x3 convolution."""
+class Restormer(UShaped):
+    """Input and output: (N, 3, H, W) float32 RGB in [0, 1], H and W multiples of 8; the output is not clipped."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.proj = _conv(3, WIDTH)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, 3, H, W) to (N, 48, H, W)."""
-        y: Tensor = self.proj(x)
-        return y
+    def __init__(self, design: RestormerDesign | None = None) -> None:
+        design = design or RestormerDesign()
+        block = partial(TransformerBlock, biased=design.biased)
+        super().__init__(design.width, design.blocks, design.refinement, block, design.biased)
 
 
 class TransformerBlock(nn.Module):
     """Attention and a gated feed-forward part, each after a normalisation and with a skip."""
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, heads: int, biased: bool = False) -> None:
         super().__init__()
-        self.norm1 = ChannelNorm(channels)
-        self.attn = ChannelSelfAttention(channels, heads)
-        self.norm2 = ChannelNorm(channels)
-        self.ffn = GatedFeedForward(channels)
+        norm = ScalingNorm if biased else ChannelNorm
+        self.norm1 = norm(channels)
+        self.attn = ChannelSelfAttention(channels, heads, biased)
+        self.norm2 = norm(channels)
+        self.ffn = GatedFeedForward(channels, biased)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to the same shape."""
@@ -105,16 +78,29 @@ class ChannelNorm(nn.Module):
         return y
 
 
+class ScalingNorm(nn.Module):
+    """Division by the deviation of every pixel's channels; their mean stays."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same."""
+        variance = x.var(dim=1, keepdim=True, correction=0)
+        return x / torch.sqrt(variance + 1e-5) * self.weight[:, None, None]
+
+
 class ChannelSelfAttention(nn.Module):
     """Attention of channels to channels, within groups of channels ("heads")."""
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, heads: int, biased: bool = False) -> None:
         super().__init__()
         self.heads = heads
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
-        self.qkv = _conv(channels, 3 * channels, 1)
-        self.qkv_dwconv = _depthwise(3 * channels)
-        self.project_out = _conv(channels, channels, 1)
+        self.qkv = conv(channels, 3 * channels, 1, biased)
+        self.qkv_dwconv = depthwise(3 * channels, biased)
+        self.project_out = conv(channels, channels, 1, biased)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to the same shape."""
@@ -130,12 +116,12 @@ class ChannelSelfAttention(nn.Module):
 class GatedFeedForward(nn.Module):
     """One half of the widened channels, through a GELU, gates the other half."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, biased: bool = False) -> None:
         super().__init__()
         hidden = int(channels * EXPANSION)
-        self.project_in = _conv(channels, 2 * hidden, 1)
-        self.dwconv = _depthwise(2 * hidden)
-        self.project_out = _conv(hidden, channels, 1)
+        self.project_in = conv(channels, 2 * hidden, 1, biased)
+        self.dwconv = depthwise(2 * hidden, biased)
+        self.project_out = conv(hidden, channels, 1, biased)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to the same shape."""
@@ -144,51 +130,13 @@ class GatedFeedForward(nn.Module):
         return y
 
 
-class Downsample(nn.Module):
-    """A layer to half the height and width, and twice the channels."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(_conv(channels, channels // 2), nn.PixelUnshuffle(2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, 2C, H / 2, W / 2)."""
-        y: Tensor = self.body(x)
-        return y
-
-
-class Upsample(nn.Module):
-    """A layer to twice the height and width, and half the channels."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(_conv(channels, 2 * channels), nn.PixelShuffle(2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to (N, C / 2, 2H, 2W)."""
-        y: Tensor = self.body(x)
-        return y
-
-
-def _conv(channels_in: int, channels_out: int, kernel_size: int = 3) -> nn.Conv2d:
-    return nn.Conv2d(channels_in, channels_out, kernel_size, padding=kernel_size // 2, bias=False)
-
-
-def _depthwise(channels: int) -> nn.Conv2d:
-    return nn.Conv2d(channels, channels, kernel_size=3, padding=1, groups=channels, bias=False)
-
-
-def _blocks(channels: int, heads: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(TransformerBlock(channels, heads) for _ in range(count)))
-
-
 def restormer(options: Options) -> TorchDerainer:
     """Build Restormer with the authors' deraining weights, trained on Rain13K.
 
     Raises:
-        UserError: The weights are not here; the message says where they are.
+        UserError: The weights cannot be had.
     """
     torch_device_ready(options)
     network = Restormer()
-    load_imported(network, "restormer", options, part="params")
+    load_official(network, "restormer", options, part="params")
     return TorchDerainer(network, Traits(batchable=False, multiple_of=8, quantisation="round"), options)

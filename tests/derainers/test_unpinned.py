@@ -1,7 +1,6 @@
 """Derainers whose weights a person has to fetch: equal to the official code under seeded weights."""
 
 import json
-import zlib
 from dataclasses import asdict
 
 import numpy as np
@@ -13,73 +12,12 @@ from derainers import DERAINERS
 
 torch = pytest.importorskip("torch")
 
-from derainers.check import check_derainer, trial_image  # noqa: E402
+from derainers.check import trial_image  # noqa: E402
 from derainers.networks.dense_blocks import normalise_with_the_image  # noqa: E402
 from derainers.networks.didmdn.didmdn import DIDMDN  # noqa: E402
 from derainers.networks.didmdn.networks import DensityAwareDerain, RainDensity, RainResidual  # noqa: E402
-from derainers.networks.mprnet import MPRNet  # noqa: E402
-from derainers.networks.restormer import Restormer  # noqa: E402
 from derainers.weights import has_weights, require_weights, unpinned_table, weights_key, weights_page_only  # noqa: E402
-
-NETWORKS = {"mprnet": (MPRNet, "state_dict"), "restormer": (Restormer, "params")}
-
-
-def seeded_state(network):
-    """Weights as a function of their official names, with which the golden values were computed."""
-    state = {}
-    for name, tensor in network.state_dict().items():
-        if not tensor.is_floating_point() or "running" in name:
-            continue
-        rng = np.random.RandomState(zlib.crc32(name.encode()) & 0xFFFFFFFF)
-        if tensor.ndim <= 1 or name.endswith("temperature"):
-            value = 1 + 0.1 * rng.standard_normal(tensor.shape)
-        else:
-            value = 0.5 * rng.standard_normal(tensor.shape) / np.sqrt(np.prod(tensor.shape[1:]))
-        state[name] = torch.from_numpy(value.astype(np.float32))
-    shared_slope = state.get("shallow_feat1.1.body.1.weight")
-    return {name: shared_slope if value.numel() == 1 and value.ndim == 1 and shared_slope is not None else value
-            for name, value in state.items()}  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "expected"), [("mprnet", 3_637_249), ("restormer", 26_126_644)])
-def test_numbers_of_parameters(name, expected):
-    with torch.device("meta"):
-        network = NETWORKS[name][0]()
-    assert sum(parameter.numel() for parameter in network.parameters()) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "pixel", "mean", "deviation"),
-    [
-        ("mprnet", [0.507484, 0.123687, 0.531254], 0.504053, 0.300889),
-        ("restormer", [0.328124, 0.264598, 0.540186], 0.464116, 0.293998),
-    ],
-)
-def test_output_is_that_of_the_official_code(name, pixel, mean, deviation):
-    """Golden: the official network (MPRNet at 43feb2a, Restormer at df766d5) with the weights of ``seeded_state``."""
-    network = NETWORKS[name][0]().eval()
-    network.load_state_dict(seeded_state(network))
-    x = torch.from_numpy(np.random.RandomState(7).uniform(0, 1, (1, 3, 48, 64)).astype(np.float32))
-    with torch.inference_mode():
-        y = network(x)
-    assert y[0, :, 10, 10].tolist() == pytest.approx(pixel, abs=1e-5)
-    assert [y.mean().item(), y.std().item()] == pytest.approx([mean, deviation], abs=1e-5)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_published_file_is_loaded_by_its_name_and_keeps_the_contract(tmp_path, name):
-    network, part = NETWORKS[name]
-    torch.save({part: network().state_dict(), "epoch": 3}, tmp_path / f"{name}.pth")
-    derainer = DERAINERS.load(DERAINERS.find(name))(Options(weights_dirs=(tmp_path,), offline=True))
-    assert [finding for finding in check_derainer(derainer) if not finding.passed] == []
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_without_weights_it_says_where_they_are(tmp_path, name, monkeypatch):
-    monkeypatch.setattr("bench.io.weights.cache_dir", lambda: tmp_path)
-    with pytest.raises(UserError, match=f"save them as {name}.pth"):
-        DERAINERS.load(DERAINERS.find(name))(Options(offline=True))
+from tests.derainers.networks.seeded import seeded_state  # noqa: E402
 
 
 def test_a_derainer_without_weights_runs_only_where_random_ones_are_allowed(tmp_path, monkeypatch):
@@ -167,30 +105,3 @@ def test_didmdn_is_built_of_three_files(tmp_path):
     assert derainer(image).shape == image.shape
     with torch.inference_mode():
         assert 1 <= derainer.network.network.density_of(uniform(1, (1, 3, 64, 64))) <= 4
-
-
-class Payload:
-    """Runs a command when it is unpickled."""
-
-    def __reduce__(self):
-        import os
-
-        return os.system, ("echo payload ran > payload-ran",)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "reason"),
-    [
-        (lambda state: {"state_dict": state, "more": Payload()}, "refused"),
-        (lambda state: {"state_dict": dict(list(state.items())[1:])}, "lacks 1 of the 316 tensors of MPRNet"),
-        (lambda state: {"state_dict": state | {"tail.weight": torch.zeros(3, 56, 1, 1)}}, r"'tail\.weight' has shape"),
-        (lambda state: {"state_dict": state | {"tail.weight": torch.full((3, 56, 3, 3), torch.nan)}}, "NaN"),
-        (lambda state: {"state_dict": state | {"stranger": torch.zeros(1)}}, "first 'stranger'"),
-    ],
-)
-def test_hostile_and_damaged_checkpoints_are_refused_by_name(tmp_path, monkeypatch, spoil, reason):
-    monkeypatch.chdir(tmp_path)
-    torch.save(spoil(MPRNet().state_dict()), tmp_path / "mprnet.pth")
-    with pytest.raises(UserError, match=reason):
-        DERAINERS.load(DERAINERS.find("mprnet"))(Options(weights_dirs=(tmp_path,), offline=True))
-    assert not (tmp_path / "payload-ran").exists()

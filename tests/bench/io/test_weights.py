@@ -122,6 +122,31 @@ def test_what_lies_there_under_the_name_is_diagnosed(content: bytes, message: st
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["net.pth", "0123456789ab-net.pth", "published.pth"])
+def test_a_file_of_unknown_size_is_found_by_the_two_names_that_it_may_have(name: str, tmp_path: Path) -> None:
+    entry = replace(weights("https://example.org/v1/published.pth"), bytes=0)
+    (tmp_path / name).write_bytes(CONTENT)
+    assert find_weights(entry, Options(weights_dirs=(tmp_path,))) == tmp_path / name
+    (tmp_path / name).write_bytes(CONTENT[:-1])
+    assert find_weights(entry, Options(weights_dirs=(tmp_path,))) is None
+
+
+def test_a_file_of_unknown_size_and_another_name_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "other.bin").write_bytes(CONTENT)
+    for url in ("", "https://example.org/v1/published.pth"):
+        entry = replace(weights(url, page="https://example.org/drive"), bytes=0)
+        assert find_weights(entry, Options(weights_dirs=(tmp_path,))) is None
+        with pytest.raises(UserError, match=rf"\(net\.pth, sha256 {entry.sha256[:12]}"):
+            locate_weights(entry, Options(weights_dirs=(tmp_path,), offline=True))
+
+
+def test_a_download_by_a_drive_s_query_is_kept_under_our_name(served: tuple[Path, str], own_cache: Path) -> None:
+    (served[0] / "download").write_bytes(CONTENT)
+    entry = replace(weights(f"{served[1]}/download?id=1O3W&export=download&confirm=t"), bytes=0)
+    assert locate_weights(entry, Options()) == own_cache / f"{entry.sha256[:12]}-net.pth"
+    assert find_weights(entry, Options(offline=True)) == own_cache / f"{entry.sha256[:12]}-net.pth"
+
+
 def test_offline_forbids_the_download(served: tuple[Path, str], own_cache: Path) -> None:
     folder, address = served
     (folder / "net.pth").write_bytes(CONTENT)
@@ -160,8 +185,9 @@ def test_a_wrong_download_is_refused_and_not_kept(
 ) -> None:
     folder, address = served
     (folder / "net.pth").write_bytes(content)
-    with pytest.raises(UserError, match=rf"the download from {address}/net\.pth is wrong: .*{message}"):
-        locate_weights(weights(f"{address}/net.pth"), Options())
+    advice = "Nothing was kept. If it is so again, .* ask at https://example.org/page"
+    with pytest.raises(UserError, match=rf"the download from {address}/net\.pth is wrong: .*{message}.*{advice}"):
+        locate_weights(weights(f"{address}/net.pth", page="https://example.org/page"), Options())
     assert list(own_cache.iterdir()) == []
 
 
@@ -204,7 +230,7 @@ def test_the_tables_of_the_project_are_sound() -> None:
     for entries in table.values():
         for entry in entries:
             assert int(entry.sha256, 16) >= 0
-            assert entry.bytes > 0
+            assert entry.bytes > 0 or entry.url
             assert entry.url or entry.page
 
 

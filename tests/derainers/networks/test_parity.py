@@ -1,0 +1,149 @@
+"""Networks whose published files are not here: equal to the official code at seeded weights, and fit for their files.
+
+The outputs kept were computed by the authors' code, with the weights and the input of ``seeded.py``: MPRNet and
+Restormer by their repositories (swz30/MPRNet at 43feb2a, swz30/Restormer at df766d5).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from bench.contract import Options
+from bench.errors import UserError
+from bench.io.files import sha256_of
+from derainers import DERAINERS
+from derainers.check import check_derainer
+from derainers.facts import facts_table
+from derainers.weights import unpinned_table, weights_of, weights_table
+
+torch = pytest.importorskip("torch")
+
+from derainers.networks.mprnet import MPRNet  # noqa: E402
+from derainers.networks.restormer import Restormer  # noqa: E402
+from tests.derainers.networks.seeded import PARITY, kept, seeded_input, seeded_state  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Published:
+    """A network, the key of its file under which the tensors are, and how many numbers the official one has."""
+
+    make: Callable[[], torch.nn.Module]
+    part: str
+    parameters: int
+
+
+NETWORKS = {
+    "mprnet": Published(MPRNet, "state_dict", 3_637_249),
+    "restormer": Published(Restormer, "params", 26_126_644),
+}
+
+
+@pytest.fixture
+def with_a_file(tmp_path, monkeypatch):
+    """``with_a_file(name)`` gives the options with which a derainer finds a file of its official layout."""
+
+    def write(name, more=None):
+        network = NETWORKS[name].make()
+        path = tmp_path / f"{name}.pth"
+        tensors = {**network.state_dict(), **seeded_state(network), **(more or {})}
+        torch.save({NETWORKS[name].part: tensors, "epoch": 3}, path)
+        if rows := weights_of(name):
+            entry = replace(rows[0], sha256=sha256_of(path), bytes=path.stat().st_size)
+            monkeypatch.setattr("derainers.weights.weights_table", lambda: {**weights_table(), name: (entry,)})
+        return Options(weights_dirs=(tmp_path,), offline=True)
+
+    return write
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_has_as_many_numbers_as_the_official_network(name):
+    with torch.device("meta"):
+        network = NETWORKS[name].make()
+    assert sum(parameter.numel() for parameter in network.parameters()) == NETWORKS[name].parameters
+    assert facts_table()[name][0] == NETWORKS[name].parameters
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_output_is_that_of_the_official_code(name):
+    network = NETWORKS[name].make().eval()
+    unseeded = network.load_state_dict(seeded_state(network), strict=False)
+    assert not unseeded.missing_keys
+    with torch.inference_mode():
+        output = network(seeded_input())
+    with np.load(PARITY / f"{name}.npz") as file:
+        expected = file["output"]
+    assert np.std(kept(output) - kept(seeded_input())) > 0.01  # far from doing nothing
+    assert np.abs(kept(output) - expected).max() <= 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_published_file_is_loaded_by_its_name_and_keeps_the_contract(name, with_a_file):
+    derainer = DERAINERS.load(DERAINERS.find(name))(with_a_file(name))
+    assert [finding for finding in check_derainer(derainer) if not finding.passed] == []
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_without_weights_it_says_where_they_are(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.io.weights.cache_dir", lambda: tmp_path)
+    monkeypatch.delenv("DERAINBENCH_WEIGHTS", raising=False)
+    where = weights_of(name)[0].url if weights_of(name) else f"{name}.pth and pass --weights-dir"
+    with pytest.raises(UserError) as raised:
+        DERAINERS.load(DERAINERS.find(name))(Options(offline=True))
+    assert where in str(raised.value)
+    assert "--weights-dir FOLDER" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_its_row_says_who_made_it_and_what_it_was_trained_on(name):
+    row = weights_of(name)[0] if weights_of(name) else unpinned_table()[name]
+    assert row.paper
+    assert row.licence
+    assert row.trained_on
+
+
+class Payload:
+    """Runs a command when it is unpickled."""
+
+    def __reduce__(self):
+        import os
+
+        return os.system, ("echo payload ran > payload-ran",)
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"more": Payload()}, "refused"),
+        ({"tail.weight": torch.zeros(3, 56, 1, 1)}, r"'tail\.weight' has shape"),
+        ({"tail.weight": torch.full((3, 56, 3, 3), torch.nan)}, "NaN"),
+        ({"stranger": torch.zeros(1)}, "first 'stranger'"),
+        ({"tail.weight": 3}, r"'tail\.weight' is a int, expected a tensor"),
+    ],
+)
+def test_hostile_and_damaged_files_are_refused_by_name(with_a_file, tmp_path, monkeypatch, more, reason):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=reason):
+        DERAINERS.load(DERAINERS.find("mprnet"))(with_a_file("mprnet", more))
+    assert not (tmp_path / "payload-ran").exists()
+
+
+def test_a_file_without_one_tensor_is_refused(with_a_file, tmp_path, monkeypatch):
+    options = with_a_file("mprnet")
+    state = torch.load(tmp_path / "mprnet.pth", weights_only=True)
+    del state["state_dict"]["tail.weight"]
+    torch.save(state, tmp_path / "mprnet.pth")
+    entry = replace(weights_of("mprnet")[0], sha256=sha256_of(tmp_path / "mprnet.pth"), bytes=0)
+    monkeypatch.setattr("derainers.weights.weights_table", lambda: {"mprnet": (entry,)})
+    with pytest.raises(UserError, match=r"lacks 1 of the 316 tensors of MPRNet, first 'tail\.weight'"):
+        DERAINERS.load(DERAINERS.find("mprnet"))(options)
+
+
+def test_a_pinned_name_takes_no_other_file_than_the_one_with_its_digest(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.io.weights.cache_dir", lambda: tmp_path / "cache")
+    torch.save({"params": {}}, tmp_path / "restormer.pth")
+    reason = r"--offline is set\. Found instead: .*restormer\.pth has another digest"
+    with pytest.raises(UserError, match=reason):
+        DERAINERS.load(DERAINERS.find("restormer"))(Options(weights_dirs=(tmp_path,), offline=True))
