@@ -88,13 +88,7 @@ def compare_rows(
         if name not in names:
             raise UserError(f"{root} has no row {name!r}; it has {', '.join(names)}")
     images = read_measures(root)
-    datasets = dict.fromkeys(record.dataset for record in records)
-    short = [
-        r
-        for name in datasets
-        for r in shortened([record for record in records if record.dataset == name], described=described)
-    ]
-    shown = {(record.dataset, record.task, record.metric) for record in short}
+    shown = _headlines(records, described)
     rows = [
         _comparison(paired, images)
         for paired in paired_differences(root, records, [(first, second)])
@@ -106,6 +100,15 @@ def compare_rows(
     frame["p_holm"] = holm(frame["p"].tolist())
     frame["ahead"] = [_ahead(row, first, second) for row in frame.to_dict("records")]
     return frame[[*frame.columns.drop(["higher", "lower"]), "higher", "lower"]]
+
+
+def _headlines(records: Sequence[Record], described: Sequence[Metric]) -> set[tuple[str, str, str]]:
+    """Find the (dataset, task, metric) of the short tables of a run."""
+    by_dataset: dict[str, list[Record]] = {}
+    for record in records:
+        by_dataset.setdefault(record.dataset, []).append(record)
+    short = [record for own in by_dataset.values() for record in shortened(own, described=described)]
+    return {(record.dataset, record.task, record.metric) for record in short}
 
 
 def _ahead(row: Mapping[Hashable, Any], first: str, second: str) -> str:
