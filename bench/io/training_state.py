@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,7 @@ def save_weights(
         UserError: A weight does not fit half precision: the training went astray.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {key: value.detach().cpu() for key, value in network.state_dict().items()}
     halves = {
@@ -143,7 +144,17 @@ def save_weights(
         raise UserError(f"{name}: {wrong[0]} does not fit half precision or is no number; train with a lower rate")
     target = folder / f"{name}.safetensors"
     with atomic(target) as part:
-        save_file(halves, part, metadata=dict(metadata) if metadata else None)
+        part.write_bytes(_with_sorted_metadata(save(halves, dict(metadata) if metadata else None)))
     content = {**card, "file": target.name, "bytes": target.stat().st_size, "sha256": sha256_of(target)}
     write_json(folder / f"{name}.json", content)
     return content
+
+
+def _with_sorted_metadata(file: bytes) -> bytes:
+    """Sort the metadata of one ``.safetensors`` file, which its library writes in another order every time."""
+    size = int.from_bytes(file[:8], "little")
+    header = json.loads(file[8 : 8 + size])
+    if "__metadata__" in header:
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return file[:8] + text.ljust(size) + file[8 + size :]

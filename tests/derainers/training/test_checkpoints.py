@@ -1,8 +1,10 @@
 import json
 import os
+from dataclasses import replace
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from bench.contract import Options
 from bench.errors import UserError
@@ -96,6 +98,17 @@ def test_weights_are_read_back_by_what_they_say_of_themselves(name, new_trainee,
     entry = find_derainer(f"trained:{path}")
     assert entry.name == "mine"
     assert (entry.load()(Options())(photograph) == restored).all()
+
+
+def test_equal_weights_make_equal_files(new_trainee, tmp_path):
+    """The library of safetensors writes metadata in an order of its own, another one every time."""
+    trainee = replace(new_trainee("prenet-small"), metadata={name: name for name in "dbcaegf"})
+    digests = {save_weights(tmp_path / str(number), "mine", trainee, {})["sha256"] for number in range(4)}
+    assert len(digests) == 1
+    with safe_open(tmp_path / "0/mine.safetensors", framework="pt") as file:
+        assert dict(file.metadata()) == trainee.metadata
+        for name, value in trainee.network.state_dict().items():
+            assert torch.equal(file.get_tensor(name), value.half())
 
 
 def test_weights_that_are_no_numbers_are_not_written(new_trainee, tmp_path):
