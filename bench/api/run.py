@@ -19,7 +19,7 @@ from bench.api import verify as rescoring
 from bench.api.datasets import BuilderLoader, recipe_of
 from bench.api.derainers import is_untrained
 from bench.api.requirements import Missing, available, missing_of, refuse
-from bench.api.run_card import run_card
+from bench.api.run_card import note_released, run_card
 from bench.contract import Classes, Options
 from bench.errors import UserError
 from bench.io.files import key_of
@@ -107,6 +107,7 @@ def run_suite(
         runner.store.write_card(run_card(suite, runner.work, _named(suite), options, shard, untrained))
         result = runner.run()
         note_differences(runner)
+        note_released(runner.store, runner.work)
         rescoring.conclude(runner.store, result, [work.name for work in runner.work.derainers])
     return result
 

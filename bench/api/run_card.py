@@ -9,10 +9,12 @@ from bench.protocols import Task
 from bench.registry import Entry
 from bench.runner.loaders import kept_data
 from bench.runner.workload import Workload
+from bench.runs.folder import RunStore
 from bench.runs.provenance import accelerator, device_name, git_state, hardware, library_versions, machine
 from bench.runs.shards import Shard
 from bench.suites.suite import Suite
 from derainers.weights import weights_of
+from tasks.models.releases import noted_digests
 
 
 def run_card(
@@ -56,6 +58,13 @@ def run_card(
         "commit": git_state(),
         **shard.card([derainer.name for derainer in work.derainers], tasks),
     }
+
+
+def note_released(store: RunStore, work: Workload) -> None:
+    """Write into the card of a run the digests of task models whose weights nobody has pinned, once they are here."""
+    models = {task.model for dataset in work.datasets for task, _ in dataset.tasks.values()}
+    if digests := noted_digests(models):
+        store.write_card(store.read_card() | {"task_weights": digests})
 
 
 def _weights(entry: Entry) -> dict[str, str]:
