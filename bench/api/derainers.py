@@ -32,11 +32,11 @@ def named_rows(specs: Sequence[str]) -> list[NamedRow]:
     Raises:
         UserError: A derainer is unknown, or two rows have one name.
     """
-    rows: list[NamedRow] = []
-    for spec in specs:
-        on_clean = spec.startswith(ON_CLEAN)
-        entry = plugins.find_derainer(spec.removeprefix(ON_CLEAN))
-        rows.append(NamedRow(ON_CLEAN + entry.name if on_clean else entry.name, entry, on_clean))
+    on_clean = [spec.startswith(ON_CLEAN) for spec in specs]
+    entries = plugins.find_derainers([spec.removeprefix(ON_CLEAN) for spec in specs])
+    rows = [
+        NamedRow(ON_CLEAN * clean + entry.name, entry, clean) for entry, clean in zip(entries, on_clean, strict=True)
+    ]
     names = [row.name for row in rows]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise UserError(f"two rows are called {twice!r}; give one a name of its own: NAME=path/to/file.py:factory")

@@ -10,7 +10,7 @@ from bench.api.conclude import conclude
 from bench.api.datasets import BuilderLoader, recipe_of
 from bench.api.derainers import NamedRow, is_untrained, named_rows
 from bench.api.requirements import Requirements, missing_requirements, refuse
-from bench.api.run_card import run_card
+from bench.api.run_card import released_weights, run_card
 from bench.contract import Classes, Options
 from bench.errors import UserError
 from bench.io.files import key_of
@@ -194,9 +194,12 @@ def run_opened(
         card = run_card(opened.suite, runner.work, entries, opened.options, shard, opened.untrained)
         write_card(out, card)
         done = runner.run()
-        card = card.model_copy(update={"numerics": record_precision_effect(runner, done.datasets)})
+        noted = {
+            "numerics": record_precision_effect(runner, done.datasets),
+            "task_weights": released_weights(runner.work) or None,
+        }
         tasks = {work.name: {name: task for name, (task, _) in work.tasks.items()} for work in runner.work.datasets}
-        return conclude(runner.store, card, done, tasks)
+        return conclude(runner.store, card.model_copy(update=noted), done, tasks)
 
 
 def _runner(opened: OpenedSuite, out: Path) -> Runner:

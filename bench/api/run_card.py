@@ -14,6 +14,7 @@ from bench.runs.provenance import accelerator, device_name, git_state, hardware,
 from bench.runs.shards import Shard
 from bench.suites.suite import Suite
 from derainers.weights import weights_of
+from tasks.models.releases import noted_digests
 
 
 def run_card(
@@ -59,6 +60,11 @@ def run_card(
         commit=git_state(),
         shard=shard.card(),
     )
+
+
+def released_weights(work: Workload) -> dict[str, str]:
+    """Map files of task models that nobody has pinned to their SHA-256, once they are here."""
+    return noted_digests({task.model for dataset in work.datasets for task, _ in dataset.tasks.values()})
 
 
 def _weights(entry: Entry) -> dict[str, str]:

@@ -111,7 +111,7 @@ def run(
 
         derainbench run coco350 --coco ~/coco --derainers rain,prenet,clean --out run1
 
-        derainbench run coco350 --coco ~/coco --model detection=ultralytics:yolov8n.onnx
+        derainbench run coco350 --coco ~/coco --model detection=ultralytics:yolo11n.pt
 
         derainbench run table6 --coco ~/coco --bdd ~/bdd --also restormer,umrl --available
 

@@ -14,7 +14,7 @@ import importlib
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -96,6 +96,25 @@ def find_derainer(spec: str) -> Entry:
             raise UserError(f"{kind}:{value}: no such {'folder' if kind == 'folder' else 'file'}")
         value = str(path.resolve())
     return PluginEntry(name, f"{_TARGETS[kind]}", kind, kind, value)
+
+
+def find_derainers(specs: Sequence[str]) -> list[Entry]:
+    """Find the entries of a list of derainers; a name that one of the list gives is known to all of it.
+
+    So ``gpu`` is known beside ``gpu=trained:FILE``, and ``mine`` beside ``mine.py:build``.
+
+    Raises:
+        UserError: As :func:`find_derainer`; names that the list gives are no mistakes.
+    """
+    registered = DERAINERS.entries()
+    given = {spec: find_derainer(spec) for spec in specs if _brings_its_own(spec) and spec not in registered}
+    by_name = {entry.name: entry for entry in given.values()}
+    return [given.get(spec) or by_name.get(spec) or find_derainer(spec) for spec in specs]
+
+
+def _brings_its_own(spec: str) -> bool:
+    """Test one spec for a route or a file, from which a name follows; a bare name is neither."""
+    return bool(_SPEC.fullmatch(spec)) or ".py:" in spec
 
 
 def finished_images(folder: Path) -> dict[str, Path]:

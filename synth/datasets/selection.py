@@ -86,8 +86,7 @@ def choose(source: Source, policy: Policy) -> tuple[str, ...]:
     if len(chosen) < (policy.count or 1):
         raise UserError(
             f"{source.name}: {len(chosen)} of {len(source.ids)} photographs fit ({_shown(policy)}), "
-            f"{policy.count or 'at least one'} wanted. "
-            f"Ask for {f'--count {len(chosen)}' if chosen else 'less'}, or choose a wider policy such as --size any"
+            f"{policy.count or 'at least one'} wanted. {_way_out(policy, len(chosen))}"
         )
     return tuple(image_id for image_id in source.ids if image_id in chosen)
 
@@ -118,6 +117,18 @@ def _size(source: Source, image_id: str) -> tuple[int, int] | None:
         except ImageError:
             return None
     return size[1], size[0]
+
+
+def _way_out(policy: Policy, fitting: int) -> str:
+    """Say what to ask for instead, of that which is asked for now."""
+    fewer = f"Ask for --count {fitting}" if fitting else ""
+    wider = "choose a wider policy such as --size any" if policy.size != "any" else ""
+    conditions = policy.objects or policy.only or policy.without or policy.share
+    if conditions and not wider:
+        wider = "ask for fewer conditions in the suite (objects, only, without, share)"
+    ways = [way for way in (fewer, wider) if way]
+    text = ", or ".join(ways) or "Give a folder with photographs"
+    return text[0].upper() + text[1:]
 
 
 def _shown(policy: Policy) -> str:

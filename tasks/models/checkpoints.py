@@ -10,6 +10,7 @@ from bench.contract import Options
 from bench.errors import UserError, did_you_mean
 from bench.io.files import sha256_of
 from bench.io.weights import WeightsFile, locate_weights, read_weights_table
+from tasks.models.releases import ReleasedFile, locate_released, released_files
 
 WEIGHTS_TABLE = Path(__file__).parents[1] / "weights.csv"
 
@@ -23,12 +24,20 @@ class Checkpoint:
         digest: SHA-256 of the file, known without having it.
         file: The user's file, or None for a published one.
         published: The row of ``weights.csv`` with that digest, or None.
+        release: A file of a release of which no digest is pinned, or None; the digest is then its address.
     """
 
     label: str
     digest: str
     file: Path | None = None
     published: WeightsFile | None = None
+    release: ReleasedFile | None = None
+
+    @property
+    def trained_on(self) -> str:
+        """Name the label space that published weights were trained on; empty for a file of the user's."""
+        known = self.published or self.release
+        return known.trained_on if known else ""
 
     def locate(self, options: Options) -> Path:
         """Find the path of the file; a published one is downloaded if need be and allowed."""
@@ -36,6 +45,8 @@ class Checkpoint:
             return self.file
         if self.published is not None:
             return locate_weights(self.published, options)
+        if self.release is not None:
+            return locate_released(self.release, options)
         raise ValueError("a checkpoint is a file or a published name")
 
 
@@ -43,7 +54,8 @@ def find_checkpoint(text: str, suffixes: tuple[str, ...], task: str) -> Checkpoi
     """Find the checkpoint that the user named behind ``BACKEND:``.
 
     Args:
-        text: A file with one of the suffixes, or a name of ``weights.csv`` (with or without ``.pt``).
+        text: A file with one of the suffixes, or a name of ``weights.csv`` or ``releases.csv`` (with or without
+            ``.pt``).
         suffixes: File formats that the backend reads.
         task: For messages.
 
@@ -61,7 +73,10 @@ def find_checkpoint(text: str, suffixes: tuple[str, ...], task: str) -> Checkpoi
         return Checkpoint(path.stem, digest, file=path, published=known[0] if known else None)
     if text in published:
         return Checkpoint(published[text].name, published[text].sha256, published=published[text])
-    names = [entry.name for entry in suitable]
+    released = {file: entry for entry in released_files().values() for file in (entry.name, entry.file)}
+    if text in released and released[text].file.endswith(suffixes):
+        return Checkpoint(released[text].name, released[text].url, release=released[text])
+    names = [entry.name for entry in suitable] + (list(released_files()) if ".pt" in suffixes else [])
     hint = did_you_mean(text, names, "Published names")
     raise UserError(f"task {task!r}: no such file or published model {text!r}. {hint}")
 

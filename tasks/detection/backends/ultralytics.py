@@ -15,6 +15,7 @@ import numpy as np
 from bench.contract import ClassSpace, Detections, Image, Options
 from bench.devices import torch_for
 from bench.errors import MissingExtraError, UserError
+from bench.io.files import sha256_of
 from bench.io.masks import encode
 from bench.io.telemetry import forbid_telemetry
 from tasks.classes import known_spaces, space_of_outputs
@@ -110,9 +111,9 @@ class UltralyticsSource:
     @property
     def space(self) -> ClassSpace | None:
         """The model's classes, if its file or the table of weights tells them."""
-        published, file = self.checkpoint.published, self.checkpoint.file
-        if published is not None:
-            return known_spaces()["coco80"] if published.trained_on == "coco" else None
+        trained_on, file = self.checkpoint.trained_on, self.checkpoint.file
+        if trained_on:
+            return known_spaces()["coco80"] if trained_on == "coco" else None
         names = None if file is None else read_export_facts(file).names
         return None if names is None else space_of_outputs(self.label, list(names.values()))
 
@@ -166,12 +167,14 @@ def check_trust(path: Path, checkpoint: Checkpoint, trust: bool) -> None:
     An ultralytics ``.pt`` file is a pickled program: loading it runs whatever its author put in.
 
     Raises:
-        UserError: The file is neither published under its digest nor trusted by the user.
+        UserError: The file is neither published under its digest, nor downloaded from its makers, nor trusted by the
+            user.
     """
-    if path.suffix == ".pt" and not trust and checkpoint.published is None:
+    downloaded = checkpoint.release is not None and path == checkpoint.release.place
+    if path.suffix == ".pt" and not trust and checkpoint.published is None and not downloaded:
         raise UserError(
             f"{path}: refused: loading an ultralytics .pt file runs code that it contains, and its sha256 "
-            f"{checkpoint.digest[:12]}... is not in the table of published weights. If you trust its author, set the "
+            f"{sha256_of(path)[:12]}... is not in the table of published weights. If you trust its author, set the "
             "parameter trust_checkpoint = true, or export it to .onnx"
         )
 

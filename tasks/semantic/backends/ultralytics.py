@@ -41,8 +41,7 @@ class UltralyticsNetwork:
     @property
     def space(self) -> ClassSpace | None:
         """Classes of published weights."""
-        published = self.checkpoint.published
-        return None if published is None else known_spaces().get(published.trained_on)
+        return known_spaces().get(self.checkpoint.trained_on)
 
     def load(self, options: Options) -> LoadedNetwork:
         """Load the network.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from bench.api.images import derain_files, plan_derain, quality_judge, score_folders
+from bench.api.images import derain_files, not_read, plan_derain, quality_judge, score_folders
 from bench.errors import UserError
 from bench.io.images import read_image, write_png
 from bench.runner.outcome import Outcome
@@ -111,3 +111,28 @@ def test_a_pair_that_cannot_be_scored_is_a_failure(rainy: Path, tmp_path: Path, 
     assert frame["image"].tolist() == ["a"]
     assert [(failure.image, failure.stage) for failure in failures] == [("b", "judge"), ("c", "judge")]
     assert "expected 50x40 pixels" in failures[0].reason
+
+
+def test_what_looks_like_an_image_and_is_not_read_is_said(rainy: Path, tmp_path: Path, image_of) -> None:
+    assert not_read(rainy, rainy / "a.png") == []
+    (rainy / "more").mkdir()
+    for name in ("d.heic", "e.jfif", "more/f.png"):
+        (rainy / name).write_bytes(b"")
+    assert not_read(rainy) == [
+        f"{rainy}: not read: 1 files ending in .heic, 1 files ending in .jfif, 1 images in more/"
+    ]
+    (tmp_path / "phone").mkdir()
+    (tmp_path / "phone/a.heic").write_bytes(b"")
+    for read in (
+        lambda: plan_derain(tmp_path / "phone", tmp_path),
+        lambda: score_folders(quality_judge(), rainy, tmp_path / "phone"),
+    ):
+        with pytest.raises(UserError, match=r"no images here; there are 1 files ending in \.heic"):
+            read()
+
+
+def test_names_in_another_unicode_form_are_scored(tmp_path: Path, image_of) -> None:
+    for place, name in (("ours", "stra\u00dfe \u00e9"), ("theirs", "stra\u00dfe e\u0301")):
+        write_png(tmp_path / place / f"{name}.png", image_of(40, 50, 1))
+    frame, failures = score_folders(quality_judge(), tmp_path / "ours", tmp_path / "theirs")
+    assert (len(frame), failures) == (1, [])

@@ -13,7 +13,7 @@ from bench.protocols import BatchDerainer, NamedDerainer
 from derainers import DERAINERS
 from derainers.check import check_derainer
 from derainers.external.command import CommandDerainer
-from derainers.external.plugins import find_derainer
+from derainers.external.plugins import find_derainer, find_derainers
 
 INVERT = """
 import sys
@@ -37,6 +37,26 @@ def test_registered_names_and_files_are_found_as_before(tmp_path):
     assert find_derainer(f"{tmp_path}/mine.py:build").name == "mine"
     with pytest.raises(UserError, match="Did you mean prenet"):
         find_derainer("prenett")
+
+
+def test_a_name_that_one_of_the_list_gives_is_known_to_all_of_it(tmp_path):
+    (tmp_path / "mine.py").write_text("def build(options):\n    return lambda image: image\n")
+    (tmp_path / "done").mkdir()
+    (tmp_path / "weights.safetensors").write_bytes(b"x")
+    file, folder, weights = (
+        f"{tmp_path}/mine.py:build",
+        f"folder:{tmp_path}/done",
+        f"gpu=trained:{tmp_path}/weights.safetensors",
+    )
+    specs = ["gpu", "rain", weights, file, "mine", f"other={file}", "other", folder, "done"]
+    found = find_derainers(specs)
+    assert [entry.name for entry in found] == ["gpu", "rain", "gpu", "mine", "mine", "other", "other", "done", "done"]
+    assert found[0] == found[2]
+    assert found[3] == found[4]
+    with pytest.raises(UserError, match="unknown derainer 'gpv'"):
+        find_derainers([weights, "gpv"])
+    with pytest.raises(UserError, match="exists already"):
+        find_derainers([f"prenet={file}", "prenet"])
 
 
 def test_entries_survive_the_way_to_a_worker(tmp_path, image_of):

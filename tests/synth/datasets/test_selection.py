@@ -94,3 +94,17 @@ def test_too_few_photographs() -> None:
 def test_impossible_policies(wrong: dict[str, object]) -> None:
     with pytest.raises(UserError, match="expected"):
         Policy(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("policy", "said"),
+    [
+        (Policy(count=9), "Ask for --count 6$"),
+        (Policy(count=9, size="640x480"), "Ask for --count 5, or choose a wider policy such as --size any$"),
+        (Policy(count=9, objects=3), r"Ask for --count 3, or ask for fewer conditions in the suite"),
+        (Policy(size="10x10", only=("weather=snowy",)), "Choose a wider policy such as --size any$"),
+    ],
+)
+def test_what_is_offered_is_not_what_was_asked_for(policy: Policy, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        choose(Album(), policy)

@@ -196,11 +196,11 @@ def test_a_row_is_scored_against_the_same_detector_on_the_clean_image() -> None:
     assert values["AP50:pseudo_gt"] == pytest.approx(50)
 
 
-def test_nothing_seen_on_the_clean_image_leaves_recall_undefined() -> None:
+def test_nothing_seen_on_the_clean_image_leaves_all_undefined() -> None:
     nothing, _ = arrays([], [])
     seen, _ = arrays([((0, 0, 10, 10), 0, 0.9)], [])
     found = measure_against_clean({"a": seen}, {"a": nothing}, {"a": Truth((60, 60))}, SCORING)
-    assert [(m.metric, m.value) for m in found] == [("precision:pseudo_gt", 0.0)]
+    assert found == []
 
 
 def test_of_many_equal_scores_suppression_keeps_the_first() -> None:

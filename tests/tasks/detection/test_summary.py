@@ -9,7 +9,7 @@ from bench.contract import ClassSpace, Detections, Instances, Truth
 from bench.errors import UserError
 from tasks.detection.boxes import box_areas, box_overlaps
 from tasks.detection.detector import MOST_BOXES, tidy
-from tasks.detection.summary import Scoring, class_names, summarise_objects
+from tasks.detection.summary import Scoring, class_names, resample_objects, summarise_objects
 from tasks.scored_classes import check_covered, choose_scored
 
 SCORING = Scoring("bbox", lambda seen, truth: box_overlaps(seen.boxes, truth.boxes, truth.crowd), (1, 2), 0.25, 0.6)
@@ -101,6 +101,16 @@ def test_undefined_ratios_have_no_measure() -> None:
     nothing = np.zeros((0, 4))
     summary = summarise_objects({"a": seen_of(nothing, [], [])}, {"a": truths_of(nothing, [])}, SCORING)
     assert {m.metric: m.value for m in summary.measures} == {f"{n}@0.25/0.60": 0.0 for n in ("tp", "fp", "fn")}
+
+
+def test_without_any_truth_there_is_no_precision() -> None:
+    nothing = np.zeros((0, 4))
+    seen = {id: seen_of(SQUARES, [1] * 4, [1.0] * 4) for id in "ab"}
+    truths = {id: truths_of(nothing, []) for id in "ab"}
+    summary = summarise_objects(seen, truths, SCORING)
+    assert {m.metric: m.value for m in summary.measures} == {"tp@0.25/0.60": 0, "fp@0.25/0.60": 8, "fn@0.25/0.60": 0}
+    found = resample_objects(seen, truths, SCORING, np.array([[1, 1], [2, 0]]))
+    assert all(np.isnan(values).all() for values in found.values())
 
 
 def test_an_image_without_labels_is_refused_by_name() -> None:
