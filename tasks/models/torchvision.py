@@ -13,13 +13,14 @@ from typing import Any
 from bench.contract import ClassSpace, Options
 from bench.devices import torch_for
 from bench.errors import MissingExtraError, UserError
-from bench.io.checkpoints import load_state, read_checkpoint
+from bench.io.checkpoints import find_state, load_state, read_checkpoint
 from bench.io.files import sha256_of
 from bench.io.weights import WEIGHTS_VARIABLE
 from tasks.classes import known_spaces
 
 _TABLE = Path(__file__).parent / "torchvision.csv"
 _COCO_OUTPUTS = 91
+_BOX_BIAS = "roi_heads.box_predictor.cls_score.bias"
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ def load_torchvision(
         from torchvision.models import get_model
     except ImportError as error:
         raise MissingExtraError("torchvision", "torch", "detection by torchvision") from error
-    state = torchvision_state(checkpoint, options)
+    state = find_state(torchvision_state(checkpoint, options), (_BOX_BIAS,)) or {}
     outputs = _outputs_of(state, checkpoint)
     space = _space(outputs, dataset, checkpoint)
     network = get_model(checkpoint.model.name, weights=None, weights_backbone=None, num_classes=outputs)
@@ -196,9 +197,8 @@ def _published_file(model: TorchvisionModel, options: Options) -> Path | None:
 def _outputs_of(state: dict[str, object], checkpoint: TorchvisionCheckpoint) -> int:
     import torch
 
-    for name in ("roi_heads.box_predictor.cls_score.bias", "module.roi_heads.box_predictor.cls_score.bias"):
-        if isinstance(bias := state.get(name), torch.Tensor):
-            return len(bias)
+    if isinstance(bias := state.get(_BOX_BIAS), torch.Tensor):
+        return len(bias)
     raise UserError(f"{checkpoint.label}: holds no box classifier, so it is no state dict of this network")
 
 
