@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from bench.contract import Options
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,7 @@ def torch_for(options: Options, purpose: str) -> ModuleType:
     try:
         import torch
     except ImportError as error:
-        raise MissingExtraError("PyTorch", "torch", purpose) from error
+        raise missing_extra(error, "PyTorch", "torch", purpose) from error
     if options.threads > 0:
         torch.set_num_threads(options.threads)
     try:
@@ -69,10 +69,10 @@ def choose_device(wish: str) -> str:
         return wish
     try:
         import torch
-    except ImportError:
+    except ImportError as error:
         if wish == "auto":
             return "cpu"
-        raise UserError(f"--device {wish} needs PyTorch. Install it: pip install 'derainbench[torch]'") from None
+        raise missing_extra(error, "PyTorch", "torch", f"--device {wish}") from error
     if wish == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

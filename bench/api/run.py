@@ -18,6 +18,7 @@ from pathlib import Path
 from bench.api import verify as rescoring
 from bench.api.datasets import BuilderLoader, recipe_of
 from bench.api.derainers import is_untrained
+from bench.api.preflight import try_models
 from bench.api.requirements import Missing, available, missing_of, refuse
 from bench.api.run_card import run_card
 from bench.contract import Classes, Options
@@ -102,6 +103,8 @@ def run_suite(
         only_missing=only_missing,
         fail_fast=fail_fast,
     )
+    if not (out / "records.csv").is_file():  # then they were loaded once, and may be needed no more
+        try_models(runner.work, _models_of(suite), fetch=True)
     untrained = untrained_rows(suite, options)
     with locked(out):
         refuse_links(out)
@@ -123,7 +126,9 @@ def foresee(
     shard: Shard = WHOLE,
 ) -> Outlook:
     """What :func:`run_suite` would do with the same arguments, without doing it."""
-    return replace(_runner(suite, out, roots or {}, options or Options(), fetch=False), shard=shard).outlook()
+    runner = _runner(suite, out, roots or {}, options or Options(), fetch=False)
+    try_models(runner.work, _models_of(suite), fetch=False)
+    return replace(runner, shard=shard).outlook()
 
 
 def verify_run(out: Path) -> list[str]:
@@ -176,6 +181,10 @@ def _runner(suite: Suite, out: Path, roots: Mapping[str, Path], options: Options
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
     batch = GPU_BATCH if options.device.startswith("cuda") else 1
     return Runner(Workload(datasets, derainers, options, suite.resamples), store, local_engine(1), batch=batch)
+
+
+def _models_of(suite: Suite) -> dict[str, str]:
+    return {name: str(parameters.get("model", "")) for name, parameters in suite.tasks.items()}
 
 
 def _named(suite: Suite) -> list[tuple[str, Entry]]:

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path, PosixPath
 from typing import IO, TYPE_CHECKING, Any
 
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -36,7 +36,7 @@ def read_checkpoint(path: Path) -> dict[str, object]:
     try:
         import torch
     except ImportError as error:
-        raise MissingExtraError("PyTorch", "torch", f"reading {path}") from error
+        raise missing_extra(error, "PyTorch", "torch", f"reading {path}") from error
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 from bench.io.training_state import Progress
 from derainers.torch_derainer import to_tensor
 from derainers.training.checkpoints import load_progress, save_progress
@@ -144,13 +144,13 @@ def _fabric(settings: Settings, machine: Machine, folder: Path) -> Fabric:
         from lightning_fabric.loggers.logger import Logger
         from lightning_fabric.loggers.tensorboard import TensorBoardLogger
     except ImportError as error:
-        raise MissingExtraError("Lightning Fabric", "train", "training") from error
+        raise missing_extra(error, "Lightning Fabric", "train", "training") from error
     try:
         loggers: list[Logger] = []
         if machine.tensorboard:
             loggers.append(TensorBoardLogger(root_dir=folder, name="tensorboard", version=""))
     except ModuleNotFoundError as error:
-        raise MissingExtraError("TensorBoard", "train", "--tensorboard") from error
+        raise missing_extra(error, "TensorBoard", "train", "--tensorboard") from error
     return Fabric(
         accelerator=machine.accelerator,
         devices=machine.devices,

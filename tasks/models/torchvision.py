@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.contract import ClassSpace, Options
 from bench.devices import torch_for
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 from bench.io.checkpoints import find_state, load_state, read_checkpoint
 from bench.io.files import sha256_of
 from bench.io.weights import WEIGHTS_VARIABLE
@@ -126,7 +126,7 @@ def load_torchvision(
     try:
         from torchvision.models import get_model
     except ImportError as error:
-        raise MissingExtraError("torchvision", "torch", "detection by torchvision") from error
+        raise missing_extra(error, "torchvision", "torch", "detection by torchvision") from error
     state = find_state(torchvision_state(checkpoint, options), (_BOX_BIAS,)) or {}
     outputs = _outputs_of(state, checkpoint)
     space = _space(outputs, dataset, checkpoint)

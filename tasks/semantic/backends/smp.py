@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.contract import ClassSpace, Options
 from bench.devices import torch_for
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 from bench.io.checkpoints import find_state, load_state, read_checkpoint
 from bench.io.files import sha256_of
 from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation
@@ -149,7 +149,7 @@ def _create(architecture: str, settings: dict[str, Any], origin: str) -> Any:  #
     try:
         import segmentation_models_pytorch as smp
     except ImportError as error:
-        raise MissingExtraError("segmentation-models-pytorch", "torch", "semantic segmentation by smp") from error
+        raise missing_extra(error, "segmentation-models-pytorch", "torch", "semantic segmentation by smp") from error
     try:
         if (channels := settings.get("in_channels", 3)) != 3:
             raise ValueError(f"in_channels is {channels}, expected 3: RGB")
