@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from bench.contract import Options
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +30,7 @@ def choose_device(wish: str) -> str:
     except ImportError as error:
         if wish == "auto":
             return "cpu"
-        raise MissingExtraError("PyTorch", "torch", f"--device {wish}") from error
+        raise missing_extra(error, "PyTorch", "torch", f"--device {wish}") from error
     if wish == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     device_of(wish)
@@ -78,7 +78,7 @@ def torch_for(options: Options, purpose: str) -> ModuleType:
     try:
         import torch
     except ImportError as error:
-        raise MissingExtraError("PyTorch", "torch", purpose) from error
+        raise missing_extra(error, "PyTorch", "torch", purpose) from error
     torch_device_ready(options)
     device_of(options.device)
     return torch

@@ -40,6 +40,23 @@ class MissingExtraError(UserError):
         return type(self), self._parts
 
 
+def missing_extra(error: ImportError, library: str, extra: str, purpose: str) -> UserError:
+    """Make the error for a library that cannot be imported: absent, or there and broken.
+
+    Args:
+        error: What the import raised.
+        library: Its name.
+        extra: The extra of this project that brings it.
+        purpose: What it is wanted for.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        return MissingExtraError(library, extra, purpose)
+    return UserError(
+        f"{purpose} needs {library}, which is installed but cannot be imported: {' '.join(str(error).split())}. "
+        f"Install what it misses, or install it anew: pip install --force-reinstall 'derainbench[{extra}]'"
+    )
+
+
 def reason_of(error: Exception | SystemExit) -> str:
     """Say why an image failed: the text of an ImageError as it is, any other with the error's type before it."""
     return str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"

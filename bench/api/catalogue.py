@@ -144,7 +144,9 @@ def _metrics() -> pd.DataFrame:
 def _cuda() -> dict[str, object]:
     if not importlib.util.find_spec("torch"):
         return {"cuda": "PyTorch is absent"}
-    import torch
-
+    try:
+        import torch
+    except Exception as error:  # a library of the system that it needs may be absent or of another version
+        return {"cuda": f"PyTorch is installed but cannot be imported: {' '.join(str(error).split())}"}
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {"cuda": ", ".join(names) or "no device"}

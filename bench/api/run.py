@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.api.conclude import conclude
 from bench.api.datasets import BuilderLoader, recipe_of
 from bench.api.derainers import NamedRow, is_untrained, named_rows
+from bench.api.preflight import try_models
 from bench.api.requirements import Requirements, missing_requirements, refuse
 from bench.api.run_card import released_weights, run_card
 from bench.contract import Classes, Options
@@ -61,6 +62,11 @@ class OpenedSuite:
         """Names of the rows that would run with random weights."""
         return [row.name for row in self.rows if is_untrained(row.entry, self.options)]
 
+    @property
+    def models(self) -> dict[str, str]:
+        """Task to its model as the suite names it, ``BACKEND:CHECKPOINT``; empty text where it has none."""
+        return {name: str(parameters.get("model", "")) for name, parameters in self.suite.tasks.items()}
+
     def missing(self) -> Requirements:
         """Find out what is not here, downloading the weights that can be downloaded."""
         return missing_requirements(self.suite, self.rows, self.roots, self.options)
@@ -102,7 +108,9 @@ def plan_run(opened: OpenedSuite, out: Path, shard: Shard = WHOLE) -> RunPlan:
     Raises:
         UserError: A dataset or a task cannot be opened.
     """
-    return replace(_runner(opened, out), shard=shard).plan()
+    runner = replace(_runner(opened, out), shard=shard)
+    try_models(runner.work, opened.models, fetch=False)
+    return runner.plan()
 
 
 def run_suite(
@@ -186,6 +194,8 @@ def run_opened(
         existing=existing,
         fail_fast=fail_fast,
     )
+    if not (out / "records.csv").is_file():  # else they were loaded once, and may be needed no more
+        try_models(runner.work, opened.models, fetch=True)
     entries = [row.entry for row in opened.rows]
     with locked(out):
         refuse_links(out)

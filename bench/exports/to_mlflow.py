@@ -7,7 +7,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING
 
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 from bench.exports.rows import ExportRow, files_of, rows_of, suite_of, tracker_name
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def export_mlflow(run: Path, out: Path, offline: bool = False) -> str:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
     except ImportError as error:
-        raise MissingExtraError("MLflow", "mlflow", "exporting to MLflow") from error
+        raise missing_extra(error, "MLflow", "mlflow", "exporting to MLflow") from error
     place = os.environ.get("MLFLOW_TRACKING_URI", "") or out.resolve().as_uri()
     if offline and place.startswith(("http", "databricks")):
         raise UserError(f"MLFLOW_TRACKING_URI is {place} and --offline is set; unset one of them")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.errors import MissingExtraError
+from bench.errors import missing_extra
 from bench.exports.rows import ExportRow, rows_of, suite_of, tracker_name
 from bench.io.files import safe_name
 from bench.io.images import read_image
@@ -32,7 +32,7 @@ def export_tensorboard(run: Path, out: Path) -> str:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise MissingExtraError("TensorBoard with PyTorch", "train", "exporting to TensorBoard") from error
+        raise missing_extra(error, "TensorBoard with PyTorch", "train", "exporting to TensorBoard") from error
     for row in rows_of(run):
         folder = out / suite_of(run) / safe_name(row.dataset) / safe_name(row.derainer)
         with SummaryWriter(str(folder)) as writer:

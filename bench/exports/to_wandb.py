@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 from bench.exports.rows import ExportRow, files_of, rows_of, suite_of
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def export_wandb(run: Path, out: Path, offline: bool = False) -> str:
         import wandb
         from wandb.errors import Error as WandbError
     except ImportError as error:
-        raise MissingExtraError("wandb", "wandb", "exporting to Weights & Biases") from error
+        raise missing_extra(error, "wandb", "wandb", "exporting to Weights & Biases") from error
     rows = rows_of(run)
     out.mkdir(parents=True, exist_ok=True)
     settings = wandb.Settings(silent=True, console="off", disable_git=True, save_code=False, x_disable_stats=True)

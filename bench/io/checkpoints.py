@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pickle
 import pickletools
+import re
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path, PosixPath
 from typing import IO, TYPE_CHECKING, Any
 
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,26 +33,78 @@ def read_checkpoint(path: Path) -> dict[str, object]:
     try:
         import torch
     except ImportError as error:
-        raise MissingExtraError("PyTorch", "torch", f"reading {path}") from error
+        raise missing_extra(error, "PyTorch", "torch", f"reading {path}") from error
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             return dict(load_file(path))
         _refuse_long_words(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with _harmless_classes():
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except UserError:
         raise
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path}: refused: it is not a plain file of tensors, and loading it could run code "
-            f"({str(error).splitlines()[0]}). Ask its author for a state dict or a .safetensors file"
+            f"({_culprit(str(error))}). Ask its author for a state dict, as torch.save(network.state_dict(), "
+            "'weights.pth') writes it, or a .safetensors file"
         ) from error
     except Exception as error:  # damaged zip, short read, bad header: every library has its own exceptions
         raise UserError(f"{path}: not a readable checkpoint ({type(error).__name__}: {error})") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: expected a dictionary of tensors, found {type(content).__name__}")
     return content
+
+
+def find_state(content: Mapping[str, object], endings: Sequence[str]) -> dict[str, object] | None:
+    """Find a network's state dict in what people save, and drop the prefix of its names.
+
+    A training checkpoint holds the state dict under a name of its own, and a wrapper such as DataParallel, Lightning
+    or ``torch.compile`` puts ``module.``, ``model.`` or ``_orig_mod.`` before every name; what lies outside the
+    prefix, such as buffers of a normalisation, is none of the network's.
+
+    Args:
+        content: A checkpoint's outermost dictionary.
+        endings: Names that the network's state dict may hold; the first that is found counts.
+
+    Returns:
+        The state dict with the network's own names, or None if none of the names is there.
+    """
+    for state in _dictionaries(content):
+        for ending in endings:
+            prefixes = [
+                name.removesuffix(ending)
+                for name in state
+                if isinstance(name, str) and (name == ending or name.endswith(f".{ending}"))
+            ]
+            if prefixes:
+                prefix = min(prefixes, key=len)  # a moving average beside the network has the longer one
+                return {name[len(prefix) :]: value for name, value in state.items() if str(name).startswith(prefix)}
+    return None
+
+
+def _dictionaries(content: Mapping[str, object], depth: int = 2) -> Iterator[Mapping[str, object]]:
+    yield content
+    for value in content.values():
+        if depth and isinstance(value, Mapping):
+            yield from _dictionaries(value, depth - 1)
+
+
+def _harmless_classes() -> AbstractContextManager[object]:
+    """Let PyTorch read the plain values that trainings save beside their tensors: parsed arguments and paths."""
+    from torch import serialization
+
+    if not hasattr(serialization, "safe_globals"):  # before PyTorch 2.5
+        return nullcontext()
+    return serialization.safe_globals([Namespace, PosixPath])
+
+
+def _culprit(message: str) -> str:
+    """The class that PyTorch refused, out of its long advice with colours; else the advice's first line."""
+    if found := re.search(r"GLOBAL (\S+)", message):
+        return f"it holds {found[1]}, which is no tensor"
+    return re.sub(r"\x1b\[\d*m", "", message.splitlines()[0])
 
 
 def _refuse_long_words(path: Path) -> None:

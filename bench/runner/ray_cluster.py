@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from bench.contract import Options
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 from bench.io.files import key_of, sha256_of
 from bench.runner.engines import THREAD_VARIABLES, divide_lost
 from bench.runner.loaders import forget
@@ -121,7 +121,7 @@ class RayCluster:
         try:
             import ray
         except ImportError as error:
-            raise MissingExtraError("Ray", "ray", "--engine ray") from error
+            raise missing_extra(error, "Ray", "ray", "--engine ray") from error
         if not ray.is_initialized():
             try:
                 ray.init(self.address or "local", log_to_driver=False, logging_level=logging.ERROR)

@@ -15,7 +15,7 @@ from zipfile import is_zipfile
 import numpy as np
 
 from bench.contract import Image, Options, Traits
-from bench.errors import ImageError, MissingExtraError, UserError
+from bench.errors import ImageError, UserError, missing_extra
 from bench.io.telemetry import forbid_telemetry
 from derainers.pixels import check_images, pad_to_multiple, shape_fault
 
@@ -78,7 +78,7 @@ def onnx_derainer(file: str, options: Options) -> OnnxDerainer:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingExtraError("onnxruntime", "onnx", f"running {file}") from error
+        raise missing_extra(error, "onnxruntime", "onnx", f"running {file}") from error
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = options.threads
     provider = "CUDAExecutionProvider" if options.device.startswith("cuda") else "CPUExecutionProvider"
@@ -123,7 +123,7 @@ def torchscript_derainer(file: str, options: Options) -> TorchDerainer:
     try:
         import torch
     except ImportError as error:
-        raise MissingExtraError("PyTorch", "torch", f"running {file}") from error
+        raise missing_extra(error, "PyTorch", "torch", f"running {file}") from error
     from bench.devices import torch_device_ready
     from derainers.torch_derainer import TorchDerainer
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor, nn
 
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
 from bench.io.training_settings import rate_at
 from bench.io.training_state import StepCallback, TrainingProgress
 from derainers.torch_derainer import to_tensor
@@ -142,13 +142,13 @@ def _fabric(settings: DerainerSettings, machine: TrainingMachine, folder: Path) 
         from lightning_fabric.loggers.logger import Logger
         from lightning_fabric.loggers.tensorboard import TensorBoardLogger
     except ImportError as error:
-        raise MissingExtraError("Lightning Fabric", "train", "training") from error
+        raise missing_extra(error, "Lightning Fabric", "train", "training") from error
     try:
         loggers: list[Logger] = []
         if machine.tensorboard:
             loggers.append(TensorBoardLogger(root_dir=folder, name="tensorboard", version=""))
     except ModuleNotFoundError as error:
-        raise MissingExtraError("TensorBoard", "train", "--tensorboard") from error
+        raise missing_extra(error, "TensorBoard", "train", "--tensorboard") from error
     return Fabric(
         accelerator=machine.accelerator,
         devices=machine.devices,

@@ -11,14 +11,15 @@ from typing import Any
 
 from bench.contract import ClassSpace, Options
 from bench.devices import torch_for
-from bench.errors import MissingExtraError, UserError
-from bench.io.checkpoints import load_state, read_checkpoint
+from bench.errors import UserError, missing_extra
+from bench.io.checkpoints import find_state, load_state, read_checkpoint
 from bench.io.files import sha256_of
 from bench.io.weights import search_path
 from tasks.classes import known_spaces
 
 _TABLE = Path(__file__).parent / "torchvision.csv"
 _COCO_OUTPUTS = 91
+_BOX_BIAS = "roi_heads.box_predictor.cls_score.bias"
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,8 @@ def load_torchvision(
     try:
         from torchvision.models import get_model
     except ImportError as error:
-        raise MissingExtraError("torchvision", "torch", "detection by torchvision") from error
-    state = torchvision_state(checkpoint, options)
+        raise missing_extra(error, "torchvision", "torch", "detection by torchvision") from error
+    state = find_state(torchvision_state(checkpoint, options), (_BOX_BIAS,)) or {}
     outputs = _outputs_of(state, checkpoint)
     space = _space(outputs, dataset, checkpoint)
     network = get_model(checkpoint.model.name, weights=None, weights_backbone=None, num_classes=outputs)
@@ -194,9 +195,8 @@ def _published_file(model: TorchvisionModel, options: Options) -> Path | None:
 def _outputs_of(state: dict[str, object], checkpoint: TorchvisionCheckpoint) -> int:
     import torch
 
-    for name in ("roi_heads.box_predictor.cls_score.bias", "module.roi_heads.box_predictor.cls_score.bias"):
-        if isinstance(bias := state.get(name), torch.Tensor):
-            return len(bias)
+    if isinstance(bias := state.get(_BOX_BIAS), torch.Tensor):
+        return len(bias)
     raise UserError(f"{checkpoint.label}: holds no box classifier, so it is no state dict of this network")
 
 

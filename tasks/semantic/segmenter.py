@@ -112,6 +112,8 @@ class Segmenter:
         padded = functional.pad(batch, (0, right, 0, bottom))
         with torch.inference_mode():
             scores = self.network(padded)
+            if isinstance(scores, tuple):  # of an auxiliary head, which answers second
+                scores = scores[0]
             if scores.shape[-2:] != padded.shape[-2:]:
                 # Scores are resized, never labels: a label between two classes is a third class.
                 scores = functional.interpolate(scores, padded.shape[-2:], mode="bilinear", align_corners=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.errors import MissingExtraError
+from bench.errors import missing_extra
 from tasks.models.small_encoder import ENCODER, ENCODER_WIDTHS
 
 IMAGE_SIDE = 192
@@ -32,7 +32,7 @@ def build_maskrcnn(classes: int) -> Any:  # noqa: ANN401  a torch module; torch 
         from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
         from torchvision.ops import MultiScaleRoIAlign
     except ImportError as error:
-        raise MissingExtraError("torchvision", "torch", "instance segmentation") from error
+        raise missing_extra(error, "torchvision", "torch", "instance segmentation") from error
     return MaskRCNN(
         _build_pyramid(),
         min_size=IMAGE_SIDE,
@@ -59,7 +59,7 @@ def _build_pyramid() -> Any:  # noqa: ANN401
     try:
         from segmentation_models_pytorch.encoders import get_encoder
     except ImportError as error:
-        raise MissingExtraError("segmentation-models-pytorch", "torch", "the small Mask R-CNN") from error
+        raise missing_extra(error, "segmentation-models-pytorch", "torch", "the small Mask R-CNN") from error
     from torch import Tensor, nn
     from torchvision.ops import FeaturePyramidNetwork
 

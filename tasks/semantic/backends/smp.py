@@ -10,14 +10,17 @@ from typing import Any
 
 from bench.contract import ClassSpace, Options
 from bench.devices import torch_for
-from bench.errors import MissingExtraError, UserError
-from bench.io.checkpoints import load_state, read_checkpoint
+from bench.errors import UserError, missing_extra
+from bench.io.checkpoints import find_state, load_state, read_checkpoint
 from bench.io.files import sha256_of
-from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation, tensors_of
+from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation
 from tasks.semantic.settings import SemanticSettings
 
 _STATE_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".safetensors")
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+_BIAS = "segmentation_head.0.bias"
+_NOT_ASKED = ("classification_head.", "mean", "std", "pixel_mean", "pixel_std")
+"""An auxiliary head, and buffers of a normalisation that the task does itself."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,11 @@ class SmpStateDict:
             UserError: No such architecture or encoder, or the file belongs to another network.
         """
         torch = torch_for(options, "semantic segmentation")
-        state = {name.removeprefix("model."): value for name, value in tensors_of(read_checkpoint(self.file)).items()}
-        bias = state.get("segmentation_head.0.bias")
+        found = find_state(read_checkpoint(self.file), (_BIAS,)) or {}
+        state = {name: value for name, value in found.items() if not name.startswith(_NOT_ASKED)}
+        bias = state.get(_BIAS)
         if not isinstance(bias, torch.Tensor):
-            raise UserError(f"{self.file}: has no segmentation_head.0.bias, so it is no state dict of an smp network")
+            raise UserError(f"{self.file}: has no {_BIAS}, so it is no state dict of an smp network")
         settings = {"encoder_name": self.encoder, "encoder_weights": None, "classes": len(bias)}
         network = _create(self.architecture, settings, self.label)
         load_state(network, state, str(self.file))
@@ -145,8 +149,10 @@ def _create(architecture: str, settings: dict[str, Any], origin: str) -> Any:  #
     try:
         import segmentation_models_pytorch as smp
     except ImportError as error:
-        raise MissingExtraError("segmentation-models-pytorch", "torch", "semantic segmentation by smp") from error
+        raise missing_extra(error, "segmentation-models-pytorch", "torch", "semantic segmentation by smp") from error
     try:
+        if (channels := settings.get("in_channels", 3)) != 3:
+            raise ValueError(f"in_channels is {channels}, expected 3: RGB")
         return smp.create_model(architecture, **settings)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{origin}: not the settings of an smp network ({type(error).__name__}: {error})") from error

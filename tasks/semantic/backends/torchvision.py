@@ -7,7 +7,8 @@ from typing import Any
 
 from bench.contract import ClassSpace, Options
 from bench.devices import torch_for
-from bench.errors import MissingExtraError, UserError
+from bench.errors import UserError, missing_extra
+from bench.io.checkpoints import find_state
 from tasks.classes import known_spaces
 from tasks.models.torchvision import TorchvisionCheckpoint, find_torchvision, load_counted, torchvision_state
 from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation
@@ -69,11 +70,9 @@ class TorchvisionNetwork:
         try:
             from torchvision.models import get_model
         except ImportError as error:
-            raise MissingExtraError("torchvision", "torch", "semantic segmentation by torchvision") from error
-        state = {
-            name.removeprefix("module."): value for name, value in torchvision_state(self.checkpoint, options).items()
-        }
-        state = {name: value for name, value in state.items() if not name.startswith("aux_classifier.")}
+            raise missing_extra(error, "torchvision", "torch", "semantic segmentation by torchvision") from error
+        found = find_state(torchvision_state(self.checkpoint, options), _CLASSIFIERS) or {}
+        state = {name: value for name, value in found.items() if not name.startswith("aux_classifier.")}
         outputs = _outputs_of(state, self.label)
         network = get_model(
             self.checkpoint.model.name, weights=None, weights_backbone=None, num_classes=outputs, aux_loss=False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.errors import MissingExtraError
+from bench.errors import missing_extra
 from tasks.models.small_encoder import ENCODER, ENCODER_WIDTHS
 
 _WIDTHS = (64, 48, 32, 24)
@@ -24,7 +24,7 @@ def build_unet(classes: int) -> Any:  # noqa: ANN401  a torch module; torch is l
     try:
         import segmentation_models_pytorch as smp
     except ImportError as error:
-        raise MissingExtraError("segmentation-models-pytorch", "torch", "semantic segmentation by smp") from error
+        raise missing_extra(error, "segmentation-models-pytorch", "torch", "semantic segmentation by smp") from error
     from torch import nn
 
     widths = (*_WIDTHS, _WIDTHS[-1])

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import argparse
 import io
 import pickle
+import re
 import tarfile
 import time
 import zipfile
@@ -9,10 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.errors import UserError
-from bench.io.checkpoints import load_state, read_checkpoint
+from bench.io.checkpoints import find_state, load_state, read_checkpoint
 
 torch = pytest.importorskip("torch")
 
@@ -172,3 +175,39 @@ def test_a_state_that_does_not_fit_is_named_and_changes_nothing(how: str, messag
     with pytest.raises(UserError, match=f"here.pth: {message}"):
         load_state(network, spoilt(before, how), "here.pth")
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+HEAD = "head.bias"
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "net.", "_orig_mod.", "model.module.", "model._orig_mod."])
+@pytest.mark.parametrize("place", [(), ("state_dict",), ("model",), ("network", "params")])
+def test_a_state_dict_is_found_as_people_save_it(prefix: str, place: tuple[str, ...]) -> None:
+    state: dict[str, object] = {f"{prefix}head.bias": 1, f"{prefix}body.weight": 2}
+    content: dict[str, object] = dict(state)
+    for name in reversed(place):
+        content = {"epoch": 3, name: content, "optimizer": {"state": {}}}
+    assert find_state(content, ("other.bias", HEAD)) == {"head.bias": 1, "body.weight": 2}
+
+
+def test_what_lies_beside_a_prefixed_network_is_left_out() -> None:
+    content: dict[str, object] = {"model.head.bias": 1, "mean": 2, "loss.weight": 3, "ema.model.head.bias": 4}
+    assert find_state(content, (HEAD,)) == {"head.bias": 1}
+    assert find_state({"forehead.bias": 1}, (HEAD,)) is None
+
+
+@pytest.mark.parametrize("name", ["namespace", "path"])
+def test_plain_values_beside_the_tensors_are_read(tmp_path: Path, name: str) -> None:
+    value = {"namespace": argparse.Namespace(lr=1), "path": tmp_path}[name]
+    torch.save({"model": {"weight": torch.zeros(2)}, "args": value}, tmp_path / "net.pth")
+    assert set(read_checkpoint(tmp_path / "net.pth")) == {"model", "args"}
+
+
+def test_a_refused_class_is_named_with_the_way_out(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}, "best": np.float64(0.3)}, tmp_path / "net.pth")
+    with pytest.raises(UserError) as caught:
+        read_checkpoint(tmp_path / "net.pth")
+    text = str(caught.value)
+    assert re.search(r"it holds numpy\.\S+scalar, which is no tensor", text)
+    assert "as torch.save(network.state_dict(), 'weights.pth') writes it" in text
+    assert "\x1b" not in text

@@ -81,3 +81,15 @@ def test_first_generation_weights_run_as_with_frozen_normalisation(image_of) -> 
     x = torch.rand(1, 3, 9, 9)
     torch.testing.assert_close(plain(x), frozen(x))
     assert models.get_weight("FasterRCNN_ResNet50_FPN_Weights.COCO_V1").url.endswith("258fb6c6.pth")
+
+
+@pytest.mark.parametrize("form", ["model", "parallel"])
+def test_checkpoints_are_read_as_the_reference_training_saves_them(
+    tmp_path: Path, random_weights: Path, form: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    state = torch.load(random_weights, weights_only=True)
+    nested = {"model": state, "optimizer": {"state": {}}, "epoch": 1}
+    torch.save(nested if form == "model" else {f"module.{key}": state[key] for key in state}, tmp_path / "mine.pth")
+    coco = known_spaces()["coco"]
+    assert len(task_of(tmp_path / "mine.pth", coco).judge(Options()).mapping) == len(coco.ids)

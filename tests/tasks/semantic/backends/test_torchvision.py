@@ -1,5 +1,6 @@
 """torchvision's segmentation networks and smp's from a state dict alone, with random weights."""
 
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,56 @@ def test_smp_builds_what_the_user_names_around_a_state_dict(tmp_path: Path, imag
         build({"model": f"smp:fpn@{file}"}, CLASSES)
     with pytest.raises(UserError, match="no such file"):
         build({"model": "smp:fpn/resnet18@absent.pth"}, CLASSES)
+
+
+def saved(path: Path, state: dict[str, object], form: str) -> Path:
+    """Save a state dict as people do."""
+    forms: dict[str, dict[str, object]] = {
+        "model": {"model": state, "epoch": 1},
+        "parallel": {f"module.{name}": value for name, value in state.items()},
+        "lightning": {
+            "state_dict": {**{f"model.{name}": value for name, value in state.items()}, "mean": torch.ones(1, 3, 1, 1)},
+            "epoch": 3,
+        },
+        "compiled": {f"_orig_mod.{name}": value for name, value in state.items()},
+        "arguments": {"model": state, "args": argparse.Namespace(lr=1)},
+    }
+    torch.save(forms[form], path)
+    return path
+
+
+@pytest.mark.parametrize("form", ["model", "parallel", "lightning", "compiled", "arguments"])
+@pytest.mark.parametrize("library", ["torchvision", "smp", "smp with an auxiliary head"])
+def test_checkpoints_are_read_as_people_save_them(tmp_path: Path, library: str, form: str) -> None:
+    torch.manual_seed(0)
+    if library == "torchvision":
+        name = "torchvision:lraspp_mobilenet_v3_large"
+        network = models.get_model(name.partition(":")[2], weights=None, weights_backbone=None, num_classes=2)
+    else:
+        smp = pytest.importorskip("segmentation_models_pytorch")
+        name = "smp:unet/resnet18"
+        extra = {"aux_params": {"classes": 4}} if "auxiliary" in library else {}
+        network = smp.Unet("resnet18", encoder_weights=None, classes=2, **extra)
+    path = saved(tmp_path / "mine.pth", network.state_dict(), form)
+    loaded = build({"model": f"{name}@{path}"}, CLASSES).checkpoint.load(Options())
+    assert loaded.outputs == 2
+    pixels = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        expected = network.eval()(pixels)
+        expected = expected["out"] if isinstance(expected, dict) else expected
+        expected = expected[0] if isinstance(expected, tuple) else expected
+        torch.testing.assert_close(loaded.network(pixels), expected)
+
+
+def test_a_folder_with_an_auxiliary_head_answers_with_its_masks(tmp_path: Path, image_of) -> None:
+    smp = pytest.importorskip("segmentation_models_pytorch")
+    network = smp.Unet("resnet18", encoder_weights=None, classes=2, aux_params={"classes": 4})
+    network.save_pretrained(str(tmp_path / "net"))
+    assert labels_of(f"smp:{tmp_path / 'net'}", image_of(64, 96, 2)).shape == (64, 96)
+
+
+def test_a_network_of_grey_images_is_refused(tmp_path: Path) -> None:
+    smp = pytest.importorskip("segmentation_models_pytorch")
+    smp.Unet("resnet18", encoder_weights=None, classes=2, in_channels=1).save_pretrained(str(tmp_path / "net"))
+    with pytest.raises(UserError, match="in_channels is 1, expected 3"):
+        build({"model": f"smp:{tmp_path / 'net'}"}, CLASSES).judge(Options())
