@@ -52,7 +52,7 @@ _HOMES = {
     "bench.tables.joining": ("join_runs",),
     "bench.tables.wide": ("wide",),
 }
-"""Where each public name is defined."""
+"""Module to the public names that it defines."""
 
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

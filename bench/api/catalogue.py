@@ -1,4 +1,4 @@
-"""What can be named in a run, and whether this installation is complete. Knows every room."""
+"""List what can be named in a run, and check that this installation is complete."""
 
 from __future__ import annotations
 

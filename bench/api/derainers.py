@@ -53,7 +53,7 @@ def find_derainer(spec: str) -> Entry:
 
 
 def is_untrained(entry: Entry, options: Options) -> bool:
-    """Whether a derainer would be built with random weights, because it has no others and the options allow it."""
+    """Return True if a derainer would be built with random weights: it has no others, and the options allow it."""
     return options.allow_random_weights and entry.origin == "built-in" and not has_weights(entry.name, options)
 
 

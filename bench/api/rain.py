@@ -26,7 +26,7 @@ from synth.streets.source import open_streets
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """How well a calibrated rain meets its targets.
+    """Fit of a calibrated rain to its targets.
 
     Attributes:
         table: One row for the targets and for each set of photographs.

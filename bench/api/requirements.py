@@ -15,7 +15,7 @@ from derainers.weights import require_weights
 
 @dataclass(frozen=True)
 class Requirements:
-    """What cannot be run because something is missing: rows and datasets, each with what to do about it."""
+    """Rows and datasets that cannot be run because something is missing, each with what to do about it."""
 
     derainers: Mapping[str, str]
     datasets: Mapping[str, str]

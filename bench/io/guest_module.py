@@ -150,7 +150,7 @@ def _name_and_root(file: Path) -> tuple[str, Path]:
 
 
 def _relative_levels(file: Path) -> int:
-    """How many folders up a file's relative imports reach; 0 without any."""
+    """Count the folders up that a file's relative imports reach; 0 without any."""
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):  # said when it is executed

@@ -109,7 +109,7 @@ def find_weights(entry: WeightsFile, options: Options) -> Path | None:
 
 
 def _may_be(path: Path, entry: WeightsFile) -> bool:
-    """Whether computing a file's digest is worth the time."""
+    """Return True if computing a file's digest is worth the time."""
     if entry.bytes:
         return path.stat().st_size == entry.bytes
     published = PurePosixPath(urlsplit(entry.url).path).name or entry.file

@@ -23,7 +23,7 @@ from bench.runs.rows import Row
 
 @dataclass(frozen=True)
 class JudgeWork:
-    """What a step of judging needs; without ``sees_clean`` only the restored image is decoded."""
+    """The run folder, dataset and task model of a step of judging."""
 
     store: RunStore
     dataset: Loader[Dataset]
@@ -32,7 +32,7 @@ class JudgeWork:
 
     @property
     def sees_clean(self) -> bool:
-        """Whether the task needs the clean image."""
+        """True if the task needs the clean image; otherwise only the restored image is decoded."""
         return "clean" in self.judge.task.needs
 
 

@@ -26,7 +26,7 @@ class Plan:
 
     @property
     def images(self) -> int:
-        """How often a model will look at an image."""
+        """Count the images of all steps."""
         return sum(len(step.ids) for step in self.steps)
 
 

@@ -38,7 +38,7 @@ _PACKAGES = ("bench", "derainers", "synth", "tasks")
 
 @dataclass(frozen=True)
 class WorkerPlace:
-    """What a worker has to find where it runs.
+    """The working folder, token file and versions that a worker has to find on its machine.
 
     Attributes:
         folder: Working folder of the head, from which relative paths are meant.

@@ -22,7 +22,7 @@ from bench.runs.rows import Row
 
 @dataclass(frozen=True)
 class RestoreWork:
-    """What a step of restoring needs.
+    """The run folder, dataset and derainer of a step of restoring.
 
     With ``on_clean`` the derainer is given the clean image: does it harm what needs no help?
     """

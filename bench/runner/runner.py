@@ -27,15 +27,15 @@ STEP_IMAGES = 8
 """Images that a worker takes at a time: few enough to share evenly, many enough to fill a batch."""
 
 Existing: TypeAlias = Literal["reuse", "rebuild", "keep"]
-"""What becomes of results that are there: those under the right key are reused; all are made again; or nothing is
-replaced, and what was made with another derainer, model or image is a failure."""
+"""Treatment of results that are in the folder: reuse those under the right key; rebuild all; or keep everything, where
+a result of another derainer, model or image is a failure."""
 
 _STALE = "there, but made with another derainer, model, image or code; run without --only-missing to replace it"
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run would do: the answer to ``--dry-run``. Stages after rendering count rendered images only."""
+    """Images that each stage of a run would do, for ``--dry-run``; stages after rendering count rendered images only."""
 
     render: Plan
     restore: Plan

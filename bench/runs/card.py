@@ -45,7 +45,7 @@ class TaskCard(_Model):
 
 
 class ProtocolCard(_Model):
-    """What the numbers of one task on one dataset are comparable by; see :mod:`bench.scoring.protocol_hash`."""
+    """Parts and hash by which numbers of one task on one dataset are comparable; see :mod:`bench.scoring.protocol_hash`."""
 
     hash: str
     parts: Mapping[str, object]

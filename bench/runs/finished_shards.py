@@ -34,7 +34,7 @@ _EQUAL = (
     "resamples",
     "schema_version",
 )
-"""What all cards must share. Machines and devices may differ: what counts of them is in the rows' keys."""
+"""Entries that all cards must share. Machines and devices may differ: what counts of them is in the rows' keys."""
 _WORK = ("data/", "restored/", "evidence/", "card.json", "failures.csv")
 
 
@@ -49,7 +49,7 @@ class Timing(BaseModel):
 
     @property
     def row(self) -> Row:
-        """What took the time."""
+        """Return the row that took the time."""
         return Row(self.dataset, self.derainer, self.task)
 
 
@@ -94,7 +94,7 @@ def open_shard(folder: Path) -> FinishedShard:
 
 
 def read_failures(part: FinishedShard) -> list[Failure]:
-    """What failed in a shard.
+    """Read the failures of a shard.
 
     Raises:
         UserError: The table is absent or damaged, or names what the shard does not have.
@@ -107,7 +107,7 @@ def read_failures(part: FinishedShard) -> list[Failure]:
 
 
 def read_timings(part: FinishedShard) -> list[Timing]:
-    """How long a shard's images took; empty if its last run did nothing.
+    """Read how long a shard's images took; empty if its last run did nothing.
 
     Raises:
         UserError: The table is damaged, or names what the shard does not have.
@@ -184,7 +184,7 @@ def check_alike(parts: Sequence[FinishedShard]) -> None:
 
 
 def first_difference(place: str, ours: object, theirs: object) -> tuple[str, str, str] | None:
-    """Where two JSON values first differ (``suite.datasets.streets.count``), and both values there; None if equal."""
+    """Find where two JSON values first differ (``suite.datasets.streets.count``), and both values there; None if equal."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for name in sorted(ours.keys() | theirs.keys()):
             if found := first_difference(f"{place}.{name}", ours.get(name), theirs.get(name)):

@@ -1,4 +1,4 @@
-"""What the work of a run left behind: failures and times. Its numbers are :class:`bench.scoring.scores.Scores`."""
+"""The work of a run when it is done: failures and times. Its numbers are :class:`bench.scoring.scores.Scores`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.runs.rows import Row
 
 @dataclass
 class WorkDone:
-    """What rendering, restoring and judging left behind.
+    """Failures and times that rendering, restoring and judging left behind.
 
     Attributes:
         failures: Images that could not be rendered, restored or judged, in the order of the suite.

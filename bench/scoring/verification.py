@@ -71,7 +71,7 @@ def _counted(frame: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame:
 
 
 def _fault(row: Mapping[Hashable, object], texts: Sequence[str], numbers: Sequence[str]) -> str:
-    """What is wrong with a row that is not the same on both sides; empty for nothing but rounding."""
+    """Say what is wrong with a row that is not the same on both sides; empty for nothing but rounding."""
     count = f"(row {row[_ROW]})" if row[_ROW] != 1 or not texts else ""
     place = " ".join(filter(None, (*(str(row[text]) for text in texts), count)))
     if row[_SIDE] != "both":

@@ -75,7 +75,7 @@ class Recipe:
 
     @property
     def policy(self) -> Policy:
-        """How photographs are chosen."""
+        """Return the rules by which photographs are chosen."""
         return Policy(self.count, self.size, self.seed, self.objects, self.only, self.without, self.share)
 
 

@@ -1,4 +1,4 @@
-"""What all readers of labelled photographs share: parameters, files below a root, class lists."""
+"""Read parameters, files below a root and class lists: what all readers of labelled photographs share."""
 
 from __future__ import annotations
 

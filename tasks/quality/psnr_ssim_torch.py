@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ON_GPU: frozenset[QualityMetric] = frozenset({"psnr_y", "ssim_y", "psnr_rgb", "ssim_rgb"})
-"""What can be computed here."""
+"""Metrics that this module computes."""
 
 
 def compare_batch(
