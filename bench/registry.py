@@ -16,13 +16,17 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Generic, TypeVar, cast
+from typing import Generic, Literal, TypeAlias, TypeVar, cast
 
 from bench.errors import UserError, reason_of
 from bench.io.code_version import code_version
 from bench.io.isolation import GuestRoom
 
 Factory = TypeVar("Factory")
+
+Origin: TypeAlias = Literal["built-in", "file", "plug-in", "folder", "command", "onnx", "torchscript", "trained"]
+"""Origins of what is named in a run: this project, a user's Python file, an installed distribution, or a route by which
+users bring finished images, programs and networks (:mod:`derainers.external.plugins`)."""
 
 _FILE_SPEC = re.compile(r"(?:(?P<name>[\w.+-]+)=)?(?P<path>.+\.py):(?P<attribute>\w+)")
 
@@ -34,17 +38,24 @@ class Entry:
     Attributes:
         name: The name that commands, suites and tables use.
         target: ``module:attribute``, ``module:attribute(argument)`` or ``path/to/file.py:attribute``.
-        origin: ``built-in``, ``file`` or the distribution that brought the plug-in.
+        origin: Where the factory comes from.
+        distribution: The installed distribution that brought a plug-in; empty for all else.
     """
 
     name: str
     target: str
-    origin: str = "built-in"
+    origin: Origin = "built-in"
+    distribution: str = ""
+
+    @property
+    def is_built_in(self) -> bool:
+        """True for a name of this project."""
+        return self.origin == "built-in"
 
     @property
     def is_guest(self) -> bool:
-        """True for code that is not of this project: a user's file, or an installed plug-in."""
-        return self.origin != "built-in"
+        """True for what is not of this project: a user's file, an installed plug-in, an exported network."""
+        return not self.is_built_in
 
     def room(self) -> GuestRoom | None:
         """Make a room for a plug-in's code; None for code of this project, which needs none."""
@@ -115,13 +126,15 @@ class Registry(Generic[Factory]):
         """
         found = {name: Entry(name, target) for name, target in self.targets.items()}
         for point in entry_points(group=self.group) if self.group else ():
-            origin = point.dist.name if point.dist else "plug-in"
+            distribution = point.dist.name if point.dist else ""
             if point.name in found:
+                taken = found[point.name]
                 raise UserError(
-                    f"{self.kind} {point.name!r} of {origin} is already taken by {found[point.name].origin}; "
+                    f"{self.kind} {point.name!r} of {distribution} is already taken by "
+                    f"{taken.distribution or taken.origin}; "
                     "uninstall one of them or rename the entry point"
                 )
-            found[point.name] = Entry(point.name, point.value, origin)
+            found[point.name] = Entry(point.name, point.value, "plug-in", distribution)
         return found
 
     def find(self, spec: str) -> Entry:

@@ -82,8 +82,8 @@ def health(weights_dirs: Sequence[Path] = ()) -> dict[str, pd.DataFrame]:
 def _derainers(weights_dirs: Sequence[Path]) -> pd.DataFrame:
     rows = [
         _derainer(name, weights_dirs)
-        if entry.origin == "built-in"
-        else {"name": name, "paper": f"plug-in: {entry.origin}"}
+        if entry.is_built_in
+        else {"name": name, "paper": f"plug-in: {entry.distribution or entry.origin}"}
         for name, entry in DERAINERS.entries().items()
     ]
     return pd.DataFrame(rows).fillna("")
@@ -116,7 +116,9 @@ def _weights(name: str, weights_dirs: Sequence[Path]) -> str:
 
 
 def _registered(registry: Registry[Factory]) -> pd.DataFrame:
-    rows = [{"name": e.name, "target": e.target, "origin": e.origin} for e in registry.entries().values()]
+    rows = [
+        {"name": e.name, "target": e.target, "origin": e.distribution or e.origin} for e in registry.entries().values()
+    ]
     return pd.DataFrame(rows)
 
 

@@ -54,7 +54,7 @@ def find_derainer(spec: str) -> Entry:
 
 def is_untrained(entry: Entry, options: Options) -> bool:
     """Return True if a derainer would be built with random weights: it has no others, and the options allow it."""
-    return options.allow_random_weights and entry.origin == "built-in" and not has_weights(entry.name, options)
+    return options.allow_random_weights and entry.is_built_in and not has_weights(entry.name, options)
 
 
 def import_weights(name: str, checkpoint: Path, folder: Path | None = None) -> Path:
@@ -89,7 +89,7 @@ def build_derainer(entry: Entry, options: Options) -> Derainer:
     except UserError:
         raise
     except Exception as error:  # of a user's own code, which may fail in any way
-        if entry.origin == "built-in":
+        if entry.is_built_in:
             raise
         raise UserError(
             f"{entry.name}: {entry.target.rpartition(':')[2]} failed ({' '.join(reason_of(error).split())}); expected "

@@ -41,7 +41,7 @@ def missing_requirements(
     derainers = {}
     for row in rows:
         try:
-            if row.entry.origin == "built-in":
+            if row.entry.is_built_in:
                 require_weights(row.entry.name, options)
         except UserError as error:
             derainers[row.name] = str(error)

@@ -228,7 +228,7 @@ def _derainer_work(row: NamedRow, options: Options) -> DerainerWork:
     entry = row.entry
     if entry.origin == "file":
         DERAINERS.load(entry)  # a wrong name is said now, not after an hour of rain
-    weights = weights_key(entry.name, options) if entry.origin == "built-in" else ""
+    weights = weights_key(entry.name, options) if entry.is_built_in else ""
     attribute = entry.target.rpartition(":")[2]
     # Where the code lies does not matter; what it is, which weights it loads and on what it computes do.
     device = options.device.split(":")[0]

@@ -69,7 +69,7 @@ def released_weights(work: Workload) -> dict[str, str]:
 
 def _weights(entry: Entry) -> dict[str, str]:
     """Map published files of weights to their SHA-256; empty where there are none, or nobody published them."""
-    return {file.file: file.sha256 for file in weights_of(entry.name)} if entry.origin == "built-in" else {}
+    return {file.file: file.sha256 for file in weights_of(entry.name)} if entry.is_built_in else {}
 
 
 def _task_card(task: Task, code_version: str) -> TaskCard:

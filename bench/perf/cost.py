@@ -219,7 +219,7 @@ def _throughput(derainer: Derainer, image: Image, effort: Effort, seconds: Seque
 def _size(job: CostJob, derainer: Derainer, image: Image) -> tuple[int | None, int | None]:
     """Count parameters and operations: without computing where the network is ours, else while it computes."""
     name = job.entry.name
-    if job.entry.origin == "built-in":
+    if job.entry.is_built_in:
         return count(name, *image.shape[:2]) if name in facts_table() else (None, None)
     network = getattr(derainer, "network", None)
     if "torch" not in sys.modules or network is None:

@@ -35,7 +35,7 @@ _STALE = "there, but made with another derainer, model, image or code; run witho
 
 @dataclass(frozen=True)
 class RunPlan:
-    """Images that each stage of a run would do, for ``--dry-run``; stages after rendering count rendered images only."""
+    """Images that each stage of a run would do; stages after rendering count rendered images only."""
 
     render: Plan
     restore: Plan

@@ -45,7 +45,7 @@ class TaskCard(_Model):
 
 
 class ProtocolCard(_Model):
-    """Parts and hash by which numbers of one task on one dataset are comparable; see :mod:`bench.scoring.protocol_hash`."""
+    """Parts and hash by which numbers of one task on one dataset compare (:mod:`bench.scoring.protocol_hash`)."""
 
     hash: str
     parts: Mapping[str, object]

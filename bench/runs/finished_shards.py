@@ -184,7 +184,7 @@ def check_alike(parts: Sequence[FinishedShard]) -> None:
 
 
 def first_difference(place: str, ours: object, theirs: object) -> tuple[str, str, str] | None:
-    """Find where two JSON values first differ (``suite.datasets.streets.count``), and both values there; None if equal."""
+    """Find where two JSON values first differ, and both values there; None if equal."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for name in sorted(ours.keys() | theirs.keys()):
             if found := first_difference(f"{place}.{name}", ours.get(name), theirs.get(name)):

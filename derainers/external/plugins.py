@@ -26,7 +26,7 @@ from bench.io.files import key_of, sha256_of
 from bench.io.images import list_images
 from bench.io.isolation import GuestRoom
 from bench.protocols import Derainer
-from bench.registry import Entry
+from bench.registry import Entry, Origin
 from derainers import DERAINERS
 
 _SPEC = re.compile(
@@ -95,7 +95,7 @@ def find_derainer(spec: str) -> Entry:
         if not (path.is_dir() if kind == "folder" else path.is_file()):
             raise UserError(f"{kind}:{value}: no such {'folder' if kind == 'folder' else 'file'}")
         value = str(path.resolve())
-    return PluginEntry(name, f"{_TARGETS[kind]}", kind, kind, value)
+    return PluginEntry(name, _TARGETS[kind], cast(Origin, kind), kind=kind, value=value)
 
 
 def find_derainers(specs: Sequence[str]) -> list[Entry]:

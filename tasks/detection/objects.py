@@ -13,7 +13,7 @@ from tasks.detection.masks import areas_of
 PSEUDO_SCORE = 0.25
 """Least score at which a detection in the clean image is taken for a true object."""
 PSEUDO_TEXT = f"pseudo_gt: the model's answers on the clean image, score >= {PSEUDO_SCORE:.2f}, are the truth"
-"""The least area in the words of a protocol's line."""
+"""The rule of pseudo ground truth in the words of a protocol's line."""
 
 
 def keep_truths(truth: Instances, keep: BoolArray) -> Instances:

@@ -54,7 +54,7 @@ def test_a_plug_in_is_imported_only_when_it_is_loaded(install, monkeypatch: pyte
     site = install("gamma", "lazy_plugin_of_tests:build")
     (site / "lazy_plugin_of_tests.py").write_text("def build():\n    return 'built'\n")
     entry = REGISTRY.find("gamma")
-    assert entry.origin == "plugin-of-tests"
+    assert (entry.origin, entry.distribution) == ("plug-in", "plugin-of-tests")
     assert len(entry.code_version()) == 32
     assert "lazy_plugin_of_tests" not in sys.modules
     assert REGISTRY.load(entry)() == "built"
