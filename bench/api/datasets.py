@@ -82,6 +82,14 @@ def build_dataset(
 ) -> tuple[Dataset, list[Failure]]:
     """Build a dataset into a folder; what is there under the right key is not rendered again.
 
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.api import build_dataset, load_suite, override
+        >>> suite = override(load_suite("streets"), count=2)
+        >>> dataset, failures = build_dataset("streets", suite.datasets["streets"], None, Path("streets"))
+        >>> len(dataset.ids), failures
+        (2, [])
+
     Returns:
         The finished dataset, and the images that could not be rendered.
 

@@ -44,7 +44,12 @@ def named_rows(specs: Sequence[str]) -> list[NamedRow]:
 
 
 def find_derainer(spec: str) -> Entry:
-    """The registered entry, file or folder behind a name.
+    """Find the registered entry, file or folder behind a name.
+
+    Example:
+        >>> from bench.api import find_derainer
+        >>> find_derainer("classical").target
+        'derainers.classical:classical'
 
     Raises:
         UserError: There is none.
@@ -81,6 +86,14 @@ def import_weights(name: str, checkpoint: Path, folder: Path | None = None) -> P
 def build_derainer(entry: Entry, options: Options) -> Derainer:
     """Build one derainer outside a run; its weights are found or downloaded.
 
+    Example:
+        >>> import numpy as np
+        >>> from bench.api import build_derainer, find_derainer
+        >>> from bench.contract import Options
+        >>> derain = build_derainer(find_derainer("classical"), Options())
+        >>> derain(np.zeros((48, 64, 3), np.uint8)).shape
+        (48, 64, 3)
+
     Raises:
         UserError: It cannot be had, or a plug-in's factory failed.
     """
@@ -99,6 +112,12 @@ def build_derainer(entry: Entry, options: Options) -> Derainer:
 
 def try_derainer(spec: str, options: Options) -> tuple[Finding, ...]:
     """Try a derainer against the contract: shape, type, odd sizes, determinism, batches, ...
+
+    Example:
+        >>> from bench.api import try_derainer
+        >>> from bench.contract import Options
+        >>> all(finding.passed for finding in try_derainer("classical", Options()))
+        True
 
     Raises:
         UserError: It cannot be found or built.

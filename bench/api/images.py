@@ -23,6 +23,12 @@ from tasks import TASKS
 def plan_derain(input: Path, output: Path) -> list[tuple[Path, Path]]:
     """Pair every input image with the PNG it becomes.
 
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.api import plan_derain
+        >>> len(plan_derain(Path("run1/data/streets/rainy"), Path("restored")))
+        12
+
     Args:
         input: An image or a folder of images.
         output: For a folder, a folder. For an image, a folder or a ``.png`` file.
@@ -54,7 +60,17 @@ def plan_derain(input: Path, output: Path) -> list[tuple[Path, Path]]:
 def derain_files(
     name: str, derainer: Derainer, pairs: Sequence[tuple[Path, Path]], tell: Callable[[Outcome], None]
 ) -> list[Failure]:
-    """Restore files one by one; a bad one is a failure in the answer and the rest goes on."""
+    """Restore files one by one; a bad one is a failure in the answer and the rest goes on.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.api import build_derainer, derain_files, find_derainer, plan_derain
+        >>> from bench.contract import Options
+        >>> pairs = plan_derain(Path("run1/data/streets/rainy"), Path("restored"))
+        >>> derain = build_derainer(find_derainer("classical"), Options())
+        >>> derain_files("classical", derain, pairs, lambda outcome: None)
+        []
+    """
     failures: list[Failure] = []
     row = Row("", name)
     for path, target in pairs:
@@ -81,7 +97,14 @@ def not_read(*folders: Path) -> list[str]:
 
 
 def score_folders(judge: Judge, restored: Path, clean: Path) -> tuple[pd.DataFrame, list[Failure]]:
-    """Image quality of every restored image against the clean one of the same stem.
+    """Score the quality of every restored image against the clean one of the same stem.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.api import quality_judge, score_folders
+        >>> frame, failures = score_folders(quality_judge(), Path("restored"), Path("run1/data/streets/clean"))
+        >>> len(frame), failures
+        (12, [])
 
     Returns:
         One row an image (``image`` and one column a metric), and the images that could not be scored.
@@ -122,5 +145,14 @@ def _size(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def quality_judge() -> Judge:
-    """The judge of image quality: images and their clean originals in, PSNR and SSIM out."""
+    """Make the judge of image quality: images and their clean originals in, PSNR and SSIM out.
+
+    Example:
+        >>> import numpy as np
+        >>> from bench.api import quality_judge
+        >>> from bench.contract import Sample, Truth
+        >>> clean = np.zeros((48, 64, 3), np.uint8)
+        >>> quality_judge()([clean + 10], [Sample("a", clean + 20, clean, Truth((48, 64)))])[0]["psnr_rgb"] > 28
+        True
+    """
     return TASKS.load(TASKS.find("quality"))({}, Classes()).judge(Options())

@@ -39,7 +39,12 @@ def merge_runs(out: Path, shards: Sequence[Path]) -> RunResult:
 
     Example:
         >>> from pathlib import Path
-        >>> result = merge_runs(Path("whole"), [Path("shard1"), Path("shard2")])  # doctest: +SKIP
+        >>> from bench.api import load_suite, merge_runs, override, run_suite
+        >>> from bench.runs.shards import Shard
+        >>> suite = override(load_suite("streets"), count=12, derainers=["rain", "classical"], tasks=["quality"])
+        >>> parts = [run_suite(suite, Path(f"shard{n}"), shard=Shard(n, 2)) for n in (1, 2)]
+        >>> merge_runs(Path("whole"), [Path("shard1"), Path("shard2")]).failures
+        []
 
     Args:
         out: A new folder; what is in it afterwards is as if one machine had done it all, but for the card, which

@@ -48,6 +48,12 @@ def write_report(
 
     A task whose package is not installed is drawn all the same, without colours for right and wrong.
 
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.api import write_report
+        >>> write_report(Path("run1"), images=2).shown
+        2
+
     Args:
         run: The run folder.
         out: The file; None is ``report.html`` in the run folder.

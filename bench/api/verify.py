@@ -27,7 +27,8 @@ def verify_run(out: Path) -> list[str]:
 
     Example:
         >>> from pathlib import Path
-        >>> verify_run(Path("run1"))  # doctest: +SKIP
+        >>> from bench.api import verify_run
+        >>> verify_run(Path("run1"))
         []
 
     Returns:

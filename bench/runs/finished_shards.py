@@ -194,7 +194,7 @@ def first_difference(place: str, ours: object, theirs: object) -> tuple[str, str
 
 
 def joined_images(name: str, parts: Sequence[FinishedShard]) -> list[str]:
-    """All images that a dataset should have, in order.
+    """Join the images of all shards of a dataset, in order.
 
     Raises:
         UserError: The shards chose among different photographs.

@@ -65,6 +65,12 @@ def compare_rows(
 ) -> pd.DataFrame:
     """Compare two rows of a run, metric by metric, on the same resamples.
 
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.api import compare_rows
+        >>> compare_rows(Path("run1"), "classical", "rain")["metric"].tolist()
+        ['psnr_y', 'ssim_y']
+
     Args:
         root: A run folder.
         first: A row of the run.

@@ -94,6 +94,11 @@ def suite_names() -> list[str]:
 def load_suite(name: str) -> Suite:
     """Load a built-in suite by name, or a TOML file by path.
 
+    Example:
+        >>> from bench.api import load_suite
+        >>> load_suite("streets").derainers
+        ('rain', 'classical', 'prenet-small', 'mspfn-light', 'clean')
+
     Raises:
         UserError: There is none, it is not TOML, or a key is unknown, missing or of the wrong kind.
     """
@@ -145,6 +150,12 @@ def override(
     size: str | None = None,
 ) -> Suite:
     """Change a suite as the command line asks; an empty argument changes nothing.
+
+    Example:
+        >>> from bench.api import load_suite, override
+        >>> suite = override(load_suite("streets"), count=12, derainers=["rain", "classical"], tasks=["quality"])
+        >>> suite.datasets["streets"].count
+        12
 
     Args:
         suite: Where to start.

@@ -37,6 +37,12 @@ def join_runs(roots: Sequence[Path], mix: bool = False) -> list[Record]:
     A row that two runs have in common, with the same numbers, stands once. If the numbers differ, the later row is
     told by its run: ``prenet (run2)``.
 
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.api import join_runs, read_records
+        >>> join_runs([Path("run1")]) == read_records(Path("run1"))
+        True
+
     Args:
         roots: Run folders.
         mix: True also joins numbers of different protocols, images or rain; such rows are told by their run.

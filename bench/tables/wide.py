@@ -49,6 +49,12 @@ def wide(
 ) -> pd.DataFrame:
     """Make the table of one dataset: one row a derainer, one column a metric; every cell is text.
 
+    Example:
+        >>> from pathlib import Path
+        >>> from bench.api import read_records, wide
+        >>> wide(read_records(Path("run1")), "streets").columns.tolist()
+        ['derainer', 'psnr_y (dB)', 'ssim_y', 'images']
+
     Args:
         records: Records of any datasets.
         dataset: Which one.
