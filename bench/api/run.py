@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +92,7 @@ def run_suite(
     """
     if rebuild and only_missing:
         raise UserError("--rebuild replaces everything and --only-missing nothing; give one of them")
+    _refuse_in_beginning_worker()
     options = options or Options()
     forbid_telemetry()
     refuse(missing_of(suite, _named(suite), roots or {}, options))
@@ -108,6 +110,7 @@ def run_suite(
     untrained = untrained_rows(suite, options)
     with locked(out):
         refuse_links(out)
+        _refuse_other_suite(out, suite)
         refuse_other_shard(out, shard)
         discard_changed(out)
         runner.store.write_card(run_card(suite, runner.work, _named(suite), options, shard, untrained))
@@ -181,6 +184,21 @@ def _runner(suite: Suite, out: Path, roots: Mapping[str, Path], options: Options
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
     batch = GPU_BATCH if options.device.startswith("cuda") else 1
     return Runner(Workload(datasets, derainers, options, suite.resamples), store, local_engine(1), batch=batch)
+
+
+def _refuse_in_beginning_worker() -> None:
+    """End a worker process that has come here while it reads the script that started it."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UserError("a worker process started the run again; put the call under if __name__ == '__main__':")
+
+
+def _refuse_other_suite(out: Path, suite: Suite) -> None:
+    if not (out / "card.json").is_file():
+        return
+    there = RunStore(out).read_card().get("suite")
+    name = there.get("name") if isinstance(there, dict) else None
+    if name is not None and name != suite.name:
+        raise UserError(f"{out}: holds a run of suite {name!r}, whose tables would be replaced; give another folder")
 
 
 def _models_of(suite: Suite) -> dict[str, str]:

@@ -17,6 +17,7 @@ from multiprocessing.context import SpawnProcess
 from time import monotonic
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
+from bench.errors import UserError
 from bench.runner.engines import Engine, SameProcess, limit_threads
 from bench.runner.plan import Step
 from bench.runs.rows import Row
@@ -139,6 +140,8 @@ class WatchedProcesses:
             except (EOFError, OSError):
                 worker.process.join()
                 reason = _cause_of_death(cast(int, worker.process.exitcode))
+                if worker.since == inf:
+                    raise UserError(_never_began(reason)) from None
             else:
                 yield from self._told(worker, kind, content, strikes)
                 return
@@ -183,6 +186,13 @@ def _after_loss(worker: _Worker, reason: str, waiting: deque[Any], strikes: Coun
         for other in given_up:
             waiting.remove(other)
             yield from (other.lost(id, reason) for id in other.step.ids)
+
+
+def _never_began(reason: str) -> str:
+    return (
+        f"a worker process could not begin: {reason}. A script that uses workers has to be a file, and to start its "
+        "work under if __name__ == '__main__': since every worker reads the script first"
+    )
 
 
 def _cause_of_death(exitcode: int) -> str:
