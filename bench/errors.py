@@ -58,8 +58,12 @@ def missing_extra(error: ImportError, library: str, extra: str, purpose: str) ->
 
 
 def reason_of(error: Exception | SystemExit) -> str:
-    """Say why an image failed: the text of an ImageError as it is, any other with the error's type before it."""
-    return str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+    """Say why an image failed: our own words as they are, anybody else's with the kind of error before them.
+
+    Bytes of a file name that are no UTF-8 become escapes, since the text is going to be written to files.
+    """
+    text = str(error) if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+    return text.encode("utf-8", errors="backslashreplace").decode()
 
 
 def did_you_mean(name: str, known: Iterable[str], label: str = "Known") -> str:

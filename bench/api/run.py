@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from bench.runner.processes import local_engine
 from bench.runner.progress import Progress, Silent
 from bench.runner.runner import Existing, Runner, RunPlan
 from bench.runner.workload import DatasetWork, DerainerWork, Workload
-from bench.runs.card import write_card
+from bench.runs.card import CARD, read_card, write_card
 from bench.runs.digests import discard_changed
 from bench.runs.folder import RunStore
 from bench.runs.rows import CLEAN, RAIN
@@ -204,6 +205,7 @@ def run_opened(
     Raises:
         UserError: Something is missing, or the user has to mend something else; nothing was lost.
     """
+    _refuse_in_beginning_worker()
     forbid_telemetry()
     refuse(opened.missing())
     runner = replace(
@@ -219,6 +221,7 @@ def run_opened(
     entries = [row.entry for row in opened.rows]
     with locked(out):
         refuse_links(out)
+        _refuse_other_suite(out, opened.suite)
         refuse_other_shard(out, shard)
         discard_changed(out)
         card = run_card(opened.suite, runner.work, entries, opened.options, shard, opened.untrained)
@@ -242,6 +245,18 @@ def _runner(opened: OpenedSuite, out: Path) -> Runner:
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
     batch = GPU_BATCH if options.device.startswith("cuda") else 1
     return Runner(Workload(datasets, derainers, options), store, local_engine(1), batch=batch)
+
+
+def _refuse_in_beginning_worker() -> None:
+    """End a worker process that has come here while it reads the script that started it."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise UserError("a worker process started the run again; put the call under if __name__ == '__main__':")
+
+
+def _refuse_other_suite(out: Path, suite: Suite) -> None:
+    name = read_card(out).suite.get("name") if (out / CARD).is_file() else None
+    if name is not None and name != suite.name:
+        raise UserError(f"{out}: holds a run of suite {name!r}, whose tables would be replaced; give another folder")
 
 
 def _derainer_work(row: NamedRow, options: Options) -> DerainerWork:

@@ -13,6 +13,11 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     from bench.contract import Options
 
+
+_ROUTE = re.compile(r"^(clean\+)?([\w.+-]+=)?((folder|onnx|torchscript|trained):)?")
+"""What may stand before the path of a derainer."""
+_FACTORY = re.compile(r":\w+$")
+"""The function of a file, at its end."""
 _COMMAND = re.compile(r"(?:(?<=,)|^)\s*(?:[\w.+-]+=)?command:.*", re.DOTALL)
 """A derainer that is a command, with its name if it has one, up to the end of the text."""
 
@@ -90,13 +95,29 @@ def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weig
 
 
 def listed(texts: list[str]) -> list[str]:
-    """Split lists of names at commas, up to a command: it is the rest of its text, and may hold commas of its own."""
+    """Split lists of names at commas, up to a command, which is the rest of its text; commas in paths stay."""
     parts: list[str] = []
     for text in texts:
         command = _COMMAND.search(text)
         before = text[: command.start()] if command else text
-        parts += [*before.split(","), *([command[0]] if command else [])]
+        parts += [*_split(before), *([command[0]] if command else [])]
     return [part.strip() for part in parts if part.strip()]
+
+
+def _split(text: str) -> list[str]:
+    """Split at commas but for those in the path of a file or folder that is there."""
+    pieces, parts = text.split(","), []
+    while pieces:
+        ends = range(len(pieces), 1, -1)
+        end = next((end for end in ends if _is_path(",".join(pieces[:end]))), 1)
+        parts.append(",".join(pieces[:end]))
+        pieces = pieces[end:]
+    return parts
+
+
+def _is_path(text: str) -> bool:
+    place = _ROUTE.sub("", text.strip())
+    return any(Path(path).expanduser().exists() for path in (place, _FACTORY.sub("", place)) if path)
 
 
 def pairs_of(texts: list[str], option: str, form: str) -> dict[str, str]:

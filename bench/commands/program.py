@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 import sys
@@ -15,8 +16,10 @@ PATIENCE_SECONDS = 3.0
 
 
 def begin_program() -> None:
-    """Tell libraries not to report their use, before any of them is imported."""
+    """Forbid libraries to report their use, and let names that the terminal cannot show be printed as escapes."""
     forbid_telemetry()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def end_program(status: int) -> None:

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,14 +49,12 @@ def disk_errors_as_user_errors(path: Path) -> Iterator[None]:
 @contextmanager
 def _atomic(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part")
-    os.close(handle)
-    part = Path(name)
+    part = path.parent / f".{path.name[:80]}.{os.getpid()}-{secrets.token_hex(4)}.part"
+    part.open("xb").close()  # with the rights that the user's umask gives
     try:
         yield part
         with part.open("rb") as written:
             os.fsync(written.fileno())
-        os.chmod(part, 0o644)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -74,9 +72,9 @@ def csv_errors_as_user_errors(path: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, with Unix line ends on every system."""
+    """Write UTF-8 text atomically, with Unix line ends on every system; what is no text becomes escapes."""
     with atomic(path) as part:
-        part.write_bytes(text.encode("utf-8"))
+        part.write_bytes(text.encode("utf-8", errors="backslashreplace"))
 
 
 def write_json(path: Path, value: object) -> None:

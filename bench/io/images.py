@@ -138,13 +138,14 @@ def list_images(folder: Path) -> dict[str, Path]:
     """List the image files directly in one folder, by stem, sorted.
 
     Raises:
-        ImageError: The folder is absent, or two files share a stem.
+        ImageError: The folder is absent, two files share a stem, or a name is no UTF-8.
     """
     if not folder.is_dir():
         raise ImageError(f"{folder}: no such folder")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+            _check_name(path)
             if path.stem in found:
                 raise ImageError(f"{folder}: {path.name} and {found[path.stem].name} share a stem; remove one")
             found[path.stem] = path
@@ -196,6 +197,17 @@ def _format(path: Path, picture: Pillow.Image) -> PixelFormat:
         return pixel_format(picture)
     except Exception as error:  # as below
         raise ImageError(f"{path}: its header is damaged ({error})") from error
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a file name that no table can hold, such as one of an old archive in Latin-1."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        name = str(path).encode("utf-8", errors="backslashreplace").decode()
+        raise ImageError(
+            f"{name}: this file name is no UTF-8; rename it, as convmv -f latin1 -t utf8 does for a whole folder"
+        ) from None
 
 
 def _opened(path: Path) -> Pillow.Image:

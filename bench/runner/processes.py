@@ -18,6 +18,7 @@ from time import monotonic
 from typing import Any, TypeVar, cast
 
 from bench.devices import usable_cores
+from bench.errors import UserError
 from bench.runner.engines import Divisible, Engine, SameProcess, divide_lost, limit_threads
 from bench.runs.rows import Row
 
@@ -121,6 +122,8 @@ class WatchedProcesses:
             except (EOFError, OSError):
                 worker.process.join()
                 reason = _cause_of_death(cast(int, worker.process.exitcode))
+                if worker.since == inf:
+                    raise UserError(_never_began(reason)) from None
             else:
                 yield from self._told(worker, kind, content, strikes)
                 return
@@ -161,6 +164,13 @@ def _after_loss(worker: _Worker, reason: str, waiting: deque[Any], strikes: Coun
         for other in [other for other in waiting if other.step.row == row]:
             waiting.remove(other)
             yield from (other.lost(id, reason) for id in other.step.ids)
+
+
+def _never_began(reason: str) -> str:
+    return (
+        f"a worker process could not begin: {reason}. A script that uses workers has to be a file, and to start its "
+        "work under if __name__ == '__main__': since every worker reads the script first"
+    )
 
 
 def _cause_of_death(exitcode: int) -> str:

@@ -15,6 +15,7 @@ from bench.runs.folder import LOG
 DIGESTS = "digests.csv"
 
 
+_LEFT_BY_FILE_MANAGERS = frozenset({".DS_Store", ".directory", "Thumbs.db", "desktop.ini"})
 _NOT_DIGESTED = {DIGESTS, "timings.csv", "cost.csv", "report.html", LOG, LOCK}
 
 
@@ -64,8 +65,13 @@ def check_digests(root: Path) -> list[str]:
 
 def files_of(root: Path) -> list[str]:
     """List the files that ``digests.csv`` names: all of a run but those that differ each time, none beyond a link."""
-    names = (path.relative_to(root) for path in root.rglob("*") if path.is_file() and not path.name.endswith(".part"))
+    names = (path.relative_to(root) for path in root.rglob("*") if path.is_file() and not _is_passing(path.name))
     return sorted(name.as_posix() for name in names if name.as_posix() not in _NOT_DIGESTED)
+
+
+def _is_passing(name: str) -> bool:
+    """Tell an unfinished file, and what file managers leave in every folder that somebody looks at."""
+    return name.endswith(".part") or name.startswith("._") or name in _LEFT_BY_FILE_MANAGERS
 
 
 _WORK = ("data/", "restored/", "evidence/")

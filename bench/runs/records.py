@@ -33,7 +33,9 @@ _BOOLEANS = {"True": True, "False": False}
 def write_frame(path: Path, frame: pd.DataFrame) -> None:
     """Write one table as a CSV file, atomically: floats with six decimals, unknown cells empty."""
     with atomic(path) as part:
-        frame.to_csv(part, index=False, float_format="%.6f", lineterminator="\n", encoding="utf-8")
+        frame.to_csv(
+            part, index=False, float_format="%.6f", lineterminator="\n", encoding="utf-8", errors="backslashreplace"
+        )
 
 
 def read_records(root: Path) -> list[Record]:
