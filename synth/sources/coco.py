@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,6 +17,7 @@ from synth.sources.coco_audit import file_findings, object_findings
 from synth.sources.coco_file import CocoFile, CocoImage, group_annotations, is_coco_file, list_records, read_coco_file
 from synth.sources.file_names import ImageFiles
 from synth.sources.findings import Finding
+from synth.sources.ledger import Fate, coco_fates, excluded_line
 from synth.sources.panoptic import SemanticMaps, open_semantic
 from synth.sources.reading import check_names, check_root, escapes, parameter
 
@@ -33,6 +34,7 @@ class CocoSource:
         records: The images by id.
         semantic: Where label maps come from, if they are wanted.
         orphans: How many annotations belong to images that the JSON does not list.
+        labelled: How many annotations the JSON has.
     """
 
     name: str
@@ -41,6 +43,7 @@ class CocoSource:
     records: Mapping[str, CocoImage]
     semantic: SemanticMaps | None = None
     orphans: int = 0
+    labelled: int = 0
 
     @cached_property
     def _files(self) -> ImageFiles:
@@ -96,6 +99,10 @@ class CocoSource:
             return ""
         return key_of([sha256_of(file) for file in files], record.size, record.annotations)
 
+    def fates(self, ids: Collection[str], /) -> Mapping[Fate, int]:
+        """Count all labelled objects by what becomes of them in a run of these images; the sum is exact."""
+        return coco_fates(self.labelled, self.orphans, self.records, self.annotations, ids)
+
     def audit(self) -> Iterator[Finding]:
         """Name extra files, annotations of no image, objects without area or mask, labels that say nothing."""
         semantic = {self.semantic.folder} if self.semantic else set()
@@ -107,6 +114,8 @@ class CocoSource:
             with suppress(ImageError):
                 readable[id] = self.annotations(id)
         yield from object_findings(readable)
+        if text := excluded_line(self.fates(self.ids)):
+            yield Finding("excluded", "", text)
 
     def load(self, id: str, /) -> Photograph:
         """Decode one photograph and its labels.
@@ -162,7 +171,7 @@ def list_coco(path: Path, folder: Path) -> CocoSource:
 def _source(file: CocoFile, folder: Path) -> CocoSource:
     grouped, orphans = group_annotations(file)
     records = list_records(file, grouped, folder)
-    return CocoSource("coco", Classes(file.classes), folder, records, orphans=orphans)
+    return CocoSource("coco", Classes(file.classes), folder, records, orphans=orphans, labelled=len(file.annotations))
 
 
 def _find_json(root: Path, parameters: Parameters) -> Path:

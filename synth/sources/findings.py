@@ -24,11 +24,12 @@ Fault = Literal[
     "other name",
     "not read",
     "class absent",
+    "excluded",
 ]
 """``unusable``: the image would be a failure, and the detail says why (absent, truncated, rotated, of another size
 than its labels, with unknown classes, ...). The others are left out, or used as the detail says."""
 
-HARMLESS: frozenset[Fault] = frozenset({"greyscale", "other name", "not read", "class absent"})
+HARMLESS: frozenset[Fault] = frozenset({"greyscale", "other name", "not read", "class absent", "excluded"})
 """What is worth knowing and nobody has to mend."""
 
 

@@ -36,6 +36,7 @@ from synth.datasets.manifest import ManifestRow, manifest_text, read_manifest, r
 from synth.sources.annotations import read_annotations
 from synth.sources.bdd import open_bdd
 from synth.sources.coco import open_coco
+from synth.sources.doctor import examine
 from synth.sources.panoptic import open_semantic
 from synth.sources.reading import read_classes
 from tasks.detection.backends.darknet_cfg import parse_cfg
@@ -80,6 +81,12 @@ def _pictures() -> list[bytes]:
         out = io.BytesIO()
         Pillow.fromarray(array).save(out, format=kind)
         found.append(out.getvalue())
+    turned, moving, grey = io.BytesIO(), io.BytesIO(), Pillow.fromarray(pixels[..., 0])
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    grey.save(turned, format="TIFF", exif=exif)
+    grey.save(moving, format="PNG", save_all=True, append_images=[grey.transpose(Pillow.Transpose.ROTATE_180)])
+    found += [turned.getvalue(), moving.getvalue()]
     palette = io.BytesIO()
     Pillow.fromarray(pixels[..., 0]).convert("P").save(palette, format="PNG")
     return [*found, palette.getvalue()]
@@ -137,6 +144,7 @@ def _with_pictures(folder: Path) -> Path:
 def _read_coco(folder: Path, data: bytes) -> object:
     _put(_with_pictures(folder), "labels.json", data)
     source = open_coco(folder, {"annotations": "labels.json"})
+    list(examine(source))
     return list(source.audit()), _each(source.load, source.ids)
 
 

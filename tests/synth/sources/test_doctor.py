@@ -49,7 +49,8 @@ def test_every_fault_of_a_coco_folder_has_a_name(coco_folder: Path, coco_content
     assert "1 annotations" in found["orphan annotation", ""]
     assert ("extra file", "holiday.jpg") in found
     assert found["class absent", ""] == "1 of 2 classes have no object: person"
-    assert len(found) == 10
+    assert found["excluded", ""] == "3 of 8 objects are excluded: 1 zero area, 1 unusable image, 1 orphan id"
+    assert len(found) == 11
 
 
 def test_faults_of_a_plain_folder(camvid_folder: Path) -> None:
