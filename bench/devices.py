@@ -6,6 +6,7 @@ PyTorch is imported when it is needed.
 from __future__ import annotations
 
 import os
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -60,8 +61,24 @@ def torch_device_ready(options: Options) -> None:
     """Set the number of CPU threads that PyTorch keeps for the whole process; 0 leaves PyTorch's own."""
     import torch
 
+    _own_threads()
     if options.threads > 0:
         torch.set_num_threads(options.threads)
+
+
+def give_back_threads() -> None:
+    """Set the CPU threads of PyTorch to as many as there were before the first model was loaded."""
+    if _own_threads.cache_info().currsize:
+        import torch
+
+        torch.set_num_threads(_own_threads())
+
+
+@cache
+def _own_threads() -> int:
+    import torch
+
+    return torch.get_num_threads()
 
 
 def torch_for(options: Options, purpose: str) -> ModuleType:

@@ -255,7 +255,8 @@ def compare(
     """Compare two derainers on the same resampled images: difference, 95 % interval, p after Holm's correction.
 
     Holm's correction is over all metrics that are shown. Of every metric it is told whether higher or lower values are
-    better, and which row is ahead where that is more than chance (corrected p below 0.05).
+    better, and which row is ahead where that is more than chance (corrected p below 0.05). All numbers rest on the
+    images that both rows have; fewer than ten of them give neither interval nor p.
 
     Example:
 
@@ -263,6 +264,7 @@ def compare(
     """
     from bench.runs.card import described_metrics
     from bench.scoring.intervals import compare_rows
+    from bench.scoring.statistics import FEW_IMAGES
     from bench.tables import wide as tables
 
     frame = compare_rows(run, first, second, all_metrics, described_metrics([run]))
@@ -273,10 +275,13 @@ def compare(
         sys.stdout.write(tables.render(frame, format))
         return
     for dataset, rows in frame.groupby("dataset", sort=False):
-        columns = ["metric", "better", first, second, "difference", "low", "high", "p_holm", "ahead"]
-        shown = rows[columns].round(3).astype(str)
+        columns = ["metric", "better", first, second, "difference", "low", "high", "p_holm", "ahead", "images"]
+        shown = rows[columns].round(3)
+        shown = shown.astype(str).where(shown.notna(), "")
         shown["images +/-"] = [f"{row.higher}/{row.lower}".strip("/") for row in rows.itertuples()]
         print_table(shown, f"{first} - {second} on {dataset}")
+    if frame["p"].isna().all():
+        out_console.print(FEW_IMAGES, style="dim", markup=False)
 
 
 def verify(run: Annotated[Path, typer.Argument(help="A run folder.")], json: Json = False) -> None:

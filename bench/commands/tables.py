@@ -205,10 +205,13 @@ def _wide(
 def _with_intervals(frames: dict[str, pd.DataFrame], runs: list[Path]) -> dict[str, pd.DataFrame]:
     """Put the 95 % intervals of the runs beside the numbers of wide tables."""
     from bench.scoring.intervals import read_intervals
+    from bench.scoring.statistics import FEW_IMAGES
     from bench.tables.wide import with_intervals
 
     for run in runs:
         intervals = read_intervals(run)
+        if len(intervals) and intervals["low"].isna().all():
+            error_console.print(f"{run}: {FEW_IMAGES}", style="yellow", markup=False, soft_wrap=True)
         frames = {name: with_intervals(frame, intervals, name) for name, frame in frames.items()}
     return frames
 
@@ -305,9 +308,10 @@ def _give(
 
 def _text_of(frames: Mapping[str, pd.DataFrame], format: Format, signs: Mapping[str, int]) -> str:
     """Render tables as the text of one file."""
+    from bench.tables.ranking import unmarked
     from bench.tables.wide import render
 
     if format == "json":
-        return json_text({title: plain_rows(frame) for title, frame in frames.items()})
+        return json_text({title: plain_rows(unmarked(frame)) for title, frame in frames.items()})
     kind: Literal["csv", "md", "latex", "html"] = format if format in ("md", "latex", "html") else "csv"
     return "".join(render(frame, kind, signs) for frame in frames.values())

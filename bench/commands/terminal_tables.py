@@ -93,6 +93,8 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
     from rich import box
     from rich.table import Table
 
+    from bench.tables.ranking import FEWER, FEWER_TEXT
+
     def broken(text: str, width: int) -> str:
         return escape("\n".join(line for given in text.splitlines() for line in lines_of(given, width)))
 
@@ -111,3 +113,5 @@ def print_table(frame: pd.DataFrame, title: str) -> None:
         for row in zip(*columns, strict=True):
             shown.add_row(*(broken(row[place], width) for place, width in part))
         out_console.print(shown)
+    if any(cell.endswith(FEWER) for cells in columns for cell in cells):
+        out_console.print(FEWER_TEXT, style="dim", markup=False, highlight=False)

@@ -14,7 +14,8 @@ from bench.report.tables import headline_metrics, percent, shown
 from bench.runs.records import untrained_in
 from bench.runs.rows import CLEAN, ON_CLEAN, RAIN, kind_of
 from bench.scoring.estimates import Comparisons, Differences, Estimate, Estimates
-from bench.scoring.metrics import QUALITY, main_metrics, signs_of
+from bench.scoring.metrics import QUALITY, main_metrics, most_images, signs_of
+from bench.scoring.statistics import FEW_IMAGES, FEWEST_IMAGES
 
 _POINTS = {"%": " points", "dB": " dB"}
 
@@ -56,7 +57,8 @@ def findings(
     found += harms
     if not harms and any((row, RAIN) in comparisons for row in derainers):
         found.append(Sentence("No derainer's scores fall below the rain itself beyond chance."))
-    found += _untested(rows, derainers, comparisons)
+    few = max(most_images(record for record in records if record.dataset == dataset).values(), default=0)
+    found += _untested(rows, derainers, comparisons, few < FEWEST_IMAGES)
     if shown_untrained := [row for row in rows if row in untrained]:
         found.append(Sentence(f"Untrained weights, so neither ranked nor plotted: {', '.join(shown_untrained)}."))
     return found
@@ -135,7 +137,8 @@ def _losses(records: Sequence[Record], dataset: str, differences: Differences, d
         if one is None or max(sign * one.low, sign * one.high) >= 0:
             continue
         size, *ends = (shown(n, unit, -1) for n in (abs(one.value), *sorted((abs(one.low), abs(one.high)))))
-        lost[metric] = f"{metric} by {size}{_POINTS.get(unit, '')} ({ends[0]} to {ends[1]})"
+        where = f", on {one.images} of {one.expected} images" if one.images < one.expected else ""
+        lost[metric] = f"{metric} by {size}{_POINTS.get(unit, '')} ({ends[0]} to {ends[1]}{where})"
     told = [metric for metric in metrics_of(records, dataset, described) if metric in lost]
     others = [metric for metric in lost if metric not in told]
     if not told:
@@ -165,12 +168,13 @@ def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[s
     ]
 
 
-def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons) -> list[Sentence]:
+def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons, few: bool) -> list[Sentence]:
     if not derainers:
         return []
     found: list[Sentence] = []
     if not any((row, RAIN) in comparisons for row in derainers):
-        found.append(Sentence("Whether a derainer does worse than the rain was not tested: no resamples of both rows."))
+        why = FEW_IMAGES if few else "no resamples of both rows"
+        found.append(Sentence(f"Whether a derainer does worse than the rain was not tested: {why}."))
     if missing := [row for row in derainers if ON_CLEAN + row not in rows]:
         wanted = _joined([ON_CLEAN + row for row in missing])
         text = f"Not tested: harm to images without rain, by {_joined(missing)}. It takes the rows {wanted}."

@@ -12,7 +12,8 @@ from bench.contract import Metric, Record
 from bench.runs.records import untrained_in
 from bench.runs.rows import RowKind, kind_of
 from bench.scoring.estimates import Estimate, Estimates
-from bench.scoring.metrics import shortened, signs_of, unit_digits
+from bench.scoring.metrics import most_images, shortened, signs_of, unit_digits
+from bench.tables.ranking import FEWER, FEWER_TEXT
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class Cell:
         value: Number to sort by; None sorts by the text, and an empty text goes last.
         interval: ``low – high``, or empty.
         best: True for the best derainer of its column.
+        fewer: True if its number rests on fewer images than others of its column, among which it is not ranked.
     """
 
     text: str
     value: float | None = None
     interval: str = ""
     best: bool = False
+    fewer: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,13 @@ def score_table(
     metrics, untrained = headline_metrics(records, dataset, described), untrained_in(records)
     units = {record.metric: record.unit for record in records}
     counts = _coverage(records, dataset, metrics)
+    fewer = _fewer(records, dataset)
     lines = [
         TableRow(
             name,
             kind_of(name, untrained),
             (
-                *(_score_cell(estimates.get((dataset, name, metric))) for metric in metrics),
+                *(_score_cell(estimates.get((dataset, name, metric)), (name, metric) in fewer) for metric in metrics),
                 counts.get(name, Cell("")),
             ),
         )
@@ -92,7 +96,8 @@ def score_table(
     columns = [Column(metric, units[metric]) for metric in metrics]
     directions = signs_of(record for record in records if record.dataset == dataset)
     signs = [directions[metric] for metric in metrics]
-    return Table(f"Scores on {dataset}", "row", (*columns, Column("images")), _with_best(lines, signs))
+    note = FEWER_TEXT if fewer else ""
+    return Table(f"Scores on {dataset}", "row", (*columns, Column("images")), _with_best(lines, signs), note)
 
 
 def recovery_table(
@@ -148,20 +153,28 @@ def _column(heading: str, numeric: bool) -> Column:
     return Column(heading, "", numeric)
 
 
-def _score_cell(estimate: Estimate | None) -> Cell:
+def _score_cell(estimate: Estimate | None, fewer: bool) -> Cell:
     if estimate is None:
         return Cell("")
     interval = ""
     if math.isfinite(estimate.low):
         interval = " – ".join(shown(end, estimate.unit, -1) for end in (estimate.low, estimate.high))
-    return Cell(shown(estimate.value, estimate.unit), estimate.value, interval)
+    return Cell(shown(estimate.value, estimate.unit) + FEWER * fewer, estimate.value, interval, fewer=fewer)
+
+
+def _fewer(records: Sequence[Record], dataset: str) -> set[tuple[str, str]]:
+    """Find the rows and metrics of one dataset whose numbers rest on fewer images than others of the metric."""
+    own = [record for record in records if record.dataset == dataset]
+    most = most_images(own)
+    return {(record.derainer, record.metric) for record in own if record.images < most[record.metric]}
 
 
 def _recovery_cell(estimate: Estimate | None) -> Cell:
     if estimate is None or not math.isfinite(estimate.recovery):
         return Cell("")
-    low, high = (percent(value) for value in (estimate.recovery_low, estimate.recovery_high))
-    return Cell(percent(estimate.recovery), estimate.recovery, f"{low} – {high}")
+    ends = (estimate.recovery_low, estimate.recovery_high)
+    interval = " – ".join(map(percent, ends)) if all(map(math.isfinite, ends)) else ""
+    return Cell(percent(estimate.recovery), estimate.recovery, interval)
 
 
 def percent(ratio: float) -> str:
@@ -188,7 +201,8 @@ def _with_best(lines: Sequence[TableRow], signs: Sequence[int]) -> tuple[TableRo
     ranked = [line for line in lines if line.kind == "derainer"]
     best: dict[int, float] = {}
     for index, sign in enumerate(signs):
-        values = [sign * value for line in ranked if (value := line.cells[index].value) is not None]
+        cells = [line.cells[index] for line in ranked]
+        values = [sign * cell.value for cell in cells if cell.value is not None and not cell.fewer]
         if sign and len(values) > 1:
             best[index] = max(values)
     return tuple(
@@ -204,7 +218,7 @@ def _with_best(lines: Sequence[TableRow], signs: Sequence[int]) -> tuple[TableRo
 
 
 def _is(cell: Cell, best: float | None, sign: Sequence[int]) -> bool:
-    return best is not None and cell.value is not None and sign[0] * cell.value == best
+    return best is not None and cell.value is not None and not cell.fewer and sign[0] * cell.value == best
 
 
 def _of(estimates: Estimates, dataset: str, rows: Sequence[str], metric: str) -> list[Estimate]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from bench.contract import Options
+from bench.devices import give_back_threads
 from bench.errors import UserError
 from bench.io.isolation import GuestRoom
 from bench.protocols import Dataset, Derainer, Judge, Task
@@ -65,22 +66,34 @@ class DerainerLoader:
 
 @dataclass(frozen=True)
 class JudgeLoader:
-    """Loads a task's model."""
+    """Loads a task's model.
+
+    On a CPU it computes with one thread unless the options say how many: sums of floats depend on the number of
+    threads, and evidence must not depend on the number of workers.
+    """
 
     task: Task
     options: Options
 
     def __call__(self) -> Judge:
-        """Load it; the model of a plug-in's task stays in a room of its own."""
+        """Load the task's model with a fixed number of threads; that of a plug-in's task stays in a room of its own.
+
+        Some processors' kernels round by the number of threads, and evidence must not depend on the workers.
+        """
+        options = replace(self.options, threads=self.options.threads or 1)
         if type(self.task).__module__.startswith("tasks."):
-            return self.task.judge(self.options)
+            return self.task.judge(options)
         room = GuestRoom()
-        return GuestJudge(room.run(self.task.judge, self.options), room)
+        return GuestJudge(room.run(self.task.judge, options), room)
 
 
 def forget() -> None:
-    """Drop models, builders and datasets: the files behind them may change before this process runs again."""
+    """Drop models, builders and datasets: the files behind them may change before this process runs again.
+
+    PyTorch has its threads back.
+    """
     kept_model.cache_clear()
+    give_back_threads()
     kept_data.cache_clear()
 
 

@@ -41,7 +41,8 @@ def correlation_frame(
     """Make ``correlations.csv``: rank correlations of every image quality with every task score.
 
     Over ``images`` of one derainer, over the ``gains`` of its images on the rain, and over ``derainers``, by their
-    values in the table. The clean images and what is restored from them are left out: they are no derainers' work.
+    values in the table, of those that have all images. The clean images and what is restored from them are left out:
+    they are no derainers' work.
 
     Args:
         images: ``per_image.csv``.
@@ -168,7 +169,7 @@ def _of_pairs(pairs: FloatArray, dataset: str, count: int) -> dict[str, object]:
     found: dict[str, object] = {"spearman": rho, "kendall": tau, "n": len(x)}
     if count and np.isfinite(rho):
         weights = draw_weights(len(x), min(count, CORRELATION_RESAMPLES), dataset)
-        found |= _ends(*resample_rank_correlation(x, y, weights))
+        found |= _ends(*resample_rank_correlation(x, y, weights), len(x))
     return found
 
 
@@ -180,16 +181,18 @@ def _over_derainers(
     quality: str,
     score: str,
 ) -> Iterator[dict[str, object]]:
-    values = {(r.derainer, r.task, r.metric): r.value for r in records if r.dataset == dataset}
-    both = [
-        name
-        for name in dict.fromkeys(name for name, _, _ in values)
-        if _shows_rain(name) and {(name, QUALITY, quality), (name, task, score)} <= values.keys()
-    ]
+    known = {(r.derainer, r.task, r.metric): r for r in records if r.dataset == dataset}
+    pairs = {
+        name: (known[name, QUALITY, quality], known[name, task, score])
+        for name in dict.fromkeys(name for name, _, _ in known)
+        if _shows_rain(name) and {(name, QUALITY, quality), (name, task, score)} <= known.keys()
+    }
+    # Rows that lack images are not compared with rows that have them.
+    most = [max((pair[side].images for pair in pairs.values()), default=0) for side in (0, 1)]
+    both = [name for name, pair in pairs.items() if [one.images for one in pair] == most]
     if len(both) < FEWEST_PAIRS:
         return
-    x = np.array([values[name, QUALITY, quality] for name in both])
-    y = np.array([values[name, task, score] for name in both])
+    x, y = (np.array([pairs[name][side].value for name in both]) for side in (0, 1))
     rho, tau = rank_correlation(x, y)
     found: dict[str, object] = {"spearman": rho, "kendall": tau, "n": len(both)}
     drawn = [
@@ -198,16 +201,16 @@ def _over_derainers(
     ]
     if all(part is not None for parts in drawn for part in parts):
         sides = [np.stack([part for part in parts if part is not None], axis=1) for parts in drawn]
-        found |= _ends(*row_rank_correlations(*sides))
+        found |= _ends(*row_rank_correlations(*sides), min(most))
     yield {
         "dataset": dataset, "over": "derainers", "derainer": "", "task": task, "quality": quality, "score": score,
         **found,
     }  # fmt: skip
 
 
-def _ends(rho: FloatArray, tau: FloatArray) -> dict[str, object]:
+def _ends(rho: FloatArray, tau: FloatArray, images: int) -> dict[str, object]:
     found: dict[str, object] = {}
     for name, values in (("spearman", rho), ("kendall", tau)):
-        ends = interval(values)
+        ends = interval(values, images)
         found |= {f"{name}_low": ends.low, f"{name}_high": ends.high}
     return found

@@ -11,7 +11,6 @@ import pandas as pd
 
 from bench.contract import Record
 from bench.scoring.intervals import paired_differences
-from bench.scoring.statistics import interval
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,21 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Difference:
-    """A score of one row less that of another on the same images, with its 95 % interval, in the metric's unit."""
+    """A score of one row less that of another on the same images, with its 95 % interval, in the metric's unit.
+
+    Attributes:
+        value: The difference.
+        low: Lower end of the interval.
+        high: Upper end.
+        images: How many images both rows have.
+        expected: How many the dataset has.
+    """
 
     value: float
     low: float
     high: float
+    images: int
+    expected: int
 
     @property
     def uncertain(self) -> bool:
@@ -95,9 +104,10 @@ def compare_pairs(root: Path, records: Sequence[Record], pairs: Sequence[tuple[s
     """
     found: dict[tuple[str, str], dict[tuple[str, str], Difference]] = {}
     for paired in paired_differences(root, records, pairs):
-        ends = interval(paired.resampled)
-        if ends.known:
+        if paired.ends.known:
             of_pair = found.setdefault((paired.first.derainer, paired.second.derainer), {})
-            difference = Difference(paired.value, ends.low, ends.high)
+            difference = Difference(
+                paired.value, paired.ends.low, paired.ends.high, paired.images, paired.first.expected
+            )
             of_pair[paired.first.dataset, paired.first.metric] = difference
     return found

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.contract import FloatArray, Metric, Record
+from bench.contract import Metric, Record
 from bench.errors import UserError
 from bench.io.files import csv_errors_as_user_errors, safe_name
-from bench.runs.records import read_records, read_table, untrained_in
+from bench.runs.records import TEXT_COLUMNS, read_records, read_table, untrained_in
 from bench.runs.rows import CLEAN, RAIN, Row
+from bench.scoring.common_images import common_images, recovery_rows
 from bench.scoring.metrics import shortened, sign_of
 from bench.scoring.per_image import read_measures
 from bench.scoring.scores import Scores
-from bench.scoring.statistics import holm, interval, p_value, recovery
+from bench.scoring.statistics import FEWEST_IMAGES, Interval, holm, interval, p_value, recovery
 
 SIGNIFICANT = 0.05
 """Corrected p below which one row is called better than another."""
@@ -36,19 +38,28 @@ _COLUMNS = [
     "recovery_high",
 ]
 
+DIFFERENCES = "differences.csv"
+"""File with the differences of rows that do not have the same images, each on the images that both have."""
+_DIFFERENCE_COLUMNS = [
+    "dataset", "task", "metric", "first", "second", "images", "first_value", "second_value", "low", "high", "p",
+]  # fmt: skip
+
 
 def interval_frames(result: Scores) -> dict[str, pd.DataFrame]:
-    """Make the tables ``intervals.csv`` and ``bootstrap/<dataset>/<derainer>/<task>.csv`` of one run.
+    """Make the tables ``intervals.csv``, ``bootstrap/<dataset>/<derainer>/<task>.csv`` and ``differences.csv``.
 
-    The latter hold the resamples from which the intervals come. Recovery is (derained - rain) / (clean - rain), given
-    where the run has both rows and the rain took something. Rows with random weights have no intervals: nothing
-    ranks them.
+    The resamples in ``bootstrap`` are those from which the intervals come. Recovery is (derained - rain) /
+    (clean - rain) on the images that all three have, given where the run has both rows and the rain took something.
+    Rows with random weights have no intervals: nothing ranks them. ``differences.csv`` is there only where rows do
+    not have the same images.
 
     Returns:
         File name in the run folder to table.
     """
     drawn = {_resamples_name(row): pd.DataFrame(dict(values)) for row, values in result.resamples.items() if values}
-    return {"intervals.csv": pd.DataFrame(_interval_rows(result), columns=_COLUMNS), **drawn}
+    unequal = pd.DataFrame(list(_unequal_pairs(result)), columns=_DIFFERENCE_COLUMNS)
+    frames = {"intervals.csv": pd.DataFrame(_interval_rows(result), columns=_COLUMNS), **drawn}
+    return frames | ({} if unequal.empty else {DIFFERENCES: unequal})
 
 
 def read_intervals(root: Path) -> pd.DataFrame:
@@ -82,8 +93,9 @@ def compare_rows(
     Returns:
         One row a dataset, task and metric: which values are ``better`` (``higher``, ``lower``, or empty), both values,
         difference (first - second) with its interval, two-sided p, p after Holm's correction over all these rows,
-        ``ahead`` (the row that is better with a corrected p below 0.05, or empty), and on how many images the first
-        was higher or lower.
+        ``ahead`` (the row that is better with a corrected p below 0.05, or empty), ``images`` (``3/4``: on how many
+        of the dataset's images the line rests, those that both rows have), and on how many of these the first was
+        higher or lower. Fewer than ten images give neither interval nor p.
 
     Raises:
         UserError: A row is not in the run, or the run has no resamples of both.
@@ -105,7 +117,8 @@ def compare_rows(
     frame = pd.DataFrame(rows)
     frame["p_holm"] = holm(frame["p"].tolist())
     frame["ahead"] = [_ahead(row, first, second) for row in frame.to_dict("records")]
-    return frame[[*frame.columns.drop(["higher", "lower"]), "higher", "lower"]]
+    last = ["images", "higher", "lower"]
+    return frame[[*frame.columns.drop(last), *last]]
 
 
 def _headlines(records: Sequence[Record], described: Sequence[Metric]) -> set[tuple[str, str, str]]:
@@ -120,76 +133,106 @@ def _headlines(records: Sequence[Record], described: Sequence[Metric]) -> set[tu
 def _ahead(row: Mapping[Hashable, Any], first: str, second: str) -> str:
     """Name the row that is better beyond chance; empty if there is none, or if the metric ranks nothing."""
     gain = sign_of(row["better"]) * row["difference"]
-    if not gain or row["p_holm"] >= SIGNIFICANT:
+    if not gain or not row["p_holm"] < SIGNIFICANT:
         return ""
     return first if gain > 0 else second
 
 
 def _interval_rows(result: Scores) -> list[dict[str, object]]:
-    values = {(r.dataset, r.derainer, r.task, r.metric): r.value for r in result.records}
+    records = {(r.dataset, r.derainer, r.task, r.metric): r for r in result.records}
     rows: list[dict[str, object]] = []
     untrained = untrained_in(result.records)
     for row, resamples in result.resamples.items():
         if row.derainer in untrained:
             continue
+        recovered = _recoveries(result, row)
         for metric, drawn in resamples.items():
-            value = values.get((row.dataset, row.derainer, row.task, metric))
-            if value is None:
+            record = records.get((row.dataset, row.derainer, row.task, metric))
+            if record is None:
                 continue
-            found = interval(drawn)
+            found = interval(drawn, record.images)
             cells: dict[str, object] = {"dataset": row.dataset, "derainer": row.derainer, "task": row.task}
-            cells |= {"metric": metric, "value": value}
+            cells |= {"metric": metric, "value": record.value}
             cells |= {"low": found.low, "high": found.high}
-            rows.append(cells | _recovered(result, values, row, metric, drawn))
+            rows.append(cells | recovered.get(metric, {}))
     return rows
 
 
-def _recovered(
-    result: Scores,
-    values: dict[tuple[str, str, str, str], float],
-    row: Row,
-    metric: str,
-    drawn: FloatArray,
-) -> dict[str, object]:
-    ends = [Row(row.dataset, end, row.task) for end in (RAIN, CLEAN)]
-    resamples = [result.resamples.get(end, {}).get(metric) for end in ends]
-    scores = [values.get((row.dataset, end.derainer, row.task, metric)) for end in ends]
-    if row.derainer in (RAIN, CLEAN) or resamples[0] is None or resamples[1] is None or None in scores:
+def _recoveries(result: Scores, row: Row) -> dict[str, dict[str, object]]:
+    """Compute the recoveries of one row, metric by metric, on the images that it shares with rain and clean."""
+    rows = recovery_rows(row)
+    if row.derainer in (RAIN, CLEAN) or not (common := common_images(result.judged, rows)):
         return {}
-    point = recovery(*(np.array([score]) for score in (values[(row.dataset, row.derainer, row.task, metric)], *scores)))
-    found = interval(recovery(drawn, resamples[0], resamples[1]))
-    if not np.isfinite(point[0]) or not found.known:
-        return {}
-    return {"recovery": float(point[0]), "recovery_low": found.low, "recovery_high": found.high}
+    parts = [result.on(one, common) for one in rows]
+    found: dict[str, dict[str, object]] = {}
+    for metric in parts[0].resamples:
+        if not all(metric in part.records and metric in part.resamples for part in parts):
+            continue
+        point = recovery(*(np.array([part.records[metric].value]) for part in parts))[0]
+        drawn = recovery(*(part.resamples[metric] for part in parts))
+        images = min(part.records[metric].images for part in parts)
+        ends = interval(drawn, images)
+        if np.isfinite(point) and (ends.known or images < FEWEST_IMAGES):
+            found[metric] = {"recovery": float(point), "recovery_low": ends.low, "recovery_high": ends.high}
+    return found
+
+
+def _unequal_pairs(result: Scores) -> Iterator[dict[str, object]]:
+    """Yield the lines of ``differences.csv``."""
+    for first, second in combinations(result.judged, 2):
+        unequal = set(result.judged[first]) != set(result.judged[second])
+        if not unequal or (first.dataset, first.task) != (second.dataset, second.task):
+            continue
+        common = common_images(result.judged, (first, second))
+        ours, theirs = result.on(first, common), result.on(second, common)
+        for metric in ours.resamples if common else ():
+            if not all(metric in part.records and metric in part.resamples for part in (ours, theirs)):
+                continue
+            pair = [part.records[metric] for part in (ours, theirs)]
+            drawn, images = ours.resamples[metric] - theirs.resamples[metric], min(one.images for one in pair)
+            ends = interval(drawn, images)
+            yield {
+                "dataset": first.dataset, "task": first.task, "metric": metric,
+                "first": first.derainer, "second": second.derainer, "images": images,
+                "first_value": pair[0].value, "second_value": pair[1].value,
+                "low": ends.low, "high": ends.high, "p": p_value(drawn, images),
+            }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """One metric of two rows of a run on the same images.
+    """One metric of two rows of a run on the images that both have.
 
     Attributes:
-        first: Record of the first row.
-        second: Record of the second row: same dataset, task and metric.
-        resampled: (R,) first - second on every resample, in the metric's unit; NaN where a resample leaves it
-            undefined.
+        first: Record of the first row on these images.
+        second: Record of the second row on these images: same dataset, task and metric.
+        ends: 95 % interval of first - second, in the metric's unit; unknown on fewer than ten images.
+        p: Two-sided p of no difference; NaN on fewer than ten images.
     """
 
     first: Record
     second: Record
-    resampled: FloatArray
+    ends: Interval
+    p: float
 
     @property
     def value(self) -> float:
         """Subtract the two scores, in the metric's unit."""
         return self.first.value - self.second.value
 
+    @property
+    def images(self) -> int:
+        """Count the images on which both scores rest."""
+        return min(self.first.images, self.second.images)
+
 
 def paired_differences(
     root: Path, records: Sequence[Record], pairs: Sequence[tuple[str, str]]
 ) -> Iterator[PairedDifference]:
-    """Subtract pairs of rows of a run, metric by metric, on the same resamples.
+    """Subtract pairs of rows of a run, metric by metric, on the same images and the same resamples.
 
-    Pairs of which one row has no resamples of a task, and metrics that only one row has, are left out.
+    Pairs of which one row has no resamples of a task or that share no image, and metrics that only one row has, are
+    left out.
 
     Args:
         root: The run folder.
@@ -206,18 +249,53 @@ def paired_differences(
     names = dict.fromkeys(name for pair in pairs for name in pair)
     rows = [Row(dataset, name, task) for dataset, task in places for name in names]
     resamples = {row: _read_resamples(root, row) for row in rows}
+    unequal = _read_unequal(root)
     for first, second in pairs:
         for dataset, task in places:
             ours, theirs = Row(dataset, first, task), Row(dataset, second, task)
             for metric in resamples[ours].columns:
                 if metric in resamples[theirs] and all(metric in scores.get(row, {}) for row in (ours, theirs)):
+                    both = scores[ours][metric], scores[theirs][metric]
+                    if (ours, theirs) in unequal:
+                        if line := unequal[ours, theirs].get(metric):
+                            yield _on_common(*both, line)
+                        continue
                     drawn = (resamples[ours][metric] - resamples[theirs][metric]).to_numpy()
-                    yield PairedDifference(scores[ours][metric], scores[theirs][metric], drawn)
+                    images = min(one.images for one in both)
+                    yield PairedDifference(*both, interval(drawn, images), p_value(drawn, images))
+
+
+def _on_common(first: Record, second: Record, line: Mapping[Hashable, Any]) -> PairedDifference:
+    """Make a difference of a line of ``differences.csv``, whichever of its rows comes first."""
+    images, turned = int(line["images"]), line["first"] != first.derainer
+    values, ends = (line["first_value"], line["second_value"]), (line["low"], line["high"])
+    if turned:
+        values, ends = values[::-1], (-ends[1], -ends[0])
+    ours, theirs = (
+        replace(record, value=float(value), images=images)
+        for record, value in zip((first, second), values, strict=True)
+    )
+    return PairedDifference(ours, theirs, Interval(float(ends[0]), float(ends[1])), float(line["p"]))
+
+
+def _read_unequal(root: Path) -> dict[tuple[Row, Row], dict[str, Mapping[Hashable, Any]]]:
+    """Read ``differences.csv``: both orders of two rows to metric to line; empty where all rows have the same images.
+
+    Raises:
+        UserError: The file is damaged or lacks a column.
+    """
+    found: dict[tuple[Row, Row], dict[str, Mapping[Hashable, Any]]] = {}
+    texts = TEXT_COLUMNS | {"first", "second"}
+    for line in read_table(root / DIFFERENCES, _DIFFERENCE_COLUMNS, texts).to_dict("records"):
+        rows = [Row(str(line["dataset"]), str(line[name]), str(line["task"])) for name in ("first", "second")]
+        for pair in ((rows[0], rows[1]), (rows[1], rows[0])):
+            found.setdefault(pair, {})[str(line["metric"])] = line
+    return found
 
 
 def _comparison(paired: PairedDifference, images: pd.DataFrame) -> dict[str, object]:
     """Make one row of the table of :func:`compare_rows`."""
-    ours, theirs, found = paired.first, paired.second, interval(paired.resampled)
+    ours, theirs = paired.first, paired.second
     same = images[(images.dataset == ours.dataset) & (images.task == ours.task) & (images.metric == ours.metric)]
     of_both = same.pivot_table(index="image", columns="derainer", values="value", observed=True)
     gap = (
@@ -231,9 +309,10 @@ def _comparison(paired: PairedDifference, images: pd.DataFrame) -> dict[str, obj
         ours.derainer: ours.value,
         theirs.derainer: theirs.value,
         "difference": paired.value,
-        "low": found.low,
-        "high": found.high,
-        "p": p_value(paired.resampled),
+        "low": paired.ends.low,
+        "high": paired.ends.high,
+        "p": paired.p,
+        "images": f"{paired.images}/{ours.expected}",
         "higher": int((gap > 0).sum()) if gap is not None else "",
         "lower": int((gap < 0).sum()) if gap is not None else "",
     }

@@ -18,6 +18,14 @@ QUALITY = "quality"
 _SIGNS: Mapping[Better, int] = MappingProxyType({"higher": 1, "lower": -1, "": 0})
 
 
+_OVER_CLASSES = frozenset({"AP", "AP50", "AP75", "AR100", "mIoU", "mPA"})
+
+
+def over_classes(metric: str) -> bool:
+    """Return True for a mean over the classes of a dataset, of which some may be in one image only."""
+    return parse_metric(metric).base.removeprefix("mask_") in _OVER_CLASSES
+
+
 def sign_of(better: Better) -> int:
     """Turn a direction into a factor: 1 if higher is better, -1 if lower is, 0 if the metric ranks nothing."""
     return _SIGNS[better]
@@ -71,6 +79,14 @@ def shortened(
         headlines = {name for name in headlines if (known := facts[name]) and known.short}
     chosen = [record for record in records if record.metric in headlines or record.task not in tasks]
     return sorted(chosen, key=lambda record: table.place(record.metric))
+
+
+def most_images(records: Iterable[Record]) -> dict[str, int]:
+    """Map every metric of one dataset's records to the most images on which a row's number rests."""
+    found: dict[str, int] = {}
+    for record in records:
+        found[record.metric] = max(found.get(record.metric, 0), record.images)
+    return found
 
 
 def main_metrics(records: Sequence[Record], described: Sequence[Metric] = ()) -> list[str]:

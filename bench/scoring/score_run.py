@@ -16,6 +16,7 @@ from bench.runs.card import RunCard, TaskCard
 from bench.runs.folder import RunStore
 from bench.runs.keys import judged_key, restored_key
 from bench.runs.rows import Row
+from bench.scoring.common_images import score_common
 from bench.scoring.protocol_hash import ProtocolParts, hash_of, parts_of
 from bench.scoring.scores import Scores
 from bench.scoring.slices import find_slices, slice_row
@@ -58,6 +59,10 @@ def score_run(store: RunStore, card: RunCard, datasets: Mapping[str, ScoredDatas
         for row, ids in question.judged.items():
             if ids:
                 _score_row(scores, question, row, card)
+        started = perf_counter()
+        rows = [row for row in question.judged if row in scores.judged]
+        scores.common |= score_common(question, rows, card.resamples)
+        scores.spent["statistics"] += perf_counter() - started
     for question in sorted(questions, key=lambda one: (one.dataset.name, one.name)):
         _slice_rows(scores, question, card)
     return scores

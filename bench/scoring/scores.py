@@ -25,6 +25,19 @@ class PerClass:
     measure: ClassMeasure
 
 
+@dataclass(frozen=True)
+class PartScores:
+    """The numbers of one row on some of its images.
+
+    Attributes:
+        records: Metric to record.
+        resamples: Main metric to its values on the bootstrap resamples, (resamples,) float64.
+    """
+
+    records: Mapping[str, Record]
+    resamples: Mapping[str, FloatArray]
+
+
 @dataclass
 class Scores:
     """All numbers that follow from a run's evidence and labels, in the order of the suite.
@@ -35,6 +48,7 @@ class Scores:
         per_class: Measures of classes.
         judged: Row to the ids of the images that its numbers rest on.
         resamples: Row to main metric to its values on the bootstrap resamples, (resamples,) float64.
+        common: Row and ids of the images that it shares with another row, fewer than its own, to its numbers on these.
         slices: Main metrics on groups of images.
         protocols: Dataset and task to what their numbers are comparable by.
         failures: Rows whose evidence is absent or damaged.
@@ -46,10 +60,18 @@ class Scores:
     per_class: list[PerClass] = field(default_factory=list)
     judged: dict[Row, Sequence[str]] = field(default_factory=dict)
     resamples: dict[Row, Mapping[str, FloatArray]] = field(default_factory=dict)
+    common: dict[tuple[Row, frozenset[str]], PartScores] = field(default_factory=dict)
     slices: list[SliceMeasure] = field(default_factory=list)
     protocols: dict[ProtocolKey, ProtocolParts] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     spent: dict[str, float] = field(default_factory=dict)
+
+    def on(self, row: Row, ids: frozenset[str]) -> PartScores:
+        """Look up the numbers of one row on some images: all of its own, or those that it shares with another."""
+        if (row, ids) in self.common:
+            return self.common[row, ids]
+        own = [record for record in self.records if Row(record.dataset, record.derainer, record.task) == row]
+        return PartScores({record.metric: record for record in own}, self.resamples.get(row, {}))
 
 
 @dataclass(frozen=True)

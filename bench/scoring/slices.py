@@ -124,7 +124,7 @@ def slices_of_records(
             group, metric, ends = (OBJECT_SIZE, name.size), replace(name, size="").stem, Interval()
         elif record.metric in drawn and record.dataset in graded:
             group, metric = (SEVERITY, f"{graded[record.dataset]:g}"), record.metric
-            ends = interval(drawn[record.metric])
+            ends = interval(drawn[record.metric], record.images)
         else:
             continue
         found.append(
@@ -194,5 +194,5 @@ def _measure(
     model = next((record.model for record in records), "")
     unit = known[metric].unit if metric in known else ""
     place = (row.dataset, row.derainer, row.task, model, part.by, part.value)
-    ends = interval(values[1:]) if images > 1 else Interval()
+    ends = interval(values[1:], images)
     return SliceMeasure(*place, metric, float(values[0]), ends.low, ends.high, unit, images)

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from bench.contract import FloatArray, IntArray, Measure, Record
 from bench.protocols import Resampling, SelfReference
 from bench.runs.rows import Row
+from bench.scoring.metrics import over_classes
 from bench.scoring.per_image import pack_measures
 from bench.scoring.scores import PerClass
-from bench.scoring.statistics import draw_weights
+from bench.scoring.statistics import draw_subsets, draw_weights, widen
 from bench.scoring.task_on_dataset import TaskOnDataset
+
+SUBSETS = 200
+"""Subsets by which the scatter of means over classes is told."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +74,27 @@ def resample_row(question: TaskOnDataset, row: Row, resamples: int) -> Mapping[s
     if not resamples or not isinstance(question.task, Resampling):
         return {}
     ids, chosen = question.judged[row], question.chosen
-    weights = draw_weights(len(chosen), resamples, row.dataset)
+    weights = _draw(len(chosen), resamples, row.dataset)
     found = question.task.resample(
         question.evidence(row, ids), question.truths(ids), _columns(weights, places_of(ids, chosen))
     )
     both = question.judged_with_clean(row)
-    if not both or not isinstance(question.task, SelfReference):
-        return found
-    drawn = _columns(weights, places_of(both, chosen))
-    return {**found, **question.task.resample_against_clean(*question.beside_clean(row, both), drawn)}
+    if both and isinstance(question.task, SelfReference):
+        drawn = _columns(weights, places_of(both, chosen))
+        found = {**found, **question.task.resample_against_clean(*question.beside_clean(row, both), drawn)}
+    return {metric: _scattered(metric, values, resamples, len(chosen)) for metric, values in found.items()}
+
+
+def _draw(images: int, resamples: int, dataset: str) -> IntArray:
+    """Draw bootstrap resamples, then all images once, then subsets of them."""
+    drawn = draw_weights(images, resamples, dataset), draw_subsets(images, SUBSETS, dataset)
+    return np.concatenate([drawn[0], np.ones((1, images), dtype=drawn[0].dtype), drawn[1]])
+
+
+def _scattered(metric: str, values: FloatArray, resamples: int, images: int) -> FloatArray:
+    """Take the bootstrap values; those of means over classes are widened by means of the subsets."""
+    drawn = values[:resamples]
+    return widen(drawn, float(values[resamples]), values[resamples + 1 :], images) if over_classes(metric) else drawn
 
 
 def places_of(ids: Sequence[str], expected: Sequence[str]) -> list[int]:

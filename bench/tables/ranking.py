@@ -11,6 +11,18 @@ from bench.errors import UserError
 from bench.runs.rows import kind_of
 from bench.scoring.metrics import heading, main_metrics, sign_of, stem_of
 
+FEWER = " *"
+"""Ends a number that rests on fewer images than others of its column; it is not ranked among them."""
+FEWER_TEXT = (
+    "* on fewer images than others of its column, so not ranked; derainbench compare uses those that both rows have"
+)
+"""The same for people, to stand below a table."""
+
+
+def unmarked(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take the marks off a wide table: files for programs hold bare numbers, and ``records.csv`` the images of each."""
+    return frame.map(lambda cell: cell.removesuffix(FEWER) if isinstance(cell, str) else cell)
+
 
 def column_signs(records: Iterable[Record]) -> dict[str, int]:
     """Map the columns of a wide table that rank its rows to their direction: 1 higher, -1 lower is better.
@@ -23,6 +35,8 @@ def column_signs(records: Iterable[Record]) -> dict[str, int]:
 
 def places(frame: pd.DataFrame, signs: Mapping[str, int]) -> dict[str, list[int]]:
     """Rank every row in every column that ranks: 1 is best, 0 is no rank; equal text has equal rank.
+
+    Numbers that rest on fewer images than others of their column have no rank.
 
     Args:
         frame: A wide table (:func:`bench.tables.wide.wide`). Its rows ``rain`` and ``clean`` are no competitors.
@@ -86,7 +100,9 @@ def _column(metrics: Mapping[str, str], by: str, main: Sequence[str]) -> str | N
 
 
 def _number(cell: str) -> float | None:
-    """Read the number that a cell begins with; its interval may follow."""
+    """Read the number that a cell begins with; its interval may follow. None if it is marked."""
+    if FEWER + " [" in f"{cell} [":
+        return None
     try:
         return float(cell.partition(" ")[0])
     except ValueError:

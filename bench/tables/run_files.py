@@ -13,10 +13,11 @@ from bench.io.files import safe_name
 from bench.runs.card import RunCard, described_in
 from bench.runs.records import long, table_of, untrained_in, write_frame
 from bench.scoring.correlation import correlation_frame, disagreement_frame
-from bench.scoring.intervals import interval_frames
+from bench.scoring.intervals import DIFFERENCES, interval_frames
 from bench.scoring.per_image import join_measures
 from bench.scoring.scores import PerClass, RunResult
 from bench.scoring.slices import slice_frame, slices_of_records
+from bench.tables.ranking import unmarked
 from bench.tables.wide import wide
 
 FROM_THIS_TIME = ("failures.csv",)
@@ -49,10 +50,9 @@ def write_results(root: Path, result: RunResult, card: RunCard) -> None:
     for name, frame in result_frames(result, card):
         write_frame(root / name, frame)
         written.add(name)
-    for folder in ("tables", "bootstrap"):
-        for path in (root / folder).rglob("*.csv"):
-            if path.relative_to(root).as_posix() not in written:
-                path.unlink()  # of a dataset or row that the suite no longer has
+    for path in (*(root / "tables").rglob("*.csv"), *(root / "bootstrap").rglob("*.csv"), root / DIFFERENCES):
+        if path.relative_to(root).as_posix() not in written:
+            path.unlink(missing_ok=True)  # of a dataset or row that the suite no longer has
     timings = [
         {**asdict(row), "images": len(seconds), "seconds_per_image": sum(seconds) / len(seconds)}
         for row, seconds in result.work.seconds.items()
@@ -74,7 +74,7 @@ def record_frames(
         "per_class.csv": table_of(map(_per_class, result.scores.per_class), _PER_CLASS_COLUMNS),
         "failures.csv": table_of(map(asdict, result.failures), [f.name for f in fields(Failure)]),
         **{
-            name: wide(result.records, dataset, derainers, every_metric=True, described=described)
+            name: unmarked(wide(result.records, dataset, derainers, every_metric=True, described=described))
             for dataset, name in tables.items()
         },
     }

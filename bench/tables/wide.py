@@ -16,9 +16,10 @@ from bench.errors import MissingExtraError, UserError
 from bench.io.files import atomic, write_text
 from bench.io.metrics import parse_metric
 from bench.runs.records import long, untrained_in
-from bench.scoring.metrics import digits_of, heading, shortened
+from bench.scoring.metrics import digits_of, heading, most_images, shortened
 from bench.scoring.protocol_hash import check_one_protocol
 from bench.tables.latex import render_latex
+from bench.tables.ranking import FEWER, unmarked
 
 Format = Literal["csv", "md", "latex", "html"]
 
@@ -48,6 +49,8 @@ def wide(
     described: Sequence[Metric] = (),
 ) -> pd.DataFrame:
     """Make the table of one dataset: one row a derainer, one column a metric; every cell is text.
+
+    A number that rests on fewer images than others of its column is marked (:data:`bench.tables.ranking.FEWER`).
 
     Example:
         >>> from pathlib import Path
@@ -81,9 +84,10 @@ def wide(
     if not every_metric:
         chosen = shortened(chosen, described=described)
     cells: dict[str, dict[str, str]] = {name: {"derainer": name} for name in rows}
+    most = most_images(chosen)
     for record in chosen:
-        digits = digits_of(record.metric, record.unit, described)
-        cells[record.derainer][heading(record.metric, record.unit)] = f"{record.value:.{digits}f}"
+        digits, mark = digits_of(record.metric, record.unit, described), FEWER * (record.images < most[record.metric])
+        cells[record.derainer][heading(record.metric, record.unit)] = f"{record.value:.{digits}f}{mark}"
     for name in rows:
         cells[name]["images"] = _coverage([record for record in chosen if record.derainer == name])
     headings = dict.fromkeys(name for row in cells.values() for name in row if name != "images")
@@ -99,7 +103,7 @@ def render(frame: pd.DataFrame, format: Format, signs: Mapping[str, int] = _UNRA
         signs: Columns whose best rows LaTeX marks (:func:`bench.tables.ranking.column_signs`).
     """
     if format == "csv":
-        return frame.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+        return unmarked(frame).to_csv(index=False, float_format="%.6f", lineterminator="\n")
     if format == "md":
         alignment = ["left", *["right"] * (len(frame.columns) - 1)]
         return str(frame.to_markdown(index=False, disable_numparse=True, colalign=alignment)) + "\n"
@@ -148,7 +152,7 @@ def with_intervals(table: pd.DataFrame, intervals: pd.DataFrame, dataset: str) -
         low, high = found.get((derainer, name.partition(" (")[0]), (float("nan"), float("nan")))
         if not cell or low != low:
             return cell
-        digits = max(1, len(cell.partition(".")[2]) - 1)
+        digits = max(1, len(cell.removesuffix(FEWER).partition(".")[2]) - 1)
         return f"{cell} [{low:.{digits}f}, {high:.{digits}f}]"
 
     rows = [

@@ -19,7 +19,7 @@ from synth.datasets.build import Recipe, open_builder
 from synth.datasets.dataset import FolderDataset, open_dataset
 from tasks import TASKS
 
-STREETS = Recipe("streets", "streets", rain="streets_y", count=3, seed=7)
+STREETS = Recipe("streets", "streets", rain="streets_y", count=10, seed=7)
 SKILLS = {"rain": 0.45, "fogger": 0.1, "mine": 0.8, "wild": 0.95, "clean": 1.0, "clean+mine": 0.85}
 """Row to the share of the truth that its answers hold: one derainer helps, one harms, one is untrained."""
 

@@ -19,7 +19,10 @@ ESTIMATES = {
 
 
 def test_what_may_be_no_loss_is_not_recovered() -> None:
-    certain, uncertain = {("d", "AP"): Difference(10.0, 5.0, 15.0)}, {("d", "AP"): Difference(10.0, -1.0, 21.0)}
+    certain, uncertain = (
+        {("d", "AP"): Difference(10.0, 5.0, 15.0, 12, 12)},
+        {("d", "AP"): Difference(10.0, -1.0, 21.0, 12, 12)},
+    )
     assert drop_uncertain_recovery(ESTIMATES, certain) == ESTIMATES
     dropped = drop_uncertain_recovery(ESTIMATES, uncertain)
     assert math.isnan(dropped["d", "mine", "AP"].recovery)

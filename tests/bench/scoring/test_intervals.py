@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
+from PIL import Image as Pillow
 
 from bench.api.run import run_suite
 from bench.contract import Record
@@ -23,7 +26,11 @@ from bench.suites.suite import Suite
 
 
 @pytest.fixture
-def out(suite: Suite, photos: Path, tmp_path: Path) -> Path:
+def out(suite: Suite, photos: Path, tmp_path: Path, image_of: Callable[[int, int, int], npt.NDArray[np.uint8]]) -> Path:
+    """A run on twelve photographs."""
+    for seed, id in enumerate("fghijkl", start=5):
+        Pillow.fromarray(image_of(64, 96, seed)).save(photos / "images" / f"{id}.jpg", quality=95)
+        shutil.copy(photos / "masks" / "a.png", photos / "masks" / f"{id}.png")
     run_suite(suite, tmp_path / "out", roots={"photos": photos})
     return tmp_path / "out"
 
@@ -35,8 +42,8 @@ def per_image(out: Path, derainer: str, metric: str) -> np.ndarray:
 
 def test_intervals_are_quantiles_of_the_means_of_resampled_images(out: Path) -> None:
     found = read_intervals(out).set_index(["derainer", "metric"]).loc[("classical", "psnr_rgb")]
-    weights = draw_weights(5, 1000, "photos")
-    means = weights @ per_image(out, "classical", "psnr_rgb") / 5
+    weights = draw_weights(12, 1000, "photos")
+    means = weights @ per_image(out, "classical", "psnr_rgb") / 12
     assert [found.low, found.high] == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=2e-6)
     assert found.low <= found.value <= found.high
 
@@ -97,14 +104,15 @@ def test_two_runs_write_the_same_bytes(suite: Suite, photos: Path, tmp_path: Pat
 
 
 def record(derainer: str, metric: str, value: float, dataset: str = "d", untrained: bool = False) -> Record:
-    return Record(dataset, derainer, "mine", "", metric, value, "", 4, 4, "rules", untrained=untrained)
+    return Record(dataset, derainer, "mine", "", metric, value, "", 12, 12, "rules", untrained=untrained)
 
 
 def result_of(values: Mapping[str, float], drawn: Mapping[str, Sequence[float]]) -> Scores:
     """One metric of several rows; the row ``wild`` has random weights."""
     records = [record(row, "m", value, untrained=row == "wild") for row, value in values.items()]
     resamples = {Row("d", row, "mine"): {"m": np.array(numbers, dtype=float)} for row, numbers in drawn.items()}
-    return Scores(records=records, resamples=resamples)
+    judged = {Row("d", row, "mine"): tuple("abcdefghijkl") for row in values}
+    return Scores(records=records, resamples=resamples, judged=judged)
 
 
 def interval_rows(result: Scores) -> pd.DataFrame:

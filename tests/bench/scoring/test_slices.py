@@ -56,7 +56,7 @@ def test_a_slice_is_scored_as_its_images_alone(run: Path) -> None:
 
 def test_object_sizes_and_severities_come_from_the_records() -> None:
     def record(dataset: str, metric: str, value: float) -> Record:
-        return Record(dataset, "rain", "detection", "net", metric, value, "%", 4, 4, "rules")
+        return Record(dataset, "rain", "detection", "net", metric, value, "%", 12, 12, "rules")
 
     records = [record("light", "AP", 30.0), record("heavy", "AP", 10.0), record("light", "AP_small", 5.0)]
     drawn = {Row(name, "rain", "detection"): {"AP": np.linspace(0, 100, 101)} for name in ("light", "heavy")}

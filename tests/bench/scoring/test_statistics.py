@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import tracemalloc
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from scipy import stats
 
 from bench.scoring.statistics import (
+    draw_subsets,
     draw_weights,
     holm,
     interval,
@@ -18,6 +20,7 @@ from bench.scoring.statistics import (
     recovery,
     resample_rank_correlation,
     row_rank_correlations,
+    widen,
 )
 
 
@@ -52,14 +55,14 @@ def test_draws_are_uniform() -> None:
 
 def test_interval_is_that_of_scipys_percentile_bootstrap() -> None:
     values = np.random.default_rng(1).normal(10, 3, 80)
-    ours = interval(draw_weights(80, 20_000, "set 1") @ values / 80)
+    ours = interval(draw_weights(80, 20_000, "set 1") @ values / 80, 80)
     theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=2).confidence_interval
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.05)
 
 
 def test_mostly_undefined_resamples_give_no_interval() -> None:
-    assert not interval(np.array([1.0, np.nan, np.nan])).known
-    assert interval(np.array([1.0, 2.0, np.nan])).known
+    assert not interval(np.array([1.0, np.nan, np.nan]), 10).known
+    assert interval(np.array([1.0, 2.0, np.nan]), 10).known
 
 
 @pytest.mark.slow
@@ -71,14 +74,47 @@ def test_coverage_of_paired_intervals_on_simulated_data() -> None:
     for _ in range(trials):
         shared = rng.gamma(2, 2, images)
         difference = (shared + rng.normal(0.3, 1, images)) - shared
-        found = interval(weights @ difference / images)
+        found = interval(weights @ difference / images, images)
         hits += found.low <= 0.3 <= found.high
     assert 0.93 <= hits / trials <= 0.97
 
 
 def test_p_is_two_sided_and_never_zero() -> None:
-    assert p_value(np.full(999, 1.0)) == pytest.approx(2 / 1000)
-    assert p_value(np.array([-1.0, 1.0] * 500)) == 1.0
+    assert p_value(np.full(999, 1.0), 10) == pytest.approx(2 / 1000)
+    assert p_value(np.array([-1.0, 1.0] * 500), 10) == 1.0
+
+
+def test_fewer_than_ten_images_give_neither_interval_nor_p() -> None:
+    values = np.linspace(1, 2, 1000)
+    assert interval(values, 10).known
+    assert not interval(values, 9).known
+    assert p_value(values, 10) == pytest.approx(2 / 1001)
+    assert math.isnan(p_value(values, 9))
+    assert holm([0.01, math.nan, 0.04]) == pytest.approx([0.02, math.nan, 0.04], nan_ok=True)
+
+
+def test_subsets_leave_out_a_fifth_of_the_images_and_stay_the_same() -> None:
+    subsets = draw_subsets(98, 300, "set 1")
+    assert (subsets.sum(axis=1) == 78).all()
+    assert set(np.unique(subsets)) == {0, 1}
+    assert abs(subsets.mean(axis=0) - 78 / 98).max() < 0.1, "every image is left out about as often"
+    assert draw_subsets(5, 3, "streets").tolist() == draw_subsets(5, 3, "streets").tolist()
+    assert draw_subsets(5, 50, "set 1").tolist() != draw_subsets(5, 50, "set 2").tolist()
+    assert draw_subsets(1, 2, "one").tolist() == [[1], [1]]
+
+
+def test_widened_values_have_the_standard_error_of_a_mean_and_its_place() -> None:
+    rng = np.random.default_rng(4)
+    values = rng.normal(7, 2, 100)
+    subsets = draw_subsets(100, 20_000, "d")
+    too_narrow = values.mean() + 3 + rng.normal(0, 0.01, 2000)
+    too_narrow[5] = np.nan
+    found = widen(too_narrow, values.mean(), subsets @ values / 80, 100)
+    assert np.nanmean(found) == pytest.approx(values.mean())
+    assert np.nanstd(found) == pytest.approx(values.std(ddof=1) / 10, rel=0.02), "s / sqrt(n)"
+    assert np.isnan(found[5])
+    wide = rng.normal(7, 5, 2000)
+    assert np.ptp(widen(wide, 7.0, subsets @ values / 80, 100)) == pytest.approx(np.ptp(wide)), "never narrower"
 
 
 def test_holm_by_hand() -> None:
@@ -129,18 +165,18 @@ def test_rank_correlations_of_rows_are_scipys() -> None:
 
 
 def test_interval_by_hand() -> None:
-    found = interval(np.arange(101.0))
+    found = interval(np.arange(101.0), 10)
     assert (found.low, found.high) == pytest.approx((2.5, 97.5))
-    wide = interval(np.arange(101.0), level=0.5)
+    wide = interval(np.arange(101.0), 10, level=0.5)
     assert (wide.low, wide.high) == pytest.approx((25.0, 75.0))
 
 
 def test_p_by_hand() -> None:
     # Of nine resamples two lie below zero, one is zero, six lie above: 3 reach zero from below, 7 from above.
-    assert p_value(np.array([-2.0, -1, 0, 1, 2, 3, 4, 5, 6])) == pytest.approx(2 * (3 + 1) / (9 + 1))
-    assert p_value(-np.array([-2.0, -1, 0, 1, 2, 3, 4, 5, 6])) == pytest.approx(2 * (3 + 1) / (9 + 1))
-    assert p_value(np.array([np.nan, 1.0, 1.0, 1.0])) == pytest.approx(2 / 4)
-    assert p_value(np.full(999, -1.0)) == pytest.approx(2 / 1000)
+    assert p_value(np.array([-2.0, -1, 0, 1, 2, 3, 4, 5, 6]), 10) == pytest.approx(2 * (3 + 1) / (9 + 1))
+    assert p_value(-np.array([-2.0, -1, 0, 1, 2, 3, 4, 5, 6]), 10) == pytest.approx(2 * (3 + 1) / (9 + 1))
+    assert p_value(np.array([np.nan, 1.0, 1.0, 1.0]), 10) == pytest.approx(2 / 4)
+    assert p_value(np.full(999, -1.0), 10) == pytest.approx(2 / 1000)
 
 
 def test_three_pairs_are_enough_for_a_rank_correlation_and_two_are_not() -> None:
@@ -160,11 +196,11 @@ def test_a_row_with_a_number_missing_on_either_side_has_no_rank_correlation() ->
 
 def test_half_of_the_resamples_have_to_be_defined_and_two_at_least() -> None:
     nan = np.nan
-    assert not interval(np.array([1.0])).known
-    assert not interval(np.array([1.0, nan])).known
-    assert interval(np.array([1.0, 2.0, nan, nan])).known
-    assert not interval(np.array([1.0, 2.0, nan, nan, nan, nan])).known
-    assert not interval(np.array([1.0, 2.0, 3.0, nan, nan, nan, nan])).known
+    assert not interval(np.array([1.0]), 10).known
+    assert not interval(np.array([1.0, nan]), 10).known
+    assert interval(np.array([1.0, 2.0, nan, nan]), 10).known
+    assert not interval(np.array([1.0, 2.0, nan, nan, nan, nan]), 10).known
+    assert not interval(np.array([1.0, 2.0, 3.0, nan, nan, nan, nan]), 10).known
 
 
 def test_no_corrected_p_is_above_one_and_small_ranges_correlate() -> None:
