@@ -76,10 +76,7 @@ class JudgeLoader:
     options: Options
 
     def __call__(self) -> Judge:
-        """Load the task's model with a fixed number of threads; that of a plug-in's task stays in a room of its own.
-
-        Some processors' kernels round by the number of threads, and evidence must not depend on the workers.
-        """
+        """Load the task's model; that of a plug-in's task stays in a room of its own."""
         options = replace(self.options, threads=self.options.threads or 1)
         if type(self.task).__module__.startswith("tasks."):
             return self.task.judge(options)
