@@ -18,6 +18,9 @@ from derainers.networks.prenet.designs import PUBLISHED
 SHIPPED = ("mspfn-light", "prenet-small")
 """Networks whose weights come with DerainBench, in ``weights_shipped/``."""
 
+CLEARVIEW = ("nafnet-small", "nafnet-mid", "restormer-small")
+"""ClearView's models of one recipe."""
+
 DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
     kind="derainer",
     targets={
@@ -33,6 +36,9 @@ DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
         "rescan-rainheavy": "derainers.networks.rescan:rescan_rainheavy",
         "mprnet": "derainers.networks.mprnet:mprnet",
         "restormer": "derainers.networks.restormer:restormer",
+        **{name: f"derainers.networks.nafnet:clearview({name})" for name in CLEARVIEW},
+        "kbnet": "derainers.networks.kbnet:kbnet",
+        "histoformer": "derainers.networks.histoformer:histoformer",
         "didmdn": "derainers.networks.didmdn.didmdn:didmdn",
         "umrl": "derainers.networks.umrl:umrl",
         "semi": "derainers.networks.semi:semi",

@@ -47,7 +47,10 @@ def networks() -> Mapping[str, Callable[[], tuple[CountedNetwork, ...]]]:
     from derainers.networks.brn import BRN
     from derainers.networks.ddn import DDN
     from derainers.networks.derainnet import DerainNet
+    from derainers.networks.histoformer import Histoformer
+    from derainers.networks.kbnet import KBNet
     from derainers.networks.mprnet import MPRNet
+    from derainers.networks.nafnet import CLEARVIEW
     from derainers.networks.rescan import Rescan
     from derainers.networks.restormer import Restormer
     from derainers.networks.semi import Semi
@@ -57,9 +60,10 @@ def networks() -> Mapping[str, Callable[[], tuple[CountedNetwork, ...]]]:
     plain: dict[str, Callable[[], nn.Module]] = {
         "brn": BRN, "brn-rain100h": BRN, "rescan": Rescan, "rescan-rainheavy": Rescan, "mprnet": MPRNet,
         "restormer": Restormer, "umrl": UMRL, "semi": Semi, "spanet": SPANet, "ddn": DDN, "derainnet": DerainNet,
+        "kbnet": KBNet, "histoformer": Histoformer,
     }  # fmt: skip
     return {
-        **{name: partial(_network, make) for name, make in plain.items()},
+        **{name: partial(_network, make) for name, make in {**plain, **CLEARVIEW}.items()},
         **{name: partial(_mspfn, design) for name, design in DESIGNS.items()},
         **{name: partial(_prenet, design) for name, design in {**PUBLISHED, **TRAINABLE}.items()},
         "didmdn": _didmdn,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unpinned:
-    """A derainer without a row in ``weights.csv``.
+    """A derainer of which ``weights.csv`` does not have all files.
 
     Attributes:
         name: The derainer.
@@ -95,7 +95,31 @@ def load_official(network: nn.Module, name: str, options: Options, part: str = "
         UserError: The file cannot be had, is hostile, or belongs to another network.
     """
     (path,) = weights_paths(name, options)
-    _load(network, path, part)
+    load_file(network, path, part)
+
+
+def load_file(network: nn.Module, path: Path, part: str = "", unknown_allowed: bool = False) -> None:
+    """Load one file of tensors into a network, and put it into evaluation mode.
+
+    Args:
+        network: Receives the tensors.
+        path: A checkpoint.
+        part: Key of the checkpoint under which the tensors are, where they are not outermost.
+        unknown_allowed: True leaves out tensors that the network has no place for.
+
+    Raises:
+        UserError: The file is hostile, or belongs to another network.
+    """
+    from bench.io.checkpoints import load_state, read_checkpoint
+
+    state = read_checkpoint(path)
+    inner = state.get(part)
+    state = inner if isinstance(inner, dict) else state
+    if unknown_allowed:
+        known = network.state_dict()
+        state = {key: value for key, value in state.items() if key.removeprefix("module.") in known}
+    load_state(network, state, str(path))
+    network.eval()
 
 
 def imported_file(name: str) -> str:
@@ -130,7 +154,7 @@ def load_imported(
     """
     path = find_imported(file or name, options)
     if path is not None:
-        _load(network, path, part, unknown_allowed)
+        load_file(network, path, part, unknown_allowed)
     elif options.allow_random_weights:
         randomise(network)
     else:
@@ -168,9 +192,9 @@ def require_weights(name: str, options: Options) -> None:
     Raises:
         UserError: Weights cannot be had; the message says what to do.
     """
-    weights_paths(name, options)
     if not has_weights(name, options) and not options.allow_random_weights:
         raise absent(name)
+    weights_paths(name, options)
 
 
 def has_weights(name: str, options: Options) -> bool:
@@ -192,16 +216,3 @@ def weights_key(name: str, options: Options) -> str:
 def _unpinned_files(name: str) -> tuple[str, ...]:
     row = unpinned_table().get(name)
     return row.files if row else ()
-
-
-def _load(network: nn.Module, path: Path, part: str, unknown_allowed: bool = False) -> None:
-    from bench.io.checkpoints import load_state, read_checkpoint
-
-    state = read_checkpoint(path)
-    inner = state.get(part)
-    state = inner if isinstance(inner, dict) else state
-    if unknown_allowed:
-        known = network.state_dict()
-        state = {key: value for key, value in state.items() if key.removeprefix("module.") in known}
-    load_state(network, state, str(path))
-    network.eval()

@@ -107,12 +107,10 @@ def _derainer(name: str, weights_dirs: Sequence[Path]) -> dict[str, str]:
 def _weights(name: str, weights_dirs: Sequence[Path]) -> str:
     """``present``, ``download``, ``by hand``, ``train it`` where nobody publishes any, or ``none`` needed."""
     options = Options(weights_dirs=tuple(weights_dirs))
-    if weights_page_only(name):
-        if has_weights(name, options):
-            return "present"
+    if not has_weights(name, options):
         return "by hand" if unpinned_table()[name].how else "train it"
     states = dict.fromkeys(weights_state(file, options) for file in weights_of(name))
-    return ", ".join(states) or "none"
+    return ", ".join(states) or ("present" if weights_page_only(name) else "none")
 
 
 def _registered(registry: Registry[Factory]) -> pd.DataFrame:

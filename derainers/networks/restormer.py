@@ -96,21 +96,27 @@ class ChannelSelfAttention(nn.Module):
 
     def __init__(self, channels: int, heads: int, biased: bool = False) -> None:
         super().__init__()
-        self.heads = heads
         self.temperature = nn.Parameter(torch.ones(heads, 1, 1))
         self.qkv = conv(channels, 3 * channels, 1, biased)
-        self.qkv_dwconv = depthwise(3 * channels, biased)
+        self.qkv_dwconv: nn.Module = depthwise(3 * channels, biased)
         self.project_out = conv(channels, channels, 1, biased)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to the same shape."""
-        batch, channels, height, width = x.shape
-        flat = (batch, self.heads, channels // self.heads, height * width)
-        query, key, value = (part.reshape(flat) for part in self.qkv_dwconv(self.qkv(x)).chunk(3, dim=1))
-        query, key = functional.normalize(query, dim=-1), functional.normalize(key, dim=-1)
-        attention = (query @ key.transpose(-2, -1) * self.temperature).softmax(dim=-1)
-        y: Tensor = self.project_out((attention @ value).reshape(batch, channels, height, width))
+        query, key, value = self.qkv_dwconv(self.qkv(x)).chunk(3, dim=1)
+        y: Tensor = self.project_out(between_channels(query, key, value, self.temperature))
         return y
+
+
+def between_channels(query: Tensor, key: Tensor, value: Tensor, temperature: Tensor) -> Tensor:
+    """Attend from channels to channels, in as many groups as there are temperatures; all (N, C, H, W)."""
+    batch, channels, height, width = query.shape
+    heads = len(temperature)
+    flat = (batch, heads, channels // heads, height * width)
+    query, key, value = (part.reshape(flat) for part in (query, key, value))
+    query, key = functional.normalize(query, dim=-1), functional.normalize(key, dim=-1)
+    attention = (query @ key.transpose(-2, -1) * temperature).softmax(dim=-1)
+    return (attention @ value).reshape(batch, channels, height, width)
 
 
 class GatedFeedForward(nn.Module):
@@ -120,7 +126,7 @@ class GatedFeedForward(nn.Module):
         super().__init__()
         hidden = int(channels * EXPANSION)
         self.project_in = conv(channels, 2 * hidden, 1, biased)
-        self.dwconv = depthwise(2 * hidden, biased)
+        self.dwconv: nn.Module = depthwise(2 * hidden, biased)
         self.project_out = conv(hidden, channels, 1, biased)
 
     def forward(self, x: Tensor) -> Tensor:
