@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from unittest import mock
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from bench.contract import Image
+from bench.io.trials import Finding, tried, watched_sockets
 from bench.protocols import BatchDerainer, Derainer
 
 SIZES = ((64, 96), (63, 97), (96, 64), (50, 50), (17, 130))
 """(height, width) of the trial images: even, odd, upright, and no multiple of 8 or 16."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The outcome of one rule.
-
-    Attributes:
-        rule: What a derainer has to do.
-        passed: Whether it did.
-        detail: What was seen instead; empty if passed.
-    """
-
-    rule: str
-    passed: bool
-    detail: str = ""
 
 
 def check_derainer(derainer: Derainer) -> tuple[Finding, ...]:
@@ -46,7 +29,7 @@ def check_derainer(derainer: Derainer) -> tuple[Finding, ...]:
         ("a batch gives the bytes of single images", _batch_is_single),
         ("no network while restoring", _no_network),
     )
-    return tuple(_tried(rule, trial, derainer) for rule, trial in rules)
+    return tuple(tried(rule, partial(trial, derainer)) for rule, trial in rules)
 
 
 def trial_image(height: int, width: int, seed: int = 0) -> Image:
@@ -59,14 +42,6 @@ def trial_image(height: int, width: int, seed: int = 0) -> Image:
         np.uint8
     )
     return image
-
-
-def _tried(rule: str, trial: Callable[[Derainer], str], derainer: Derainer) -> Finding:
-    try:
-        detail = trial(derainer)
-    except Exception as error:  # whatever a stranger's code raises is what the report is about
-        detail = f"{type(error).__name__}: {error}"
-    return Finding(rule, not detail, detail)
 
 
 def _fault_of(restored: object, image: Image) -> str:
@@ -131,19 +106,6 @@ def _batch_is_single(derainer: Derainer) -> str:
 
 
 def _no_network(derainer: Derainer) -> str:
-    with _watched_sockets() as addresses:
+    with watched_sockets() as addresses:
         derainer(trial_image(*SIZES[0]))
     return f"it tried to reach {addresses[0]}" if addresses else ""
-
-
-@contextmanager
-def _watched_sockets() -> Iterator[list[str]]:
-    """Refuse every connection, and note where to it would have gone."""
-    addresses: list[str] = []
-
-    def refuse(self: socket.socket, address: object) -> None:
-        addresses.append(str(address))
-        raise OSError(f"a derainer may not use the network (it tried to reach {address})")
-
-    with mock.patch.object(socket.socket, "connect", refuse), mock.patch.object(socket.socket, "connect_ex", refuse):
-        yield addresses

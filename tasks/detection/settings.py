@@ -18,12 +18,15 @@ class DetectionSettings(Settings):
     Attributes:
         model: ``ultralytics:FILE``, ``ultralytics:NAME``, ``torchvision:ARCHITECTURE`` or
             ``torchvision:ARCHITECTURE@FILE``, ``detectron2:CONFIGURATION@FILE``, ``darknet:yolov3`` or
-            ``darknet:FILE`` (with .cfg and .names beside), ``shipped:NAME`` or ``trained:FILE``.
-        trust_checkpoint: Load a ``.pt`` file that is not published; such files run code.
+            ``darknet:FILE`` (with .cfg and .names beside), ``transformers:FOLDER`` or
+            ``transformers:OWNER/NAME@COMMIT``, ``shipped:NAME``, ``trained:FILE``, or your own,
+            ``path/to/mine.py:build``.
+        trust_checkpoint: Load an ultralytics ``.pt`` file that is not published (such files run code), or a
+            transformers folder whose weights are a pickle (its tensors alone are read).
         image_size: Side to which images are letterboxed; exported files keep the one they were made with.
         nms_overlap: Non-maximum suppression drops boxes that overlap a better one of their class by more;
             None for the backend's usual value (ultralytics, shipped and trained 0.7, torchvision and detectron2 0.5,
-            darknet 0.45).
+            darknet 0.45). transformers' detectors need none, and your own does its own.
         score: Least score of a detection in precision, recall and IoU.
         overlap: Least IoU of a match in precision and recall.
         classes: Names of the dataset's classes to score; empty for all that the model can see.

@@ -14,8 +14,9 @@ class InstanceSettings(Settings):
     Attributes:
         model: ``torchvision:ARCHITECTURE`` with its published weights, ``torchvision:ARCHITECTURE@FILE``,
             ``detectron2:CONFIGURATION@FILE``, ``ultralytics:FILE``, ``ultralytics:NAME``,
-            ``shipped:streets-maskrcnn`` or ``trained:FILE``.
-        trust_checkpoint: Load an ultralytics ``.pt`` file that is not published; such files run code.
+            ``transformers:FOLDER``, ``transformers:OWNER/NAME@COMMIT``, ``shipped:streets-maskrcnn``,
+            ``trained:FILE``, or your own, ``path/to/mine.py:build``.
+        trust_checkpoint: As for detection: an ultralytics ``.pt`` file, or a transformers folder with a pickle.
         image_size: Side to which ultralytics letterboxes images.
         nms_overlap: Non-maximum suppression drops boxes that overlap a better one of their class by more;
             None for the backend's usual value (torchvision and detectron2 0.5, ultralytics 0.7).
