@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from bench import __version__
 from bench.commands import catalogue as about
-from bench.commands import cost, export, images, merge, perf, report, tables, weights
+from bench.commands import cost, export, images, merge, models, perf, report, tables, weights
 from bench.commands import datasets as data
 from bench.commands import run as benchmark
 from bench.commands import train as training
@@ -48,7 +48,12 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "cost": cost.cost,
     },
     "Data": {"build": data.build, "calibrate": data.calibrate, "sheet": data.sheet, "perf": perf.perf},
-    "Images": {"derain": images.derain, "score": images.score, "check-derainer": images.check_derainer},
+    "Images": {
+        "derain": images.derain,
+        "score": images.score,
+        "check-derainer": images.check_derainer,
+        "check-model": models.check_model,
+    },
     "Training": {"train": training.train, "train-task": task_training.train_task},
     "What there is": {"list": about.list_, "doctor": about.doctor},
 }

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from unittest import mock
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from bench.contract import Image
 from bench.errors import reason_of
 from bench.io.restored import fault_of_restored
+from bench.io.trials import Finding, tried, watched_sockets
 from bench.protocols import BatchDerainer, Derainer
 
 SIZES = ((64, 96), (63, 97), (96, 64), (50, 50), (17, 130))
 """(height, width) of the trial images: even, odd, upright, and no multiple of 8 or 16."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The outcome of one rule.
-
-    Attributes:
-        rule: What a derainer has to do.
-        passed: True unless the rule is broken.
-        detail: What was seen instead; where the rule is passed, a doubt that a person has to settle.
-    """
-
-    rule: str
-    passed: bool
-    detail: str = ""
 
 
 def check_derainer(derainer: Derainer) -> tuple[Finding, ...]:
@@ -48,7 +31,7 @@ def check_derainer(derainer: Derainer) -> tuple[Finding, ...]:
         ("a batch gives the bytes of single images", _batch_is_single),
         ("no network while restoring", _no_network),
     )
-    findings = tuple(_tried(rule, trial, derainer) for rule, trial in rules)
+    findings = tuple(tried(rule, partial(trial, derainer)) for rule, trial in rules)
     return (*findings, _plausible(derainer)) if findings[0].passed else findings
 
 
@@ -95,14 +78,6 @@ def _mistaken(pixels: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> dict
         "values look like 0..1 taken for -1..1: do not add 1 and halve them": (pixels + 255) / 2,
         "dark and bright are swapped: the network may return the rain, or the negative": 255 - pixels,
     }
-
-
-def _tried(rule: str, trial: Callable[[Derainer], str], derainer: Derainer) -> Finding:
-    try:
-        detail = trial(derainer)
-    except Exception as error:  # whatever a stranger's code raises is what the report is about
-        detail = reason_of(error)
-    return Finding(rule, not detail, detail)
 
 
 def _shape_and_type(derainer: Derainer) -> str:
@@ -169,19 +144,6 @@ def _plausible(derainer: Derainer) -> Finding:
 
 
 def _no_network(derainer: Derainer) -> str:
-    with _watched_sockets() as addresses:
+    with watched_sockets() as addresses:
         derainer(trial_image(*SIZES[0]))
     return f"it tried to reach {addresses[0]}" if addresses else ""
-
-
-@contextmanager
-def _watched_sockets() -> Iterator[list[str]]:
-    """Refuse every connection, and note where to it would have gone."""
-    addresses: list[str] = []
-
-    def refuse(self: socket.socket, address: object) -> None:
-        addresses.append(str(address))
-        raise OSError(f"a derainer may not use the network (it tried to reach {address})")
-
-    with mock.patch.object(socket.socket, "connect", refuse), mock.patch.object(socket.socket, "connect_ex", refuse):
-        yield addresses

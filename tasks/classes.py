@@ -32,11 +32,24 @@ def known_spaces() -> Mapping[str, ClassSpace]:
 
 
 def space_of_outputs(name: str, names: Sequence[str]) -> ClassSpace:
-    """Make the label space of outputs numbered from 0; a known space is recognised by its names in order."""
+    """Space of a model whose outputs are numbered from 0; recognised as a known one by its names in order."""
+    return space_of_labels(name, dict(enumerate(names)))
+
+
+def space_of_labels(name: str, labels: Mapping[int, str]) -> ClassSpace:
+    """Make the space of a model from its ids and names; recognised as a known one by both, in order."""
+    ids, names = tuple(labels), tuple(labels.values())
     for known in known_spaces().values():
-        if known.ids == tuple(range(len(names))) and _plain_all(known.names) == _plain_all(names):
+        if known.ids == ids and _plain_all(known.names) == _plain_all(names):
             return known
-    return ClassSpace(name, tuple(range(len(names))), tuple(names))
+    return ClassSpace(name, ids, names)
+
+
+def ids_of_names(names: Sequence[str], space: ClassSpace) -> list[int]:
+    """Find the ids of class names in a space, by equal names as in :func:`map_classes`; -1 for an unknown name."""
+    wanted = ClassSpace("names", tuple(range(len(names))), tuple(names))
+    found = _equal_names(wanted, space)
+    return [found.get(place, -1) for place in wanted.ids]
 
 
 def map_classes(model: ClassSpace, dataset: ClassSpace) -> dict[int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -42,13 +43,18 @@ def _fault(fault: dict[str, object], kind: type[Settings]) -> str:
     return f"unknown parameter {name!r}. {did_you_mean(name, kind.model_fields)}"
 
 
+FILE = "file"
+"""Backend of models that a Python file of the user's builds: ``path/to/file.py:factory``."""
+_FILE_MODEL = re.compile(r"(?:[\w.+-]+=)?.+\.py:\w+")
+
+
 @dataclass(frozen=True)
 class ModelName:
-    """A model as the user names it, ``BACKEND:CHECKPOINT``, taken apart.
+    """A model as the user names it, ``BACKEND:CHECKPOINT`` or ``path/to/file.py:factory``, taken apart.
 
     Attributes:
-        backend: The library that runs the model.
-        checkpoint: A published name, a file or a folder.
+        backend: The library that runs the model, or ``FILE``.
+        checkpoint: A published name, a file or a folder; of a Python file the whole text.
     """
 
     backend: str
@@ -56,16 +62,26 @@ class ModelName:
 
 
 def split_model(model: str, backends: tuple[str, ...], task: str) -> ModelName:
-    """Take ``BACKEND:CHECKPOINT`` apart.
+    """Take ``BACKEND:CHECKPOINT`` apart, or recognise ``path/to/file.py:factory``.
 
     Raises:
         UserError: No colon, or a backend that this task does not have.
     """
+    if names_file(model):
+        return ModelName(FILE, model)
     backend, colon, checkpoint = model.partition(":")
-    if not colon or not checkpoint or backend not in backends:
-        forms = " or ".join(f"{name}:CHECKPOINT" for name in backends)
-        raise UserError(f"task {task!r}: parameter 'model': expected {forms}, got {model!r}")
+    if not colon or not checkpoint or backend not in backends or backend == FILE:
+        forms = " or ".join(f"{name}:CHECKPOINT" for name in backends if name != FILE)
+        raise UserError(
+            f"task {task!r}: parameter 'model': expected {forms} or path/to/mine.py:build, got {model!r}. "
+            "See 'derainbench list models'"
+        )
     return ModelName(backend, checkpoint)
+
+
+def names_file(model: object) -> bool:
+    """Tell if a model's name is a Python file with its factory, whose loading runs code."""
+    return isinstance(model, str) and _FILE_MODEL.fullmatch(model) is not None
 
 
 def fingerprint(**facts: object) -> str:

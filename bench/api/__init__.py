@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bench.api.images import quality_judge as quality_judge
     from bench.api.images import score_folders as score_folders
     from bench.api.merge import merge_runs as merge_runs
+    from bench.api.models import try_model as try_model
     from bench.api.report import write_report as write_report
     from bench.api.run import open_suite as open_suite
     from bench.api.run import plan_run as plan_run
@@ -43,6 +44,7 @@ _HOMES = {
     "bench.api.derainers": ("build_derainer", "find_derainer", "try_derainer"),
     "bench.api.images": ("derain_files", "plan_derain", "quality_judge", "score_folders"),
     "bench.api.merge": ("merge_runs",),
+    "bench.api.models": ("try_model",),
     "bench.api.report": ("write_report",),
     "bench.api.run": ("open_suite", "plan_run", "run_opened", "run_suite"),
     "bench.api.verify": ("verify_run",),

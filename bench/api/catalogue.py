@@ -21,12 +21,12 @@ from synth import SOURCES
 from tasks import TASKS
 
 Factory = TypeVar("Factory")
-Kind = Literal["derainers", "tasks", "sources", "suites", "metrics"]
+Kind = Literal["derainers", "tasks", "models", "sources", "suites", "metrics"]
 
 _EXTRAS = {
     "torch": "torch", "torchvision": "torch", "segmentation_models_pytorch": "torch", "ultralytics": "yolo",
-    "onnxruntime": "onnx", "ai_edge_litert": "tflite", "imgaug": "imgaug", "ray": "ray", "lightning_fabric": "train",
-    "pyarrow": "parquet", "mlflow": "mlflow", "wandb": "wandb",
+    "transformers": "hf", "onnxruntime": "onnx", "ai_edge_litert": "tflite", "imgaug": "imgaug", "ray": "ray",
+    "lightning_fabric": "train", "pyarrow": "parquet", "mlflow": "mlflow", "wandb": "wandb",
 }  # fmt: skip
 
 
@@ -40,9 +40,10 @@ def catalogue(kind: Kind, weights_dirs: Sequence[Path] = ()) -> pd.DataFrame:
     makers: dict[Kind, Callable[[], pd.DataFrame]] = {
         "derainers": lambda: _derainers(weights_dirs),
         "tasks": lambda: _registered(TASKS),
+        "models": lambda: _models(),
         "sources": lambda: _registered(SOURCES),
         "suites": _suites,
-        "metrics": _metrics,
+        "metrics": lambda: _metrics(),
     }
     return makers[kind]()
 
@@ -139,6 +140,11 @@ def _suites() -> pd.DataFrame:
 def _metrics() -> pd.DataFrame:
     with files("bench.io").joinpath("metrics.csv").open(encoding="utf-8") as file:
         return pd.read_csv(file, keep_default_na=False)[["metric", "task", "unit", "better", "meaning"]]
+
+
+def _models() -> pd.DataFrame:
+    with files("tasks").joinpath("models.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, keep_default_na=False)
 
 
 def _cuda() -> dict[str, object]:

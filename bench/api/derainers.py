@@ -8,11 +8,12 @@ from pathlib import Path
 
 from bench.contract import Options
 from bench.errors import UserError, reason_of
+from bench.io.trials import Finding
 from bench.protocols import Derainer
 from bench.registry import Entry
 from bench.runner.loaders import DerainerLoader
 from bench.runs.rows import ON_CLEAN
-from derainers.check import Finding, check_derainer
+from derainers.check import check_derainer
 from derainers.external import plugins
 from derainers.weights import has_weights
 

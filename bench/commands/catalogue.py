@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def list_(
     what: Annotated[
-        Literal["derainers", "tasks", "sources", "suites", "metrics"],
-        typer.Argument(help="What to show; sources read photographs."),
+        Literal["derainers", "tasks", "models", "sources", "suites", "metrics"],
+        typer.Argument(help="What to show; models answer tasks, sources read photographs."),
     ],
     weights_dir: WeightsDirs = [],  # noqa: B006
     json: Json = False,
@@ -34,6 +34,8 @@ def list_(
         derainbench list derainers
 
         derainbench list suites
+
+        derainbench list models
 
         derainbench list metrics --json
     """

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.commands.bars import Bars
+    from bench.io.trials import Finding
 
 FAILED, USER_ERROR, INTERRUPTED = 1, 2, 130
 """Exit statuses: some images failed; the user has to mend something; stopped by Ctrl-C."""
@@ -97,4 +100,19 @@ def report_failures(failures: int, path: Path | None = None) -> None:
     if failures:
         where = f": {path}" if path else ""
         error_console.print(f"[red]{failures} images failed[/]{escape(where)}", soft_wrap=True)
+        raise typer.Exit(FAILED)
+
+
+def report_findings(findings: Sequence[Finding], json: bool) -> None:
+    """Print what a contract test found, one rule a line; end the command with status 1 if any rule was broken.
+
+    Raises:
+        typer.Exit: A rule was broken.
+    """
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    for finding in () if json else findings:
+        mark = "[red]failed[/]" if not finding.passed else "[yellow]doubt[/] " if finding.detail else "[green]passed[/]"
+        out_console.print(f"{mark}  {escape(finding.rule)}  {escape(finding.detail)}")
+    if not all(finding.passed for finding in findings):
         raise typer.Exit(FAILED)

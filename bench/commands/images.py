@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
-from bench.commands.console import FAILED, error_console, out_console, plain_rows, print_json, report_failures
+from bench.commands.console import error_console, out_console, plain_rows, print_json, report_failures, report_findings
 from bench.commands.options import AllowRandomWeights, Device, Json, Offline, WeightsDirs, complete_derainer, options_of
 
 
@@ -77,13 +75,7 @@ def check_derainer(
 
     with output_on_stderr():  # what a plug-in prints, also from threads of its own, is no finding
         findings = try_derainer(name, options_of(device, weights_dir, offline, allow_random_weights))
-    if json:
-        print_json([asdict(finding) for finding in findings])
-    for finding in () if json else findings:
-        mark = "[red]failed[/]" if not finding.passed else "[yellow]doubt[/] " if finding.detail else "[green]passed[/]"
-        out_console.print(f"{mark}  {escape(finding.rule)}  {escape(finding.detail)}")
-    if not all(finding.passed for finding in findings):
-        raise typer.Exit(FAILED)
+    report_findings(findings, json)
 
 
 def score(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -91,6 +92,8 @@ def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weig
 
     if absent := next((folder for folder in weights_dirs if not folder.is_dir()), None):
         raise UserError(f"--weights-dir {absent}: no such folder")
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"  # libraries that fetch models by themselves ask this
     return Options(choose_device(device), tuple(weights_dirs), offline, allow_random_weights=random_weights)
 
 

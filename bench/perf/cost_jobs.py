@@ -19,6 +19,7 @@ from bench.suites.suite import Suite, suite_of_card
 from derainers.external.plugins import find_derainer
 from synth.datasets.dataset import open_dataset
 from tasks import TASKS
+from tasks.settings import names_file
 
 SIZES = ((480, 640), (720, 1280))
 """Height and width of the two kinds of images in the MSPFN paper's Table 6."""
@@ -78,13 +79,17 @@ def tasks_of_run(run: Path) -> list[Task]:
     """Make the tasks of a finished run that have a model, each model once.
 
     Raises:
-        UserError: There is no run, its card is of another version, or it trusts a checkpoint that can run code.
+        UserError: There is no run, its card is of another version, or it names a model that can run code.
     """
     suite, store = _suite_of(run), RunStore(run)
     if trusting := [name for name, parameters in suite.tasks.items() if parameters.get("trust_checkpoint")]:
         raise UserError(
             f"{run}: its card trusts the checkpoint of task {trusting[0]}, which can run code; measure --alone, or the "
             "derainers of a run whose model needs no trust, such as an exported one"
+        )
+    if code := [name for name, parameters in suite.tasks.items() if names_file(parameters.get("model"))]:
+        raise UserError(
+            f"{run}: its card names a file that would be run, as the model of task {code[0]}; measure --alone"
         )
     tasks: dict[tuple[str, str], Task] = {}
     for name, config in suite.datasets.items():

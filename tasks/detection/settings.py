@@ -16,12 +16,13 @@ class ObjectSettings(Settings):
     """Parameters that detection and instance segmentation share.
 
     Attributes:
-        model: ``BACKEND:CHECKPOINT``; each task has its backends.
-        trust_checkpoint: Load an ultralytics ``.pt`` file that is not published; such files run code.
+        model: ``BACKEND:CHECKPOINT``, each task has its backends; or a model of your own, ``path/to/mine.py:build``.
+        trust_checkpoint: Load an ultralytics ``.pt`` file that is not published (such files run code), or a
+            transformers folder whose weights are a pickle (its tensors alone are read).
         image_size: Side to which ultralytics letterboxes images; exported files keep the one they were made with.
         nms_overlap: Non-maximum suppression drops boxes that overlap a better one of their class by more;
             None for the backend's usual value (ultralytics, shipped and trained 0.7, torchvision and detectron2 0.5,
-            darknet 0.45).
+            darknet 0.45). transformers' detectors need none, and your own does its own.
         score: Least score of an object in precision, recall and IoU.
         overlap: Least IoU (of boxes or of masks) of a match in precision and recall.
         classes: Names of the dataset's classes to score; empty for all that the model can see.

@@ -11,5 +11,6 @@ class InstanceSettings(ObjectSettings):
     Attributes:
         model: ``torchvision:ARCHITECTURE`` with its published weights, ``torchvision:ARCHITECTURE@FILE``,
             ``detectron2:CONFIGURATION@FILE``, ``ultralytics:FILE``, ``ultralytics:NAME``,
-            ``shipped:streets-maskrcnn`` or ``trained:FILE``; the usual ``nms_overlap`` of the last two is 0.5.
+            ``transformers:FOLDER``, ``transformers:OWNER/NAME@COMMIT``, ``shipped:streets-maskrcnn``, ``trained:FILE``
+            (the usual ``nms_overlap`` of the last two is 0.5), or your own, ``path/to/mine.py:build``.
     """

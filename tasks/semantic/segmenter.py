@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from bench.contract import UNLABELLED, ClassSpace, Image, LabelMap, Options, Sample
+from bench.contract import UNLABELLED, ClassSpace, Image, IntArray, LabelMap, Options, Sample
 from tasks.semantic.settings import Triple
 
 
@@ -23,6 +23,19 @@ class LoadedNetwork:
 
     network: Any
     outputs: int
+
+
+@dataclass(frozen=True)
+class LoadedSegmenter:
+    """A model that prepares its input by itself and answers label maps in numbers of its own.
+
+    Attributes:
+        segment: Takes N images, gives N label maps (H, W) of whole numbers.
+        outputs: How many classes it has; None if it does not say.
+    """
+
+    segment: Callable[[Sequence[Image]], Sequence[IntArray]]
+    outputs: int | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +74,7 @@ class NetworkSource(Protocol):
     @property
     def normalisation(self) -> Normalisation: ...  # noqa: D102
 
-    def load(self, options: Options, /) -> LoadedNetwork:
+    def load(self, options: Options, /) -> LoadedNetwork | LoadedSegmenter:
         """Load the network. Raises UserError when its weights cannot be had."""
         ...
 
@@ -122,6 +135,30 @@ class Segmenter:
         for output, id in self.outputs.items():
             table[output] = id
         return [table[winner] for winner in winners]
+
+
+@dataclass(frozen=True)
+class Relabeller:
+    """A judge whose label maps are a model's own, in the dataset's ids.
+
+    Attributes:
+        segment: As in :class:`LoadedSegmenter`.
+        outputs: The model's number to dataset id; all others become ``UNLABELLED``, as in :class:`Segmenter`.
+    """
+
+    segment: Callable[[Sequence[Image]], Sequence[IntArray]]
+    outputs: Mapping[int, int]
+
+    def __call__(self, images: Sequence[Image], samples: Sequence[Sample]) -> Sequence[LabelMap]:
+        """Segment several restored images."""
+        return [relabel(labels, self.outputs) for labels in self.segment(images)]
+
+
+def relabel(labels: IntArray, outputs: Mapping[int, int]) -> LabelMap:
+    """Map a label map (H, W) number by number to uint8; ``UNLABELLED`` where a number has no counterpart."""
+    found, places = np.unique(labels, return_inverse=True)
+    table = np.array([outputs.get(int(number), UNLABELLED) for number in found], dtype=np.uint8)
+    return table[places].reshape(labels.shape)
 
 
 def _input(image: Image, preparation: Preparation) -> Any:  # noqa: ANN401  a tensor; torch is imported late

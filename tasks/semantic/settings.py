@@ -14,13 +14,15 @@ class SemanticSettings(Settings):
 
     Attributes:
         model: ``smp:FOLDER``, ``smp:OWNER/NAME`` (a hub name), ``smp:ARCHITECTURE/ENCODER@FILE`` (a state dict),
-            ``torchvision:ARCHITECTURE``, ``torchvision:ARCHITECTURE@FILE``, ``refinenet:FILE`` or
-            ``ultralytics:NAME``.
-        trust_checkpoint: Load an ultralytics ``.pt`` file that is not published; such files run code.
+            ``torchvision:ARCHITECTURE``, ``torchvision:ARCHITECTURE@FILE``, ``refinenet:FILE``,
+            ``ultralytics:NAME``, ``transformers:FOLDER``, ``transformers:OWNER/NAME@COMMIT``, ``shipped:NAME``,
+            ``trained:FILE``, or your own, ``path/to/mine.py:build``.
+        trust_checkpoint: As for detection: an ultralytics ``.pt`` file, or a transformers folder with a pickle.
         mean: Mean of each RGB channel of values in [0, 1], subtracted from the input; None for what the backend
             is usually trained with (ImageNet's for smp, torchvision and refinenet).
         deviation: Standard deviation of each channel, by which the input is divided; None as for ``mean``.
-        multiple_of: Images are padded with zeros, below and on the right, to a multiple of this.
+        multiple_of: Images are padded with zeros, below and on the right, to a multiple of this. Neither this nor the
+            two above are for transformers and your own, which prepare their input by themselves.
         outputs: Meaning of the model's outputs: ``dataset`` (the dataset's classes in order), a known label space
             such as ``cityscapes``, whose classes are mapped to the dataset's, or ``auto``: what published weights
             are known for, else ``dataset``.

@@ -31,7 +31,14 @@ from tasks.scored_classes import choose_scored
 from tasks.semantic.backends.table import BACKENDS
 from tasks.semantic.confusion import Scores, confusion_matrix, scores_of
 from tasks.semantic.resampling import resampled_scores
-from tasks.semantic.segmenter import NetworkSource, Normalisation, Preparation, Segmenter
+from tasks.semantic.segmenter import (
+    LoadedSegmenter,
+    NetworkSource,
+    Normalisation,
+    Preparation,
+    Relabeller,
+    Segmenter,
+)
 from tasks.semantic.settings import SemanticSettings
 from tasks.settings import fingerprint, read_settings, split_model
 
@@ -80,7 +87,7 @@ class SemanticTask:
         """Model, weights, input preparation and the dataset's classes."""
         return fingerprint(
             task=self.name,
-            backend=self.settings.model.partition(":")[0],
+            backend=split_model(self.settings.model, tuple(BACKENDS), "semantic").backend,
             weights=self.checkpoint.digest,
             settings=self.settings.model_dump(exclude={"model", "classes"}),
             classes=None if self.space is None else (self.space.name, self.space.ids, self.space.names),
@@ -102,14 +109,17 @@ class SemanticTask:
             raise UserError("task 'semantic': the dataset has no label maps")
         model = space_of_model(self.settings.outputs, self.checkpoint, self.space)
         loaded = self.checkpoint.load(options)
-        if loaded.outputs != len(model.ids):
+        if loaded.outputs not in (None, len(model.ids)):
             raise UserError(
                 f"task 'semantic': the network has {loaded.outputs} outputs, but outputs = "
                 f"{self.settings.outputs!r} has {len(model.ids)} classes; set the parameter 'outputs' to the label "
                 "space that the network was trained on"
             )
+        mapping = map_classes(model, self.space)
+        if isinstance(loaded, LoadedSegmenter):
+            return Relabeller(loaded.segment, mapping)
         preparation = Preparation(self._normalisation(), self.settings.multiple_of)
-        return Segmenter(loaded.network, preparation, map_classes(model, self.space), options.device)
+        return Segmenter(loaded.network, preparation, mapping, options.device)
 
     def _normalisation(self) -> Normalisation:
         usual = self.checkpoint.normalisation

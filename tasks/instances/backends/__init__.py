@@ -1,4 +1,4 @@
-"""Instance segmenters by the library that runs them: torchvision, ultralytics, shipped; detectron2 as for boxes.
+"""Instance segmenters by what runs them: torchvision, transformers, ultralytics, shipped; others as for boxes.
 
 :mod:`tasks.instances.backends.table` has their names.
 """

@@ -13,6 +13,7 @@ from bench.devices import torch_for
 from bench.errors import UserError, missing_extra
 from bench.io.checkpoints import find_state, load_state, read_checkpoint
 from bench.io.files import sha256_of
+from tasks.models.hub import hub_folder
 from tasks.semantic.segmenter import IMAGENET, LoadedNetwork, Normalisation
 from tasks.semantic.settings import SemanticSettings
 
@@ -159,21 +160,8 @@ def _create(architecture: str, settings: dict[str, Any], origin: str) -> Any:  #
 
 
 def _from_hub(name: str, options: Options) -> Path:
-    from huggingface_hub import snapshot_download
-
     repository, _, revision = name.partition("@")
-    try:
-        folder = snapshot_download(
-            repository,
-            revision=revision or None,
-            allow_patterns=[CONFIG, WEIGHTS],
-            local_files_only=options.offline,
-        )
-    except Exception as error:  # the hub's library has a score of its own exceptions, all with the same advice
-        raise UserError(
-            f"smp:{name} could not be fetched from the hub ({type(error).__name__}). "
-            "Download the folder by hand and name it instead"
-        ) from error
-    if not (Path(folder) / WEIGHTS).is_file():
+    folder = hub_folder(repository, revision or None, (CONFIG, WEIGHTS), options.offline)
+    if not (folder / WEIGHTS).is_file():
         raise UserError(f"smp:{name} has no {WEIGHTS}; expected a folder written by save_pretrained")
-    return Path(folder)
+    return folder
