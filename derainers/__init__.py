@@ -18,6 +18,9 @@ from derainers.networks.prenet.designs import PUBLISHED
 SHIPPED = ("mspfn-light", "prenet-small")
 """Networks whose weights come with DerainBench, in ``weights_shipped/``."""
 
+WITHOUT_NETWORK = frozenset({"rain", "clean", "classical"})
+"""Derainers that compute on processors, whatever the device."""
+
 DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
     kind="derainer",
     targets={

@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contract import Options
+from bench.devices import memory_of
 from bench.errors import UserError, reason_of
 from bench.protocols import Derainer
 from bench.registry import Entry
+from bench.runner.batches import batch_rule
 from bench.runner.loaders import DerainerLoader
 from bench.runs.rows import ON_CLEAN
-from derainers.check import Finding, check_derainer
+from derainers import WITHOUT_NETWORK
+from derainers.check import BatchTrial, Finding, check_derainer
 from derainers.external import plugins
 from derainers.weights import has_weights
+
+RUN_SIZES = ((192, 320), (360, 480), (480, 640), (720, 1280))
+"""(height, width) of the images of the built-in suites, at which batches are tried."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,11 @@ def find_derainer(spec: str) -> Entry:
 def is_untrained(entry: Entry, options: Options) -> bool:
     """Return True if a derainer would be built with random weights: it has no others, and the options allow it."""
     return options.allow_random_weights and entry.origin == "built-in" and not has_weights(entry.name, options)
+
+
+def is_network(entry: Entry) -> bool:
+    """Whether a derainer may compute on a GPU: all but the built-in ones without a network and finished folders."""
+    return entry.origin != "folder" and not (entry.origin == "built-in" and entry.name in WITHOUT_NETWORK)
 
 
 def import_weights(name: str, checkpoint: Path, folder: Path | None = None) -> Path:
@@ -103,4 +114,7 @@ def try_derainer(spec: str, options: Options) -> tuple[Finding, ...]:
     Raises:
         UserError: It cannot be found or built.
     """
-    return check_derainer(build_derainer(find_derainer(spec), options))
+    rule = batch_rule(options.batch, memory_of(options.device))
+    batches = [BatchTrial(size, rule.images(size)) for size in RUN_SIZES]
+    derainer = build_derainer(find_derainer(spec), options)
+    return check_derainer(derainer, [trial for trial in batches if trial.images > 1])
