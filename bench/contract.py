@@ -301,6 +301,10 @@ class Failure:
     reason: str
 
 
+Precision: TypeAlias = Literal["fp32", "tf32", "bf16", "fp16"]
+"""In what a network computes."""
+
+
 @dataclass(frozen=True)
 class Options:
     """Device, weights and precision with which derainers and task models run.
@@ -312,9 +316,11 @@ class Options:
         threads: CPU threads of one process; 0 leaves the libraries' default.
         allow_random_weights: True runs a derainer whose weights only a person can get, or that nobody ever
             trained, untrained where they are not here.
-        precision: Of a derainer's network in PyTorch: ``fp32``, or ``bf16`` or ``fp16`` where PyTorch's autocast
-            takes that to be safe. Everything else stays as it is.
+        precision: Of a derainer's network in PyTorch: ``fp32``; ``tf32``, float32 whose convolutions on a GPU take
+            factors of 10 bits, which is PyTorch's own default; or ``bf16`` or ``fp16`` where PyTorch's autocast takes
+            that to be safe. Everything else stays as it is.
         compile: True compiles a derainer's network before its first image.
+        batch: Images of one size that a model is given at once; 0 for what fits the device.
     """
 
     device: str = "cpu"
@@ -322,8 +328,9 @@ class Options:
     offline: bool = False
     threads: int = 0
     allow_random_weights: bool = False
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Precision = "fp32"
     compile: bool = False
+    batch: int = 0
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 def choose_device(wish: str) -> str:
     """Turn the device ``auto`` into ``cuda`` where PyTorch sees a GPU, else into ``cpu``; check any other name.
 
+    Args:
+        wish: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, or several by comma.
+
     Raises:
         MissingExtraError: The device needs PyTorch, which is not installed.
         UserError: PyTorch cannot use the device.
@@ -34,7 +37,8 @@ def choose_device(wish: str) -> str:
         raise missing_extra(error, "PyTorch", "torch", f"--device {wish}") from error
     if wish == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    device_of(wish)
+    for name in wish.split(","):
+        device_of(name.strip())
     return wish
 
 
@@ -55,6 +59,90 @@ def device_of(name: str) -> torch.device:
             "such a GPU. Use --device cpu"
         ) from error
     return torch.device(name)
+
+
+def cards_of(wish: str) -> tuple[str, ...]:
+    """List the CUDA devices that a wish names, of ``cuda`` all that PyTorch sees: ``("cuda:0", "cuda:1")``.
+
+    Args:
+        wish: ``cpu``, ``cuda``, ``cuda:1``, or several by comma; not ``auto``.
+
+    Returns:
+        Their names; empty for a device of another kind.
+
+    Raises:
+        UserError: One cannot be used, one is named twice, or they are of several kinds, which round differently.
+    """
+    if not wish.startswith("cuda"):
+        return ()
+    import torch
+
+    names = [name.strip() for name in wish.split(",")]
+    if names == ["cuda"]:
+        names = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    kinds = {torch.cuda.get_device_name(device_of(name)) for name in names}
+    if len(kinds) > 1:
+        raise UserError(
+            f"--device {wish}: {' and '.join(sorted(kinds))} round differently; name those of one kind: --device cuda:0"
+        )
+    if len(set(names)) < len(names) or "cuda" in names:
+        raise UserError(f"--device {wish}: expected different GPUs such as cuda:0,cuda:1")
+    return tuple(names)
+
+
+def visible_to(card: str, device: str, count: int, visible: str = "") -> str:
+    """Order the GPUs of a process so that one of them is the device on which its models compute.
+
+    Args:
+        card: The GPU, ``cuda:1``.
+        device: The device that models are told, ``cuda`` or ``cuda:0``.
+        count: GPUs that PyTorch sees here.
+        visible: ``CUDA_VISIBLE_DEVICES`` of this process; empty where it is not set.
+
+    Returns:
+        What to set ``CUDA_VISIBLE_DEVICES`` to: all of them, two having changed places.
+    """
+    order = visible.split(",")[:count] if visible else [str(number) for number in range(count)]
+    here, there = (int(name.partition(":")[2] or 0) for name in (card, device))
+    order[here], order[there] = order[there], order[here]
+    return ",".join(order)
+
+
+def card_places(wish: str) -> tuple[str, ...]:
+    """List, for every CUDA device of a wish (:func:`cards_of`), the ``CUDA_VISIBLE_DEVICES`` of its process."""
+    cards = cards_of(wish)
+    if len(cards) < 2:
+        return ("",) * len(cards)
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return tuple(visible_to(card, first_of(wish), torch.cuda.device_count(), visible) for card in cards)
+
+
+def first_of(wish: str) -> str:
+    """Return the first of the devices that a wish names, on which models are told to compute."""
+    return wish.partition(",")[0].strip()
+
+
+def memory_of(device: str) -> int:
+    """Read the size of a GPU's memory in bytes; 0 for any other device."""
+    if not device.startswith("cuda"):
+        return 0
+    import torch
+
+    return int(torch.cuda.get_device_properties(device_of(device)).total_memory)
+
+
+def check_precision(options: Options) -> None:
+    """Refuse TensorFloat-32 on a device that has none.
+
+    Raises:
+        UserError: The options ask for it without a CUDA device.
+    """
+    if options.precision == "tf32" and not options.device.startswith("cuda"):
+        raise UserError(
+            f"--precision tf32 is arithmetic of NVIDIA's GPUs, but the device is {options.device}; give fp32"
+        )
 
 
 def torch_device_ready(options: Options) -> None:

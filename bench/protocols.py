@@ -256,6 +256,10 @@ class Dataset(Protocol):
         """Return the hexadecimal digest of everything that belongs to an image: pixels of both, labels."""
         ...
 
+    def size(self, id: str, /) -> tuple[int, int]:
+        """Return (height, width) of an image without decoding it."""
+        ...
+
     def image_id(self, id: str, /) -> int:
         """Return the whole number that COCO result files use for an image."""
         ...

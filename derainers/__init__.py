@@ -21,6 +21,9 @@ SHIPPED = ("mspfn-light", "prenet-small")
 CLEARVIEW = ("nafnet-small", "nafnet-mid", "restormer-small")
 """ClearView's models of one recipe."""
 
+WITHOUT_NETWORK = frozenset({"rain", "clean", "classical"})
+"""Derainers that compute on processors, whatever the device."""
+
 DERAINERS: Registry[Callable[[Options], Derainer]] = Registry(
     kind="derainer",
     targets={

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,21 +18,45 @@ SIZES = ((64, 96), (63, 97), (96, 64), (50, 50), (17, 130))
 """(height, width) of the trial images: even, odd, upright, and no multiple of 8 or 16."""
 
 
-def check_derainer(derainer: Derainer) -> tuple[Finding, ...]:
+@dataclass(frozen=True)
+class BatchTrial:
+    """Batches of one size as runs make them on a GPU, where an image of a batch may differ from the same image alone.
+
+    Attributes:
+        size: (height, width) of the images.
+        images: Images of a batch.
+    """
+
+    size: tuple[int, int]
+    images: int
+
+
+def check_derainer(derainer: Derainer, batches: Sequence[BatchTrial] = ()) -> tuple[Finding, ...]:
     """Try a derainer against every rule; an exception of the derainer is a finding, too.
 
     Folders of finished images cannot be tried: they restore nothing.
+
+    Args:
+        derainer: The derainer.
+        batches: Batches that runs make on its device; none where a batch has to give the bytes of single images.
     """
+
+    def batch(tried: Derainer) -> str:
+        return _batch_is_single(tried) if not batches else _place_is_nothing(tried, batches)
+
+    batch_rule = "in a batch neighbours change nothing" if batches else "a batch gives the bytes of single images"
     rules: tuple[tuple[str, Callable[[Derainer], str]], ...] = (
         ("same shape, uint8", _shape_and_type),
         ("any size, odd ones too", _any_size),
         ("leaves its input alone", _input_untouched),
         ("same input, same bytes", _deterministic),
         ("result is its own memory", _own_memory),
-        ("a batch gives the bytes of single images", _batch_is_single),
+        (batch_rule, batch),
         ("no network while restoring", _no_network),
     )
     findings = tuple(tried(rule, partial(trial, derainer)) for rule, trial in rules)
+    if batches:
+        findings = (*findings, _single_resembles_batch(derainer, batches))
     return (*findings, _plausible(derainer)) if findings[0].passed else findings
 
 
@@ -131,6 +156,45 @@ def _batch_is_single(derainer: Derainer) -> str:
             if different:
                 return f"image {number} of 3 at {width}x{height}: {different} of {restored.size} values differ"
     return ""
+
+
+def _place_is_nothing(derainer: Derainer, batches: Sequence[BatchTrial]) -> str:
+    """Restore one image at the ends of batches of a run's sizes, among others: its bytes may not change."""
+    if not (isinstance(derainer, BatchDerainer) and derainer.traits.batchable):
+        return ""
+    for trial in batches:
+        image = trial_image(*trial.size)
+        others = [trial_image(*trial.size, seed) for seed in range(1, trial.images)]
+        first = derainer.restore_batch([image, *others])[0]
+        for batch in ([*others, image], [image.copy() for _ in range(trial.images)]):
+            different = int(np.count_nonzero(derainer.restore_batch(batch)[-1] != first))
+            if different:
+                height, width = trial.size
+                return f"batches of {trial.images} at {width}x{height}: {different} of {first.size} values differ"
+    return ""
+
+
+def _single_resembles_batch(derainer: Derainer, batches: Sequence[BatchTrial]) -> Finding:
+    """Compare images of batches of a run's sizes with the same images alone: one level is rounding, more is a fault."""
+    rule = "a batch resembles single images"
+    if not (isinstance(derainer, BatchDerainer) and derainer.traits.batchable):
+        return Finding(rule, True)
+    doubts = []
+    try:
+        for trial in batches:
+            images = [trial_image(*trial.size, seed) for seed in range(trial.images)]
+            pairs = zip(images, derainer.restore_batch(images), strict=True)
+            apart = np.array([np.abs(derainer(image) - restored.astype(np.int16)) for image, restored in pairs])
+            if apart.any():
+                share, (height, width) = 100 * float(np.count_nonzero(apart)) / apart.size, trial.size
+                doubts.append(
+                    f"{trial.images} at {width}x{height}: up to {apart.max()} levels in {share:.2g} % of values"
+                )
+            if apart.max() > 1:
+                return Finding(rule, False, doubts[-1])
+    except Exception as error:  # whatever a stranger's code raises is what the report is about
+        return Finding(rule, False, reason_of(error))
+    return Finding(rule, True, "; ".join([*doubts, "runs keep to these batches"]) if doubts else "")
 
 
 def _plausible(derainer: Derainer) -> Finding:

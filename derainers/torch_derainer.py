@@ -11,18 +11,21 @@ import torch
 from torch import Tensor, nn
 
 from bench.contract import Image, Options, Traits
-from bench.devices import device_of
+from bench.devices import check_precision, device_of
 from bench.errors import ImageError
 from derainers.pixels import check_images, pad_to_multiple, shape_fault
 
 Forward = Callable[[Tensor], Tensor]
 ValueRange = tuple[float, float]
 
-_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_PRECISIONS = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class TorchDerainer:
     """A derainer that runs a network over images of any size, singly or in batches of one size.
+
+    On a GPU an image of a batch may differ from the same image alone, since kernels are chosen by the shape of the
+    whole; whoever wants the same bytes again gives as many images at once.
 
     On the CPU the images of a batch are computed one by one: some processors' kernels round a batch otherwise than a
     single image, and there a batch saves no time. With any number of threads the bytes are equal if the network keeps
@@ -50,10 +53,12 @@ class TorchDerainer:
         self.traits = traits
         self._reach = reach
         options = options or Options()
+        check_precision(options)
         self._device = device_of(options.device)
         self._precision = _PRECISIONS[options.precision]
+        self._tf32 = options.precision == "tf32"
         self.network = network.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self._forward = cast(Forward, torch.compile(self.network) if options.compile else self.network)
+        self.forward = cast(Forward, torch.compile(self.network) if options.compile else self.network)
         self._order = order
         self._range = value_range
 
@@ -62,11 +67,11 @@ class TorchDerainer:
         return self.restore_batch([rainy])[0]
 
     def restore_batch(self, rainy: Sequence[Image], /) -> list[Image]:
-        """Restore images of one size, each as it would be alone.
+        """Restore images of one size; on the CPU each as it would be alone.
 
         Raises:
-            ImageError: An image is not uint8 (H, W, 3), the sizes differ, one image alone exceeds the memory,
-                or the network's output holds NaN.
+            ImageError: An image is not uint8 (H, W, 3), the sizes differ, they exceed the memory, or the network's
+                output holds NaN.
         """
         if not rainy:
             return []
@@ -84,10 +89,13 @@ class TorchDerainer:
         # Outside of the handler, so that the failed attempt's tensors are freed before the next.
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-        if len(rainy) == 1:
-            return [self._restore_in_parts(rainy[0])]
-        half = len(rainy) // 2
-        return self._restore(rainy[:half]) + self._restore(rainy[half:])
+        if len(rainy) > 1:  # not by halves: the bytes would depend on how much memory is free
+            height, width = rainy[0].shape[:2]
+            raise ImageError(
+                f"{len(rainy)} images of {width}x{height} do not fit into the memory of {self._device} at once; "
+                f"give --batch {len(rainy) // 2}"
+            )
+        return [self._restore_in_parts(rainy[0])]
 
     def _restore_in_parts(self, rainy: Image) -> Image:
         """Restore the two halves of the longer side, each with as much of the other as it depends on."""
@@ -106,13 +114,19 @@ class TorchDerainer:
         parts = (np.split(done_first, [middle], axis)[0], np.split(done_second, [self._reach], axis)[1])
         return np.concatenate(parts, axis=axis)
 
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """Context manager: compute without gradients, in the precision of the options."""
+        half = torch.autocast(self._device.type, self._precision, enabled=self._precision is not torch.float32)
+        with torch.inference_mode(), convolutions_of(self._tf32), half:
+            yield
+
     def _run(self, rainy: Sequence[Image]) -> list[Image]:
         height, width = rainy[0].shape[:2]
         padded = pad_to_multiple(np.stack(rainy), self.traits.multiple_of)
-        half = torch.autocast(self._device.type, self._precision, enabled=self._precision is not torch.float32)
-        with torch.inference_mode(), exact_float32(), half:
+        with self.arithmetic():
             x = to_tensor(padded, self._device, self._order, self._range)
-            y = checked_output(self._forward(x), x)[:, :, :height, :width]
+            y = checked_output(self.forward(x), x)[:, :, :height, :width]
             return list(to_images(y, self._order, self._range, rounded=self.traits.quantisation == "round"))
 
 
@@ -171,9 +185,12 @@ def steady_sigmoid(x: Tensor) -> Tensor:
 
 
 @contextmanager
-def exact_float32() -> Iterator[None]:
-    """Forbid TensorFloat-32 (10 bits of mantissa) and run-to-run differences in CUDA convolutions."""
-    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+def convolutions_of(tf32: bool) -> Iterator[None]:
+    """Forbid run-to-run differences in CUDA convolutions, and TensorFloat-32 (10 bits of mantissa) unless asked for.
+
+    Matrix products stay in float32 either way, as PyTorch has it unless told otherwise.
+    """
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=tf32):
         yield
 
 

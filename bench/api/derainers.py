@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contract import Options
+from bench.devices import memory_of
 from bench.errors import UserError, reason_of
 from bench.io.trials import Finding
 from bench.protocols import Derainer
 from bench.registry import Entry
+from bench.runner.batches import batch_rule
 from bench.runner.loaders import DerainerLoader
 from bench.runs.rows import ON_CLEAN
-from derainers.check import check_derainer
+from derainers import WITHOUT_NETWORK
+from derainers.check import BatchTrial, check_derainer
 from derainers.external import plugins
 from derainers.weights import has_weights
+
+RUN_SIZES = ((192, 320), (360, 480), (480, 640), (720, 1280))
+"""(height, width) of the images of the built-in suites, at which batches are tried."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,11 @@ def find_derainer(spec: str) -> Entry:
 def is_untrained(entry: Entry, options: Options) -> bool:
     """Return True if a derainer would be built with random weights: it has no others, and the options allow it."""
     return options.allow_random_weights and entry.is_built_in and not has_weights(entry.name, options)
+
+
+def is_network(entry: Entry) -> bool:
+    """Return True if a derainer may compute on a GPU: all but built-in ones without a network and finished folders."""
+    return entry.origin != "folder" and not (entry.is_built_in and entry.name in WITHOUT_NETWORK)
 
 
 def import_weights(name: str, checkpoint: Path, folder: Path | None = None) -> Path:
@@ -123,4 +134,7 @@ def try_derainer(spec: str, options: Options) -> tuple[Finding, ...]:
     Raises:
         UserError: It cannot be found or built.
     """
-    return check_derainer(build_derainer(find_derainer(spec), options))
+    rule = batch_rule(options.batch, memory_of(options.device))
+    batches = [BatchTrial(size, rule.images(size)) for size in RUN_SIZES]
+    derainer = build_derainer(find_derainer(spec), options)
+    return check_derainer(derainer, [trial for trial in batches if trial.images > 1])

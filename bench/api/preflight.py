@@ -29,7 +29,7 @@ def try_models(work: Workload, models: Mapping[str, str], fetch: bool) -> None:
     Raises:
         UserError: A file is damaged, refused, made for another task or other classes, or its library is missing.
     """
-    options = replace(work.options, device="cpu", compile=False)
+    options = replace(work.options, device="cpu", precision="fp32", compile=False)
     for derainer in work.derainers:
         entry = derainer.loader.entry
         if isinstance(entry, PluginEntry) and entry.kind != "folder":

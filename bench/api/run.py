@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 
 from bench.api.conclude import conclude
 from bench.api.datasets import BuilderLoader, recipe_of
-from bench.api.derainers import NamedRow, is_untrained, named_rows
+from bench.api.derainers import NamedRow, is_network, is_untrained, named_rows
 from bench.api.preflight import try_models
 from bench.api.requirements import Requirements, missing_requirements, refuse
 from bench.api.run_card import released_weights, run_card
 from bench.contract import Classes, Options
+from bench.devices import card_places, check_precision, memory_of
 from bench.errors import UserError
 from bench.io.files import key_of
 from bench.io.lock import locked, refuse_links
 from bench.io.telemetry import forbid_telemetry
 from bench.protocols import Task, version_of
+from bench.runner.batches import ONE, BatchRule, batch_rule
 from bench.runner.engines import Engine
 from bench.runner.loaders import DatasetLoader, DerainerLoader, forget, kept_data
 from bench.runner.precision import record_precision_effect, reduced_precision
@@ -37,9 +39,6 @@ from derainers import DERAINERS
 from derainers.weights import weights_key
 from synth.datasets.dataset import open_dataset
 from tasks import TASKS
-
-GPU_BATCH = 8
-"""Images that a derainer is given at once on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def run_suite(
         out: The run folder.
         roots: Folders of photographs by name, such as ``{"coco": Path("coco")}``.
         options: Device, folders of weights.
-        workers: Local processes.
+        workers: Local processes; beside them one for every CUDA device that the options name (``cuda`` is all).
         existing: ``reuse`` what is there under the right key; ``rebuild`` everything; or ``keep`` everything, where
             what was made with other models, images or code is a failure.
         fail_fast: True ends the work at the first failure.
@@ -174,7 +173,7 @@ def run_suite(
     return run_opened(
         open_suite(suite, roots, options),
         out,
-        engine or local_engine(workers, time_limit_seconds),
+        engine or local_engine(workers, time_limit_seconds, card_places((options or Options()).device)),
         existing=existing,
         fail_fast=fail_fast,
         shard=shard,
@@ -228,6 +227,7 @@ def run_opened(
         write_card(out, card)
         done = runner.run()
         noted = {
+            "batch": None if runner.rule == ONE else asdict(runner.rule),
             "numerics": record_precision_effect(runner, done.datasets),
             "task_weights": released_weights(runner.work) or None,
         }
@@ -237,14 +237,15 @@ def run_opened(
 
 def _runner(opened: OpenedSuite, out: Path) -> Runner:
     forget()  # what an earlier call in this process opened may have changed on disk
+    check_precision(opened.options)
     suite, options = opened.suite, opened.options
+    rule = batch_rule(options.batch, memory_of(options.device))
     found = resolve_roots(suite, opened.roots)
     # A plug-in may work in another folder while results are written.
     store = RunStore(out.absolute() if any(row.entry.is_guest for row in opened.rows) else out)
-    derainers = tuple(_derainer_work(row, options) for row in opened.rows)
+    derainers = tuple(_derainer_work(row, options, rule) for row in opened.rows)
     datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
-    batch = GPU_BATCH if options.device.startswith("cuda") else 1
-    return Runner(Workload(datasets, derainers, options), store, local_engine(1), batch=batch)
+    return Runner(Workload(datasets, derainers, options), store, local_engine(1), rule=rule)
 
 
 def _refuse_in_beginning_worker() -> None:
@@ -259,7 +260,7 @@ def _refuse_other_suite(out: Path, suite: Suite) -> None:
         raise UserError(f"{out}: holds a run of suite {name!r}, whose tables would be replaced; give another folder")
 
 
-def _derainer_work(row: NamedRow, options: Options) -> DerainerWork:
+def _derainer_work(row: NamedRow, options: Options, rule: BatchRule) -> DerainerWork:
     entry = row.entry
     if entry.origin == "file":
         DERAINERS.load(entry)  # a wrong name is said now, not after an hour of rain
@@ -268,8 +269,9 @@ def _derainer_work(row: NamedRow, options: Options) -> DerainerWork:
     # Where the code lies does not matter; what it is, which weights it loads and on what it computes do.
     device = options.device.split(":")[0]
     numerics = reduced_precision(options) or ()
-    fingerprint = key_of(attribute, entry.code_version(), weights, device, row.on_clean, *numerics)
-    return DerainerWork(row.name, DerainerLoader(entry, options), fingerprint, row.on_clean)
+    batch = () if rule == ONE else (astuple(rule),)
+    fingerprint = key_of(attribute, entry.code_version(), weights, device, row.on_clean, *numerics, *batch)
+    return DerainerWork(row.name, DerainerLoader(entry, options), fingerprint, row.on_clean, is_network(entry))
 
 
 def _dataset_work(suite: Suite, name: str, root: Path | None, folder: Path) -> DatasetWork:

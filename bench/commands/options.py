@@ -24,6 +24,11 @@ _COMMAND = re.compile(r"(?:(?<=,)|^)\s*(?:[\w.+-]+=)?command:.*", re.DOTALL)
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, ...", rich_help_panel="Models")]
 
+Devices = Annotated[
+    str,
+    typer.Option("--device", help="auto, cpu, cuda for all GPUs, cuda:1, cuda:0,cuda:1, ...", rich_help_panel="Models"),
+]
+
 WeightsDirs = Annotated[
     list[Path],
     typer.Option(
@@ -48,7 +53,7 @@ AllowRandomWeights = Annotated[
 ]
 
 Precision = Annotated[
-    Literal["fp32", "bf16", "fp16"],
+    Literal["fp32", "tf32", "bf16", "fp16"],
     typer.Option(help="Of the derainers' networks; the card tells what it changes.", rich_help_panel="Models"),
 ]
 
@@ -88,13 +93,13 @@ def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weig
         UserError: A folder of weights is absent, or the device cannot be used.
     """
     from bench.contract import Options
-    from bench.devices import choose_device
+    from bench.devices import choose_device, first_of
 
     if absent := next((folder for folder in weights_dirs if not folder.is_dir()), None):
         raise UserError(f"--weights-dir {absent}: no such folder")
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # libraries that fetch models by themselves ask this
-    return Options(choose_device(device), tuple(weights_dirs), offline, allow_random_weights=random_weights)
+    return Options(first_of(choose_device(device)), tuple(weights_dirs), offline, allow_random_weights=random_weights)
 
 
 def listed(texts: list[str]) -> list[str]:

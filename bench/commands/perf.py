@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from bench.suites.suite import Suite
 
-What = Literal["rain", "scenes", "derainers", "metrics", "resampling", "pipeline", "budget", "memory", "coverage"]
+What = Literal[
+    "rain", "scenes", "derainers", "metrics", "resampling", "pipeline", "budget", "memory", "coverage", "gpu"
+]
 _STREETS = "streets"
+_GPU_FIGURES = Path("results/perf/gpu.csv")
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,21 @@ def perf(
     ] = [],  # noqa: B006
     workers: Workers = 2,
     turns: Annotated[int, typer.Option(min=1, help="Turns of which the median is taken.")] = 5,
+    device: Annotated[
+        str, typer.Option(help="GPU that gpu measures; cpu tries the command, with tiny sizes.")
+    ] = "cuda",
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time that gpu has.")] = 6.0,
 ) -> None:
     """Measure our code beside other ways to the same result, in one run: speeds are to be read as ratios.
 
     rain, derainers, metrics: beside imgaug and albumentations, plain networks, scikit-image and pycocotools.
     scenes: road scenes drawn a second, on one core.
     resampling: 1,000 resamples of AP and mIoU of a whole table. pipeline: a run beside the script that one would
-    write in an hour, and beside its model alone. budget: where the time of a run goes. memory: the most that a run
-    held, by its number of images. coverage: how often AP's 95 % interval holds the truth, on drawn detections.
+    write in an hour, beside its model alone, and around a stand-in for a GPU. budget: where the time of a run goes.
+    memory: the most that a run held, by its images. coverage: how often AP's 95 % interval holds the truth, on
+    drawn detections.
+    gpu: networks in every precision against the limits of a GPU, how busy a run keeps it, batches, differences to the
+    CPU, training; into results/perf/gpu.csv, figure by figure.
 
     Examples:
 
@@ -74,10 +84,15 @@ def perf(
         derainbench perf budget --suite streets --count 20 --out budget.csv
 
         derainbench perf memory --count 100 --count 500
+
+        derainbench perf gpu --minutes 6
     """
     from bench.runs.provenance import machine
     from bench.runs.records import write_frame
 
+    if what == "gpu":
+        _measure_gpu(device, minutes, out or _GPU_FIGURES)
+        return
     frame = _measures(_MeasuredRun(suite, data, derainers, model), count, workers, turns)[what]()
     if out:
         facts = {name: str(fact) for name, fact in machine().items() if name not in frame}
@@ -85,6 +100,26 @@ def perf(
     shown = frame.round(3)
     same = [name for name in shown if len(shown) > 1 and shown[name].nunique(dropna=False) == 1]
     print_table(shown.drop(columns=same), "; ".join([what, *(f"{name} {shown[name].iloc[0]}" for name in same)]))
+
+
+def _measure_gpu(device: str, minutes: float, out: Path) -> None:
+    """Measure a GPU; write and tell figure by figure, so that a stop loses none."""
+    from bench.commands.console import out_console
+    from bench.devices import choose_device, first_of
+    from bench.errors import UserError
+    from bench.perf.gpu import figure_line, measure_gpu
+    from bench.perf.gpu_figure import DRY, GpuScale
+    from bench.runs.provenance import library_versions, machine
+    from bench.runs.records import write_frame
+
+    chosen = first_of(choose_device(device))
+    if device == "auto" and chosen == "cpu":
+        raise UserError("there is no GPU that PyTorch can use; --device cpu tries the command")
+    facts = {name: str(fact) for name, fact in machine().items()} | {"torch": library_versions()["torch"]}
+    for frame in measure_gpu(chosen, 60 * minutes, GpuScale() if chosen.startswith("cuda") else DRY):
+        write_frame(out, frame.assign(**facts))
+        out_console.print(figure_line(frame), markup=False, highlight=False, soft_wrap=True)
+    out_console.print(f"wrote {out}", markup=False, soft_wrap=True)
 
 
 def _measures(run: _MeasuredRun, count: list[int], workers: int, turns: int) -> dict[What, Callable[[], pd.DataFrame]]:

@@ -23,7 +23,7 @@ from bench.commands.console import (
 from bench.commands.options import (
     AllowRandomWeights,
     Compile,
-    Device,
+    Devices,
     Json,
     Offline,
     Precision,
@@ -42,7 +42,6 @@ from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.api.run import OpenedSuite
-    from bench.contract import Options
     from bench.runner.engines import Engine
     from bench.runner.runner import Existing, RunPlan
     from bench.scoring.scores import RunResult
@@ -68,9 +67,14 @@ def run(
     data: Annotated[list[str], typer.Option(help="NAME=DIR; repeatable.", rich_help_panel="Data")] = [],  # noqa: B006
     count: Annotated[int | None, typer.Option(min=1, help="Images per dataset.", rich_help_panel="Data")] = None,
     size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT or any.", rich_help_panel="Data")] = None,
-    device: Device = "auto",
+    device: Devices = "auto",
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Local processes; default the suite's.", rich_help_panel="Models")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes on the CPU; default the suite's, beside a GPU all cores.",
+            rich_help_panel="Models",
+        ),
     ] = None,
     shard: Annotated[str, typer.Option(help="NUMBER/OF: only this share, such as 2/3.", rich_help_panel=MACHINES)] = "",
     engine: Annotated[Literal["local", "ray"], typer.Option(help="Where it runs.", rich_help_panel=MACHINES)] = "local",
@@ -85,6 +89,9 @@ def run(
     allow_random_weights: AllowRandomWeights = False,
     precision: Precision = "fp32",
     compile: Compile = False,
+    batch: Annotated[
+        int, typer.Option(min=0, help="Images of one size at once; 0: what fits the GPU.", rich_help_panel="Models")
+    ] = 0,
     out: Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")] = None,
     available: Annotated[
         bool, typer.Option("--available", help="Leave out rows without weights and datasets without a folder.")
@@ -126,12 +133,15 @@ def run(
         derainbench run --derainers rain,finished=folder:out/,onnx:net.onnx --derainers 'command:tool {input} {output}'
     """
     from bench.api.run import open_suite, plan_run, run_opened
+    from bench.devices import card_places, usable_cores
     from bench.runner.logs import Logged, run_log
+    from bench.runner.processes import local_engine
+    from bench.runner.ray_cluster import ray_cluster
     from bench.runs.shards import WHOLE, read_shard
 
     chosen = _chosen_suite(suite, derainers, also, tasks, model, count, size)
     options = options_of(device, weights_dir, offline, allow_random_weights)
-    options = replace(options, precision=precision, compile=compile)
+    options = replace(options, precision=precision, compile=compile, batch=batch)
     opened = open_suite(chosen, _roots(coco, bdd, data), options)
     if available:
         missing = opened.missing()
@@ -140,8 +150,14 @@ def run(
         opened = opened.without(missing)
     folder = out or Path("results/runs") / chosen.name
     share = read_shard(shard) if shard else WHOLE
-    processes = workers or (chosen.workers if options.device == "cpu" else 1)
-    chosen_engine = _engine(engine, folder, address, gpu_share, options, processes, time_limit)
+    cards = card_places(options.device if device == "auto" else device)
+    if engine == "ray":
+        chosen_engine: Engine = ray_cluster(folder, address, gpu_share, options, workers or 1, time_limit)
+    elif address or gpu_share is not None:
+        raise UserError("--address and --gpu-share are for --engine ray")
+    else:
+        processes = workers or (usable_cores() if cards else chosen.workers)
+        chosen_engine = local_engine(processes, time_limit, cards)
     if dry_run:
         _print_plan(plan_run(opened, folder, share))
         return
@@ -187,25 +203,6 @@ def _chosen_suite(
 def _roots(coco: Path | None, bdd: Path | None, data: list[str]) -> dict[str, Path]:
     roots = {name: Path(place) for name, place in pairs_of(data, "--data", "NAME=DIR").items()}
     return roots | {name: place for name, place in (("coco", coco), ("bdd", bdd)) if place is not None}
-
-
-def _engine(
-    engine: Literal["local", "ray"],
-    folder: Path,
-    address: str,
-    gpu_share: float | None,
-    options: Options,
-    workers: int,
-    time_limit: float,
-) -> Engine:
-    from bench.runner.processes import local_engine
-    from bench.runner.ray_cluster import ray_cluster
-
-    if engine == "ray":
-        return ray_cluster(folder, address, gpu_share, options, workers, time_limit)
-    if address or gpu_share is not None:
-        raise UserError("--address and --gpu-share are for --engine ray")
-    return local_engine(workers, time_limit)
 
 
 def _existing(rebuild: bool, only_missing: bool) -> Existing:

@@ -30,6 +30,7 @@ from bench.io.pixel_format import (
     check_upright,
     pixel_format,
 )
+from bench.io.png import encode_png
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"})
 OTHER_SUFFIXES = frozenset(
@@ -107,13 +108,22 @@ def read_depth(path: Path, metres: float, size: tuple[int, int] | None = None) -
     return np.where(units > 0, units * metres, np.inf)
 
 
-def write_png(path: Path, pixels: Image | LabelMap, key: str = "", level: int = 1) -> None:
-    """Write one PNG file atomically, with ``key`` in its text, where :func:`png_key` finds it."""
-    info = PngImagePlugin.PngInfo()
-    if key:
-        info.add_text(_KEY, key)
+def write_png(path: Path, pixels: Image | LabelMap, key: str = "") -> None:
+    """Write a PNG atomically, colours fast and label maps small.
+
+    Args:
+        path: The file.
+        pixels: (H, W, 3) or (H, W) uint8.
+        key: A text kept in the file and read back by :func:`png_key`.
+    """
     with atomic(path) as part:
-        Pillow.fromarray(pixels).save(part, format="PNG", compress_level=level, pnginfo=info)
+        if pixels.ndim == 3:
+            part.write_bytes(encode_png(pixels, {_KEY: key} if key else {}))
+            return
+        info = PngImagePlugin.PngInfo()
+        if key:
+            info.add_text(_KEY, key)
+        Pillow.fromarray(pixels).save(part, format="PNG", compress_level=6, pnginfo=info)
 
 
 def png_key(path: Path) -> str:

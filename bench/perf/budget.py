@@ -69,7 +69,7 @@ def budget(suite: Suite, roots: Mapping[str, Path], out: Path) -> tuple[dict[str
         loading left out; what loading, reading and writing cost beyond that, since it was not beside the models, is a
         part of its own. Second, seconds in threads beside the models. Third, the number of images.
     """
-    clock = _StageClock()
+    clock = StageClock()
     started = perf_counter()
     result = run_suite(suite, out, roots=roots, progress=clock)
     ended = perf_counter()
@@ -101,17 +101,19 @@ def budget(suite: Suite, roots: Mapping[str, Path], out: Path) -> tuple[dict[str
     return parts, beside, len(images)
 
 
-class _StageClock:
-    """Watch a run's progress and note when stages begin and when the last image is through."""
+class StageClock:
+    """Watches a run's progress and notes when stages begin and when the last image is through."""
 
     def __init__(self) -> None:
         self.begun: dict[str, float] = {}
         self.last = 0.0
 
     def begin(self, stage: str, images: int, done: int) -> None:
+        """Note when a stage begins."""
         self.begun[stage] = self.last = perf_counter()
 
     def advance(self, outcome: Outcome) -> None:
+        """Note when an image is through."""
         self.last = perf_counter()
 
     def walls(self) -> dict[str, float]:

@@ -21,9 +21,11 @@ from bench.contract import Evidence, Options, Parameter, Sample, Truth
 from bench.errors import UserError
 from bench.io.files import safe_name
 from bench.io.images import read_image
+from bench.perf.card import card_speeds
 from bench.perf.conditions import conditions_here
 from bench.perf.timing import medians
 from bench.protocols import Task, traits_of
+from bench.runner.batches import ONE
 from bench.runner.loaders import DatasetLoader, DerainerLoader, forget
 from bench.runner.plan import Step
 from bench.runner.restore import RestoreJob, RestoreWork, restore_one, restore_step
@@ -56,10 +58,10 @@ class PipelineComparison:
 
 
 def pipeline_speeds(suite: Suite, roots: Roots, workers: int, turns: int = 5) -> pd.DataFrame:
-    """Time whole runs beside the obvious script, and restoring beside the derainer alone; one row a comparison.
+    """Time whole runs beside the obvious script, restoring beside the derainer alone, and runs around a GPU's stand-in.
 
     Run and script both start from the rendered dataset and end with every number of the tables, in a process of their
-    own. Intervals are left out: the script has none.
+    own. Intervals are left out: the script has none. One row a comparison.
 
     Args:
         suite: The suite to run.
@@ -76,7 +78,8 @@ def pipeline_speeds(suite: Suite, roots: Roots, workers: int, turns: int = 5) ->
         images = _render(suite, roots, root / "data")
         pairs = [_turn(suite, roots, workers, root) for _ in range(turns)]
     what = f"{suite.name}: a run in {workers} processes / the obvious script"
-    return pd.concat([_compared(what, pairs, images, suite.derainers), harness_speed(turns)], ignore_index=True)
+    lines = [_compared(what, pairs, images, suite.derainers), harness_speed(turns), card_speeds(workers, turns)]
+    return pd.concat(lines, ignore_index=True)
 
 
 def harness_speed(
@@ -103,7 +106,7 @@ def harness_speed(
         model = DerainerLoader(find_derainer(derainer), Options(threads=1))
         step = Step(Row("streets", derainer), tuple(dataset.ids))
         data = DatasetLoader(open_dataset, root / "data/streets")
-        work = RestoreWork(RunStore(root), data, model, batch=1)
+        work = RestoreWork(RunStore(root), data, model, ONE)
         job = StageJob("restore", step, work, {id: id for id in dataset.ids})
         _restore(job.only(dataset.ids[0]))  # loads the model
         pairs = [_restore(job) for _ in range(turns)]

@@ -11,7 +11,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from bench.devices import usable_cores
 from bench.runner.plan import Step
+
+STEP_IMAGES = 8
+"""Images that a worker takes at a time: few enough to share evenly."""
+CARD_IMAGES = 128
+"""Images that a process with a card takes at a time: at the end of each job the card waits for files."""
 
 Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
@@ -24,6 +30,14 @@ class Engine(Protocol):
         """``work`` and the jobs must be picklable; ``work`` yields once an image."""
         ...
 
+    def images_a_job(self, on_card: bool) -> int:
+        """Say how many images a job should have at most, by whether its model computes on a card."""
+        ...
+
+    def close(self) -> None:
+        """End what was kept for the next call of ``run``."""
+        ...
+
 
 @dataclass(frozen=True)
 class SameProcess:
@@ -33,6 +47,13 @@ class SameProcess:
         """Run the jobs in order."""
         for job in jobs:
             yield from work(job)
+
+    def images_a_job(self, on_card: bool) -> int:
+        """Return the size of every job."""
+        return STEP_IMAGES
+
+    def close(self) -> None:
+        """End nothing: nothing is kept."""
 
 
 @runtime_checkable
@@ -79,6 +100,12 @@ def divide_lost(job: object, finished: Collection[str], reason: str, waiting: de
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """Environment variables by which numerical libraries are told how many cores to use."""
+
+
+def share_of_cores() -> int:
+    """Count the cores that numerical libraries of this process may use: what they were told, else all usable ones."""
+    told = os.environ.get(THREAD_VARIABLES[0], "")
+    return int(told) if told.isdecimal() and int(told) else usable_cores()
 
 
 def limit_threads(threads: int) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from bench.contract import Evidence, Sample
 from bench.errors import ImageError
 from bench.protocols import Dataset, Judge
-from bench.runner.batches import LoadedImage, in_batches
+from bench.runner.batches import ONE, BatchRule, LoadedImage, in_batches
 from bench.runner.checks import check_evidence, check_restored
 from bench.runner.loaders import JudgeLoader, Loader, kept_data
 from bench.runner.outcome import Outcome, StageName
@@ -28,7 +28,7 @@ class JudgeWork:
     store: RunStore
     dataset: Loader[Dataset]
     judge: JudgeLoader
-    batch: int
+    rule: BatchRule
 
     @property
     def sees_clean(self) -> bool:
@@ -47,22 +47,27 @@ class JudgeStage:
         work: What the run consists of.
         store: The run folder.
         datasets: The finished datasets, opened.
-        batch: Images that a task model is given at once.
+        rule: How many images a task model is given at once.
     """
 
     name: ClassVar[StageName] = "judge"
     work: Workload
     store: RunStore
     datasets: Mapping[str, Dataset]
-    batch: int
+    rule: BatchRule
 
     def rows(self) -> list[tuple[Row, Sequence[str]]]:
         """List task after task with the images that are restored, so that each task model is loaded once."""
-        restored = RestoreStage(self.work, self.store, self.datasets, self.batch)
+        restored = RestoreStage(self.work, self.store, self.datasets, self.rule)
+        ids = {name: self.rule.ordered(dataset) for name, dataset in self.datasets.items()}
         return [
-            (row, [id for id in self.datasets[row.dataset].ids if restored.is_done(Row(row.dataset, row.derainer), id)])
+            (row, [id for id in ids[row.dataset] if restored.is_done(Row(row.dataset, row.derainer), id)])
             for row in self.work.task_rows(self.datasets)
         ]
+
+    def on_card(self, row: Row, /) -> bool:
+        """Return True if the task has a model; arithmetic alone, as of PSNR and SSIM, is done on all cores."""
+        return bool(self.work.dataset(row.dataset).tasks[row.task][0].model)
 
     def is_done(self, row: Row, id: str, /) -> bool:
         """Return True if the evidence is there under its key."""
@@ -75,9 +80,12 @@ class JudgeStage:
     def job(self, step: Step, /) -> JudgeJob:
         """Make the job of a step."""
         place, dataset = self.work.dataset(step.row.dataset), self.datasets[step.row.dataset]
-        loader = JudgeLoader(place.tasks[step.row.task][0], self.work.options)
+        on_card = self.on_card(step.row)
+        options = self.work.options if on_card else replace(self.work.options, device="cpu")
+        loader = JudgeLoader(place.tasks[step.row.task][0], options)
         keys = {id: self.work.judged_key(step.row, dataset, id) for id in step.ids}
-        return StageJob(self.name, step, JudgeWork(self.store, place.dataset, loader, self.batch), keys)
+        work = JudgeWork(self.store, place.dataset, loader, self.rule if on_card else ONE)
+        return StageJob(self.name, step, work, keys, on_card)
 
     @staticmethod
     def run(job: JudgeJob, /) -> Iterator[Outcome]:
@@ -112,4 +120,4 @@ def _judged(job: JudgeJob, judge: Judge) -> Iterator[Outcome]:
         check_evidence(row.task, sample, evidence)
         work.store.write_evidence(row, sample.id, evidence, job.keys[sample.id])
 
-    return in_batches(job, work.batch, load, look, store)
+    return in_batches(job, work.rule, load, look, store)

@@ -33,7 +33,7 @@ class Plan:
 def plan(
     rows: Iterable[tuple[Row, Sequence[str]]],
     is_done: Callable[[Row, str], bool],
-    chunk: int,
+    chunk: Callable[[Row], int],
     is_stale: Callable[[Row, str], bool] = lambda row, id: False,
 ) -> Plan:
     """Plan the missing images of every row, row after row, so that one model is loaded at a time.
@@ -43,7 +43,7 @@ def plan(
     Args:
         rows: Rows and the ids of all their images, in order.
         is_done: Whether an image of a row is there already, under the right key.
-        chunk: Images of one step at most.
+        chunk: Images of one step of a row at most.
         is_stale: Whether an image that is not done is there under another key, and has to stay.
     """
     steps: list[Step] = []
@@ -55,5 +55,6 @@ def plan(
         missing = [id for id in undone if id not in left]
         done += len(ids) - len(undone)
         stale += [(row, id) for id in left]
-        steps += [Step(row, tuple(missing[start : start + chunk])) for start in range(0, len(missing), chunk)]
+        most = chunk(row)
+        steps += [Step(row, tuple(missing[start : start + most])) for start in range(0, len(missing), most)]
     return Plan(tuple(steps), done, tuple(stale))

@@ -1,7 +1,12 @@
-"""Run jobs in local processes that are watched: one that hangs or dies costs the image in its hands, nothing more."""
+"""Run jobs in local processes that are watched: one that hangs or dies costs the image in its hands, nothing more.
+
+Some processes have a graphics card each and do the jobs whose models compute on one; the others do the rest, and all
+where there is no card.
+"""
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import pickle
@@ -19,7 +24,16 @@ from typing import Any, TypeVar, cast
 
 from bench.devices import usable_cores
 from bench.errors import UserError
-from bench.runner.engines import Divisible, Engine, SameProcess, divide_lost, limit_threads
+from bench.runner.engines import (
+    CARD_IMAGES,
+    STEP_IMAGES,
+    Divisible,
+    Engine,
+    SameProcess,
+    divide_lost,
+    limit_threads,
+)
+from bench.runner.loaders import forget
 from bench.runs.rows import Row
 
 Job = TypeVar("Job")
@@ -35,7 +49,8 @@ class _Worker:
 
     Attributes:
         process: The spawned process.
-        pipe: Jobs go in; ``ready`` at the start, outcomes, errors, and ``end`` after each job come out.
+        pipe: Work and jobs go in; ``ready`` at the start, outcomes, errors, and ``end`` after each job come out.
+        card: Its card, as in :class:`WatchedProcesses`; None for a process without one.
         job: What it works on; None while it waits.
         told: Ids of the job's images whose outcomes have come.
         since: When it last gave a sign of life, in seconds of the monotonic clock; infinite until it is ready.
@@ -43,15 +58,16 @@ class _Worker:
 
     process: SpawnProcess
     pipe: Connection
+    card: str | None = None
     job: object = None
     told: list[str] = field(default_factory=list)
     since: float = inf
 
-    def give(self, job: object) -> None:
+    def give(self, work: object, job: object) -> None:
         self.job, self.told = job, []
         self.since = monotonic() if self.since < inf else inf
         with suppress(OSError):  # it died while it waited; reading the pipe will tell
-            self.pipe.send(job)
+            self.pipe.send((work, job))
 
     def end(self) -> None:
         """Kill it with all that it started."""
@@ -70,36 +86,60 @@ class WatchedProcesses:
     that costs a second process is at fault.
 
     Attributes:
-        workers: How many processes.
+        workers: How many processes without a card.
         time_limit_seconds: Longest that an image may take, the first of a model with its loading; 0 for no limit.
+        cards: One more process each: what it is told by ``CUDA_VISIBLE_DEVICES``; empty leaves it as it is.
     """
 
     workers: int
     time_limit_seconds: float = 0.0
+    cards: tuple[str, ...] = ()
+    _crew: list[_Worker] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        atexit.register(self.close)  # before Python waits for processes that wait for jobs
+
+    def images_a_job(self, on_card: bool) -> int:
+        """Return the size of a job; a card is given more images at a time."""
+        return CARD_IMAGES if on_card and self.cards else STEP_IMAGES
+
+    def close(self) -> None:
+        """End the processes, which wait for the jobs of the next stage."""
+        for worker in self._crew:
+            worker.end()
+        self._crew.clear()
 
     def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: Sequence[Job]) -> Iterator[Outcome]:
         """Run the jobs; outcomes arrive as images end."""
-        waiting: deque[Any] = deque(jobs)
+        waiting: tuple[deque[Any], deque[Any]] = (deque(), deque())
+        for job in jobs:
+            waiting[self._needs_card(job)].append(job)
         strikes: Counter[Row] = Counter()
-        crew: list[_Worker] = []
+        crew, finished = self._crew, False
         try:
-            while waiting or any(worker.job is not None for worker in crew):
-                self._employ(crew, waiting, work)
+            while any(waiting) or any(worker.job is not None for worker in crew):
+                self._employ(waiting, work)
                 for worker in self._heard(crew):
-                    yield from self._listen(worker, waiting, strikes)
+                    yield from self._listen(worker, waiting[self._needs_card(worker.job)], strikes)
                 crew[:] = [worker for worker in crew if not worker.pipe.closed]
+            finished = True
         finally:
-            for worker in crew:
-                worker.end()
+            if not finished:
+                self.close()
 
-    def _employ(self, crew: list[_Worker], waiting: deque[Any], work: object) -> None:
-        """Give every idle worker a job; start workers while there are jobs for them."""
-        idle = [worker for worker in crew if worker.job is None]
-        while waiting and (idle or len(crew) < self.workers):
-            if not idle:
-                idle.append(_start(work, max(1, usable_cores() // self.workers)))
-                crew.append(idle[-1])
-            idle.pop().give(waiting.popleft())
+    def _needs_card(self, job: object) -> bool:
+        return bool(self.cards) and bool(getattr(job, "on_card", False))
+
+    def _employ(self, waiting: tuple[deque[Any], deque[Any]], work: object) -> None:
+        """Give every idle worker a job of its kind; start those with cards at once, others while there are jobs."""
+        for jobs, seats in zip(waiting, ((None,) * self.workers, self.cards), strict=True):
+            idle = [worker for worker in self._crew if worker.job is None and worker.card in seats]
+            free = list((Counter(seats) - Counter(worker.card for worker in self._crew)).elements())
+            wanted = len(free) if seats is self.cards else max(0, len(jobs) - len(idle))
+            new = [_start(card, max(1, usable_cores() // len(seats))) for card in free[:wanted]]
+            self._crew.extend(new)
+            for worker in [*idle, *new][: len(jobs)]:
+                worker.give(work, jobs.popleft())
 
     def _heard(self, crew: list[_Worker]) -> list[_Worker]:
         """Wait until a busy worker says something, dies, or has been silent for too long."""
@@ -146,9 +186,11 @@ class WatchedProcesses:
             yield content
 
 
-def local_engine(workers: int, time_limit_seconds: float = 0.0) -> Engine:
-    """This process, or watched ones where there are to be several or a hanging model is to be ended."""
-    return WatchedProcesses(workers, time_limit_seconds) if workers > 1 or time_limit_seconds else SameProcess()
+def local_engine(workers: int, time_limit_seconds: float = 0.0, cards: tuple[str, ...] = ()) -> Engine:
+    """This process, or watched ones where there are to be several, cards, or a hanging model is to be ended."""
+    if workers > 1 or time_limit_seconds or cards:
+        return WatchedProcesses(workers, time_limit_seconds, cards)
+    return SameProcess()
 
 
 def _after_loss(worker: _Worker, reason: str, waiting: deque[Any], strikes: Counter[Row]) -> Iterator[Any]:
@@ -181,16 +223,17 @@ def _cause_of_death(exitcode: int) -> str:
     return f"its process was ended by {name}{guess}"
 
 
-def _start(work: object, threads: int) -> _Worker:
+def _start(card: str | None, threads: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, threads), daemon=False)
+    process = context.Process(target=_serve, args=(theirs,), daemon=False)
     with _environment_kept():
         limit_threads(threads)  # before the new process imports anything
+        if card:
+            os.environ["CUDA_VISIBLE_DEVICES"] = card
         process.start()
     theirs.close()  # now the pipe ends when the process does
-    ours.send(work)
-    return _Worker(process, ours)
+    return _Worker(process, ours, card)
 
 
 @contextmanager
@@ -203,17 +246,20 @@ def _environment_kept() -> Iterator[None]:
         os.environ.update(before)
 
 
-def _serve(pipe: Connection, threads: int) -> None:
+def _serve(pipe: Connection) -> None:
     """Work in a process of its own until the pipe or the parent ends."""
     os.setsid()  # Ctrl-C is the parent's to handle, and what a job starts ends with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    work = pipe.recv()
     pipe.send(("ready", None))
+    last: object = None
     while True:
         try:
-            job = pipe.recv()
+            work, job = pipe.recv()
         except EOFError:
             return
+        if work != last:
+            forget()  # what an earlier stage opened may have changed on disk
+            last = work
         try:
             for outcome in work(job):
                 pipe.send(("outcome", outcome))

@@ -22,7 +22,7 @@ from typing import Any, TypeAlias, TypeVar
 from bench.contract import Options
 from bench.errors import UserError, missing_extra
 from bench.io.files import key_of, sha256_of
-from bench.runner.engines import THREAD_VARIABLES, divide_lost
+from bench.runner.engines import STEP_IMAGES, THREAD_VARIABLES, divide_lost
 from bench.runner.loaders import forget
 from bench.runs.provenance import library_versions
 
@@ -82,6 +82,13 @@ class RayCluster:
         with tempfile.NamedTemporaryFile(dir=self.shared, prefix=".cluster.", suffix=".part") as token:
             place = WorkerPlace(Path.cwd(), Path(token.name).absolute(), installed())
             yield from self._run(ray, partial(self._remote(ray).remote, work, place), jobs)
+
+    def images_a_job(self, on_card: bool) -> int:
+        """Return the size of every job."""
+        return STEP_IMAGES
+
+    def close(self) -> None:
+        """End nothing: the cluster is not ours."""
 
     def _run(self, ray: Ray, submit: Callable[[Any], Ray], jobs: Sequence[Any]) -> Iterator[Any]:
         waiting, running = deque(jobs), dict[Ray, Any]()

@@ -40,6 +40,10 @@ class RenderStage:
         """List every dataset and its images of this shard."""
         return [(Row(name), self.shard.part(builder.ids)) for name, builder in self.builders.items()]
 
+    def on_card(self, row: Row, /) -> bool:
+        """Return False: rain is drawn by processors."""
+        return False
+
     def is_done(self, row: Row, id: str, /) -> bool:
         """Return True if the image is in the dataset folder, rendered from what it would be rendered from."""
         return id not in self.missing[row.dataset]

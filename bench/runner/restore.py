@@ -9,7 +9,7 @@ from typing import ClassVar
 from bench.contract import Image, Sample, Traits, Truth
 from bench.errors import ImageError
 from bench.protocols import BatchDerainer, Dataset, Derainer, NamedDerainer, traits_of
-from bench.runner.batches import LoadedImage, in_batches
+from bench.runner.batches import ONE, BatchRule, LoadedImage, in_batches
 from bench.runner.checks import check_restored
 from bench.runner.loaders import Loader, kept_data
 from bench.runner.outcome import Outcome, StageName
@@ -30,7 +30,7 @@ class RestoreWork:
     store: RunStore
     dataset: Loader[Dataset]
     derainer: Loader[Derainer]
-    batch: int
+    rule: BatchRule
     on_clean: bool = False
 
 
@@ -45,22 +45,26 @@ class RestoreStage:
         work: What the run consists of.
         store: The run folder.
         datasets: The finished datasets, opened.
-        batch: Images that a derainer is given at once, where it can bear it.
+        rule: How many images a network is given at once.
     """
 
     name: ClassVar[StageName] = "restore"
     work: Workload
     store: RunStore
     datasets: Mapping[str, Dataset]
-    batch: int
+    rule: BatchRule
 
     def rows(self) -> list[tuple[Row, Sequence[str]]]:
         """List derainer after derainer, so that each is loaded once."""
         return [
-            (Row(name, derainer.name), dataset.ids)
+            (Row(name, derainer.name), self.rule.ordered(dataset))
             for derainer in self.work.derainers
             for name, dataset in self.datasets.items()
         ]
+
+    def on_card(self, row: Row, /) -> bool:
+        """Return True if the derainer is a network."""
+        return self.work.derainer(row.derainer).on_card
 
     def is_done(self, row: Row, id: str, /) -> bool:
         """Return True if the restored image is there under its key."""
@@ -73,11 +77,12 @@ class RestoreStage:
     def job(self, step: Step, /) -> RestoreJob:
         """Make the job of a step."""
         derainer, dataset = self.work.derainer(step.row.derainer), self.datasets[step.row.dataset]
+        rule = self.rule if derainer.on_card else ONE
         work = RestoreWork(
-            self.store, self.work.dataset(step.row.dataset).dataset, derainer.loader, self.batch, derainer.on_clean
+            self.store, self.work.dataset(step.row.dataset).dataset, derainer.loader, rule, derainer.on_clean
         )
         keys = {id: self.work.restored_key(step.row, dataset, id) for id in step.ids}
-        return StageJob(self.name, step, work, keys)
+        return StageJob(self.name, step, work, keys, derainer.on_card)
 
     @staticmethod
     def run(job: RestoreJob, /) -> Iterator[Outcome]:
@@ -93,14 +98,14 @@ def restore_step(job: RestoreJob) -> Iterator[Outcome]:
 def _restored(job: RestoreJob, derainer: Derainer) -> Iterator[Outcome]:
     row, work, dataset = job.step.row, job.work, kept_data(job.work.dataset)
     traits = replace(traits_of(derainer), reads="clean") if work.on_clean else traits_of(derainer)
-    batch = work.batch if traits.batchable and isinstance(derainer, BatchDerainer) else 1
+    rule = work.rule if traits.batchable and isinstance(derainer, BatchDerainer) else ONE
 
     def load(id: str) -> LoadedImage:
         image = _there(id, dataset.image(id, traits.reads)).copy()  # which the derainer may spoil
         return LoadedImage(Sample(id, image, None, Truth(image.shape[:2])), image)
 
     def restore(loaded: Sequence[LoadedImage]) -> Sequence[Image]:
-        if batch > 1 and isinstance(derainer, BatchDerainer):
+        if rule.most > 1 and isinstance(derainer, BatchDerainer):
             return derainer.restore_batch([each.image for each in loaded])
         return [restore_one(derainer, each.image, each.sample.id) for each in loaded]
 
@@ -108,7 +113,7 @@ def _restored(job: RestoreJob, derainer: Derainer) -> Iterator[Outcome]:
         check_restored(row.derainer, sample, image)
         work.store.write_restored(row, sample.id, image, job.keys[sample.id])
 
-    return in_batches(job, batch, load, restore, store)
+    return in_batches(job, rule, load, restore, store)
 
 
 def input_of(sample: Sample, traits: Traits) -> Image:

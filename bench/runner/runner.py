@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from bench.contract import Failure
 from bench.protocols import Dataset, DatasetBuilder
+from bench.runner.batches import ONE, BatchRule
 from bench.runner.engines import Engine
 from bench.runner.judge import JudgeStage
 from bench.runner.loaders import forget, kept_data
@@ -19,12 +20,10 @@ from bench.runner.stage_job import Stage
 from bench.runner.workload import Workload, failure_order
 from bench.runs.folder import RunStore
 from bench.runs.result import WorkDone
+from bench.runs.rows import Row
 from bench.runs.shards import WHOLE, Shard
 
 Work = TypeVar("Work")
-
-STEP_IMAGES = 8
-"""Images that a worker takes at a time: few enough to share evenly, many enough to fill a batch."""
 
 Existing: TypeAlias = Literal["reuse", "rebuild", "keep"]
 """Treatment of results that are in the folder: reuse those under the right key; rebuild all; or keep everything, where
@@ -51,7 +50,7 @@ class Runner:
         store: The run folder.
         engine: Where steps run.
         progress: Who is told.
-        batch: Images that a model is given at once, where it can bear it.
+        rule: How many images a model on a card is given at once, where it can bear it.
         shard: Which of the chosen images are this run's.
         existing: What becomes of results that are there.
         fail_fast: True begins nothing more after the first failure.
@@ -61,7 +60,7 @@ class Runner:
     store: RunStore
     engine: Engine
     progress: Progress = field(default_factory=Silent)
-    batch: int = 1
+    rule: BatchRule = ONE
     shard: Shard = WHOLE
     existing: Existing = "reuse"
     fail_fast: bool = False
@@ -88,6 +87,7 @@ class Runner:
             self._do(self._restoring(done.datasets), done)
             self._do(self._judging(done.datasets), done)
         finally:
+            self.engine.close()
             forget()
         tasks = {work.name: tuple(work.tasks) for work in self.work.datasets}
         done.failures.sort(key=failure_order(expected, [work.name for work in self.work.derainers], tasks))
@@ -99,6 +99,7 @@ class Runner:
         try:
             done.datasets, _ = self._render(done)
         finally:
+            self.engine.close()
             forget()
         return done
 
@@ -108,10 +109,10 @@ class Runner:
         return RenderStage(loaders, builders, missing, self.shard)
 
     def _restoring(self, datasets: Mapping[str, Dataset]) -> RestoreStage:
-        return RestoreStage(self.work, self.store, datasets, self.batch)
+        return RestoreStage(self.work, self.store, datasets, self.rule)
 
     def _judging(self, datasets: Mapping[str, Dataset]) -> JudgeStage:
-        return JudgeStage(self.work, self.store, datasets, self.batch)
+        return JudgeStage(self.work, self.store, datasets, self.rule)
 
     def _render(self, done: WorkDone) -> tuple[dict[str, Dataset], dict[str, Sequence[str]]]:
         """Render what is missing; open the finished datasets, and list the images that each should have."""
@@ -125,10 +126,13 @@ class Runner:
         return {work.name: kept_data(work.dataset) for work in self.work.datasets}, expected
 
     def _planned(self, stage: Stage[Work]) -> Plan:
+        def chunk(row: Row) -> int:
+            return self.engine.images_a_job(stage.on_card(row))
+
         if self.existing == "rebuild":
-            return plan(stage.rows(), lambda row, id: False, STEP_IMAGES)
+            return plan(stage.rows(), lambda row, id: False, chunk)
         is_stale = stage.is_there if self.existing == "keep" else lambda row, id: False
-        return plan(stage.rows(), stage.is_done, STEP_IMAGES, is_stale)
+        return plan(stage.rows(), stage.is_done, chunk, is_stale)
 
     def _do(self, stage: Stage[Work], done: WorkDone) -> None:
         planned = self._planned(stage)

@@ -25,12 +25,14 @@ class StageJob(Generic[Work]):
         step: The row and its images.
         work: What the stage needs to do them: loaders and places.
         keys: Id to the key under which its result is stored.
+        on_card: True if its model computes on a card, where there is one.
     """
 
     stage: StageName
     step: Step
     work: Work
     keys: Mapping[str, str] = field(default_factory=dict)
+    on_card: bool = False
 
     def only(self, id: str) -> StageJob[Work]:
         """Narrow the job to one of its images."""
@@ -55,6 +57,10 @@ class Stage(Protocol[Work]):
 
     def rows(self) -> Sequence[tuple[Row, Sequence[str]]]:
         """List the rows and the ids of all their images, in the order of the work."""
+        ...
+
+    def on_card(self, row: Row, /) -> bool:
+        """Return True if the row's model computes on a card, where there is one."""
         ...
 
     def is_done(self, row: Row, id: str, /) -> bool:

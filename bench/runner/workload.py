@@ -26,13 +26,15 @@ class DatasetWork:
 class DerainerWork:
     """A row of the table: its loader, and the text that changes whenever its images could.
 
-    ``on_clean`` rows restore the clean images instead of the rainy ones.
+    ``on_clean`` rows restore the clean images instead of the rainy ones; ``on_card`` ones are networks, which compute
+    on a card where there is one.
     """
 
     name: str
     loader: DerainerLoader
     fingerprint: str
     on_clean: bool = False
+    on_card: bool = False
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,8 @@ class RunCard(_Model):
         commit: Of the project's repository, where it is one.
         shard: Which share of the images this is; None for all.
         shards: What the shards of a merged run were.
+        batch: How many images of one size a model was given at once: as many as hold so many ``pixels``, ``most`` at
+            most; None for one.
         numerics: What lower precision or compilation changed in the first image; None for plain float32.
         task_weights: Files of task models that nobody has pinned, and their SHA-256; None if there are none.
         protocols: Dataset to task to what its numbers are comparable by; empty until the run has ended.
@@ -117,6 +119,7 @@ class RunCard(_Model):
     commit: Any = None
     shard: ShardCard | None = None
     shards: Sequence[Mapping[str, Any]] | None = None
+    batch: Mapping[str, int] | None = None
     numerics: Mapping[str, Any] | None = None
     task_weights: Mapping[str, str] | None = None
     protocols: Mapping[str, Mapping[str, ProtocolCard]] = {}

@@ -104,7 +104,7 @@ class RunStore:
         """Write the evidence of one image: a label map as PNG, all else as JSON."""
         stem = self.evidence_folder(row) / safe_name(image_id)
         if isinstance(evidence, np.ndarray):
-            write_png(stem.with_name(stem.name + ".png"), evidence, _seal(key, evidence), level=6)
+            write_png(stem.with_name(stem.name + ".png"), evidence, _seal(key, evidence))
             return
         content = (
             {"detections": coco_results(evidence)}

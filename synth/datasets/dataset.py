@@ -47,6 +47,10 @@ class FolderDataset:
         """Return the digest of one image's pixels and labels, from the manifest."""
         return self.rows[id].digest
 
+    def size(self, id: str, /) -> tuple[int, int]:
+        """Return (height, width) of one image, from the manifest."""
+        return self.rows[id].height, self.rows[id].width
+
     def image_id(self, id: str, /) -> int:
         """Return the number of one image in COCO files."""
         return self.rows[id].image_id

@@ -9,7 +9,7 @@ import pytest
 from bench.contract import Options, Traits
 from bench.io.isolation import GuestRoom
 from bench.runner.guests import GuestDerainer
-from derainers.check import check_derainer, trial_image
+from derainers.check import BatchTrial, check_derainer, trial_image
 from derainers.classical import classical
 from derainers.controls import rain
 
@@ -125,3 +125,51 @@ def test_a_wrong_convention_is_a_doubt_and_no_fault(mistake, words):
 def test_trial_images_have_channels_of_their_own():
     image = trial_image(64, 96).astype(float)
     assert np.abs(image[..., 0] - image[..., 2]).mean() > 30
+
+
+class OneLevelOff:
+    """Gives one pixel of every image of a batch another level, as a GPU's kernels may, always the same."""
+
+    traits = Traits()
+
+    def __init__(self, levels=1):
+        self.levels = levels
+
+    def __call__(self, rainy):
+        return self.restore_batch([rainy])[0]
+
+    def restore_batch(self, rainy):
+        restored = [image // 2 for image in rainy]
+        for image in restored:
+            image[0, 0] += self.levels * (len(rainy) > 1)
+        return restored
+
+
+RUNS = (BatchTrial((48, 64), 4), BatchTrial((30, 50), 2))
+
+
+def found(derainer, batches):
+    return {finding.rule: finding for finding in check_derainer(derainer, batches)}
+
+
+def test_a_batch_that_rounds_otherwise_is_a_doubt_where_runs_keep_to_their_batches():
+    assert not found(OneLevelOff(), ())["a batch gives the bytes of single images"].passed
+    findings = found(OneLevelOff(), RUNS)
+    assert "a batch gives the bytes of single images" not in findings
+    assert all(finding.passed for finding in findings.values())
+    assert findings["in a batch neighbours change nothing"].detail == ""
+    detail = findings["a batch resembles single images"].detail
+    assert detail.startswith("4 at 64x48: up to 1 levels in 0.033 % of values; 2 at 50x30: up to 1 levels")
+    assert detail.endswith("runs keep to these batches")
+
+
+def test_more_than_rounding_in_a_batch_is_a_fault_and_so_are_neighbours():
+    assert "up to 3 levels" in (fault := found(OneLevelOff(3), RUNS)["a batch resembles single images"]).detail
+    assert not fault.passed
+    fault = found(Batched(), RUNS)["in a batch neighbours change nothing"]
+    assert not fault.passed
+    assert fault.detail.startswith("batches of 4 at 64x48: ")
+
+
+def test_batches_are_not_tried_of_what_takes_one_image_at_a_time():
+    assert all(finding.passed for finding in check_derainer(rain(Options()), RUNS))

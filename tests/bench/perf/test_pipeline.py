@@ -42,9 +42,10 @@ def test_a_run_is_timed_beside_the_script_and_restoring_beside_the_derainer(
     assert 0 < line["ratio"] < 1
     assert (line["images"], line["derainers"], line["cores"]) == (2, "classical", usable_cores())
     monkeypatch.setattr("bench.perf.pipeline.harness_speed", lambda turns: small.assign(images=turns))
+    monkeypatch.setattr("bench.perf.pipeline.card_speeds", lambda workers, turns: small.assign(images=workers))
     frame = pipeline_speeds(few, {"photos": photos}, workers=1, turns=1)
     first = frame.iloc[0]
     assert first["what"] == f"{few.name}: a run in 1 processes / the obvious script"
     assert first["ratio"] == pytest.approx(first["reference_seconds"] / first["seconds"])
     assert (first["images"], first["derainers"]) == (3, "rain,clean")
-    assert list(frame["images"]) == [3, 1]
+    assert list(frame["images"]) == [3, 1, 1]

@@ -12,6 +12,7 @@ from bench.contract import Evidence, Image, Options, Sample, Summary, Traits, Tr
 from bench.errors import ImageError, MissingExtraError, UserError
 from bench.protocols import Judge
 from bench.registry import Entry
+from bench.runner.batches import ONE, BatchRule, batch_rule, fixed_batch
 from bench.runner.checks import check_restored
 from bench.runner.judge import JudgeWork, judge_step
 from bench.runner.loaders import DatasetLoader, DerainerLoader, JudgeLoader
@@ -42,7 +43,7 @@ def restore(dataset: FolderDataset, store: RunStore) -> Callable[..., dict[str, 
     def run(loader: DerainerLoader, batch: int = 1) -> dict[str, Outcome]:
         ids = tuple(dataset.ids)
         keys = {id: f"key {id}" for id in ids}
-        work = RestoreWork(store, DatasetLoader(open_dataset, dataset.folder), loader, batch)
+        work = RestoreWork(store, DatasetLoader(open_dataset, dataset.folder), loader, fixed_batch(batch))
         job = StageJob("restore", Step(ROW, ids), work, keys)
         outcomes = list(restore_step(job))
         assert sorted(outcome.id for outcome in outcomes) == sorted(ids)
@@ -133,18 +134,43 @@ def test_an_image_that_breaks_a_batch_alone_is_blamed(
     source = BATCH.format(batchable=True, spoilt=spoilt, value="len(images)", most=9)
     outcomes = restore(derainer_of(source), 4)
     assert reasons(outcomes) == {"c": "RuntimeError: cannot do this one"}
-    assert {id: int(store.read_restored(ROW, id)[0, 0, 0]) for id in "abde"} == {
-        "a": 2, "b": 2, "d": 1, "e": 1,
-    }  # fmt: skip
+    assert {int(store.read_restored(ROW, id)[0, 0, 0]) for id in "abde"} == {4}, "every batch is filled up"
 
 
-def test_batches_hold_images_of_one_size_only(
+def test_batches_hold_images_of_one_size_only_and_are_filled_up(
     restore, derainer_of: DerainerOf, dataset: FolderDataset, store: RunStore
 ) -> None:
     source = BATCH.format(batchable=True, spoilt="None", value="len(images)", most=9)
     assert not reasons(restore(derainer_of(source), 5))
-    sizes = {id: int(store.read_restored(ROW, id)[0, 0, 0]) for id in dataset.ids}
-    assert sizes == {"a": 4, "b": 4, "c": 4, "d": 4, "e": 1}
+    assert {id: int(store.read_restored(ROW, id)[0, 0, 0]) for id in dataset.ids} == dict.fromkeys("abcde", 5)
+
+
+def test_the_copies_that_fill_a_batch_are_their_own_memory(
+    restore, derainer_of: DerainerOf, dataset: FolderDataset, store: RunStore
+) -> None:
+    source = BATCH.format(batchable=True, spoilt="None", value="0", most=9).replace(
+        "np.full_like(image, 0)", "np.floor_divide(image, 2, out=image)"
+    )
+    assert not reasons(restore(derainer_of(source), 3))
+    for id in dataset.ids:
+        assert np.array_equal(store.read_restored(ROW, id), dataset.load(id).rainy // 2)
+
+
+def test_the_number_of_a_batch_follows_from_the_size_of_an_image_and_the_memory() -> None:
+    assert batch_rule(0, 0) == fixed_batch(1) == ONE
+    large = batch_rule(0, 80 << 30)
+    assert large == batch_rule(0, 40 << 30) == BatchRule(1 << 20, 16)
+    sizes = {(192, 320): 16, (360, 480): 6, (480, 640): 3, (720, 1280): 1, (4000, 6000): 1}
+    assert {size: large.images(size) for size in sizes} == sizes
+    assert batch_rule(0, 12 << 30).images((480, 640)) == 1
+    assert batch_rule(5, 0).images((4000, 6000)) == batch_rule(5, 80 << 30).images((9, 9)) == 5
+
+
+def test_images_of_one_size_come_together_where_they_make_batches(dataset: FolderDataset) -> None:
+    assert ONE.ordered(dataset) == dataset.ids
+    assert [dataset.size(id) for id in dataset.ids] == [dataset.load(id).truth.size for id in dataset.ids]
+    sizes = [dataset.size(id) for id in BatchRule(1 << 20, 16).ordered(dataset)]
+    assert sizes == sorted(sizes)
 
 
 def test_a_derainer_that_depends_on_its_neighbours_gets_one_image_at_a_time(
@@ -155,11 +181,9 @@ def test_a_derainer_that_depends_on_its_neighbours_gets_one_image_at_a_time(
     assert {int(store.read_restored(ROW, id)[0, 0, 0]) for id in dataset.ids} == {1}
 
 
-def test_a_batch_with_too_few_results_is_tried_one_by_one(restore, derainer_of: DerainerOf) -> None:
+def test_a_batch_with_too_few_results_is_refused(restore, derainer_of: DerainerOf) -> None:
     few = BATCH.format(batchable=True, spoilt="None", value=7, most=3)
-    assert not reasons(restore(derainer_of(few), 5))
-    none = BATCH.format(batchable=True, spoilt="None", value=7, most=0)
-    assert set(reasons(restore(derainer_of(none, "none"), 5)).values()) == {"the model gave 0 results for 1 images"}
+    assert set(reasons(restore(derainer_of(few), 5)).values()) == {"the model gave 3 results for 5 images"}
 
 
 def test_the_oracle_alone_reads_the_clean_image(restore, dataset: FolderDataset, store: RunStore) -> None:
@@ -257,7 +281,7 @@ def judge(restore, derainer_of: DerainerOf, dataset: FolderDataset, store: RunSt
         ids = tuple(dataset.ids)
         loader = DatasetLoader(open_dataset, dataset.folder)
         step = Step(Row("photos", "mine", task.name), ids)
-        work = JudgeWork(store, loader, JudgeLoader(task, Options()), batch)
+        work = JudgeWork(store, loader, JudgeLoader(task, Options()), fixed_batch(batch))
         job = StageJob("judge", step, work, {id: id for id in ids})
         return {outcome.id: outcome for outcome in judge_step(job)}
 
