@@ -19,6 +19,7 @@ from pathlib import Path
 from bench.api import verify as rescoring
 from bench.api.datasets import BuilderLoader, recipe_of
 from bench.api.derainers import is_untrained
+from bench.api.guest_files import guest_files
 from bench.api.preflight import try_models
 from bench.api.requirements import Missing, available, missing_of, refuse
 from bench.api.run_card import run_card
@@ -234,8 +235,10 @@ def _derainer_work(name: str, entry: Entry, on_clean: bool, options: Options, fe
     # Where the code lies does not matter; what it is, which weights it loads and on what it computes do.
     device = options.device.split(":")[0]
     numerics = numerics_of(options) or ()
-    fingerprint = key_of(attribute, entry.code_version(), weights, device, on_clean, *numerics)
-    return DerainerWork(name, DerainerLoader(entry, options), fingerprint, on_clean)
+    files = guest_files(entry, options) if entry.is_guest else {}
+    own_files = (files,) if files else ()
+    fingerprint = key_of(attribute, entry.code_version(), weights, device, on_clean, *numerics, *own_files)
+    return DerainerWork(name, DerainerLoader(entry, options), fingerprint, on_clean, files)
 
 
 def _dataset_work(suite: Suite, name: str, root: Path | None, folder: Path) -> DatasetWork:

@@ -35,6 +35,7 @@ def run_card(
     """
     images = {dataset.name: shard.part(kept_data(dataset.builder).ids) for dataset in work.datasets}
     tasks = {dataset.name: tuple(dataset.tasks) for dataset in work.datasets}
+    files = {derainer.name: derainer.files for derainer in work.derainers}
     return {
         "suite": suite.model_dump(mode="json"),
         "datasets": {name: len(ids) for name, ids in images.items()},
@@ -42,7 +43,7 @@ def run_card(
         "severities": {name: dataset.severity for name, dataset in suite.datasets.items() if dataset.rain},
         "resamples": suite.resamples,
         "derainers": {derainer.name: derainer.fingerprint for derainer in work.derainers},
-        "weights": {name: _weights(entry) for name, entry in rows},
+        "weights": {name: {**_weights(entry), **files.get(name, {})} for name, entry in rows},
         "tasks": {
             dataset.name: {name: _task_card(task, code) for name, (task, code) in dataset.tasks.items()}
             for dataset in work.datasets
