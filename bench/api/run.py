@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.api.conclude import conclude
 from bench.api.datasets import BuilderLoader, recipe_of
 from bench.api.derainers import NamedRow, is_network, is_untrained, named_rows
+from bench.api.guest_files import guest_files
 from bench.api.preflight import try_models
 from bench.api.requirements import Requirements, missing_requirements, refuse
 from bench.api.run_card import released_weights, run_card
@@ -270,8 +271,11 @@ def _derainer_work(row: NamedRow, options: Options, rule: BatchRule) -> Derainer
     device = options.device.split(":")[0]
     numerics = reduced_precision(options) or ()
     batch = () if rule == ONE else (astuple(rule),)
-    fingerprint = key_of(attribute, entry.code_version(), weights, device, row.on_clean, *numerics, *batch)
-    return DerainerWork(row.name, DerainerLoader(entry, options), fingerprint, row.on_clean, is_network(entry))
+    files = guest_files(entry, options) if entry.is_guest else {}
+    own_files = (files,) if files else ()
+    code = entry.code_version()
+    fingerprint = key_of(attribute, code, weights, device, row.on_clean, *numerics, *batch, *own_files)
+    return DerainerWork(row.name, DerainerLoader(entry, options), fingerprint, row.on_clean, is_network(entry), files)
 
 
 def _dataset_work(suite: Suite, name: str, root: Path | None, folder: Path) -> DatasetWork:

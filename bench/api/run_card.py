@@ -45,7 +45,9 @@ def run_card(
         severities={name: dataset.severity for name, dataset in suite.datasets.items() if dataset.rain},
         resamples=suite.resamples,
         derainers={derainer.name: derainer.fingerprint for derainer in work.derainers},
-        weights={name: _weights(entry) for name, entry in zip(rows, entries, strict=True)},
+        weights={
+            row.name: {**_weights(entry), **row.files} for row, entry in zip(work.derainers, entries, strict=True)
+        },
         tasks={
             dataset.name: {name: _task_card(task, code) for name, (task, code) in dataset.tasks.items()}
             for dataset in work.datasets

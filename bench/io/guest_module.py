@@ -85,6 +85,33 @@ class GuestModules:
         return module
 
 
+def imported_siblings(file: Path) -> list[Path]:
+    """List a Python file and the modules beside it that it imports, directly or not; nothing is executed."""
+    waiting, found = [file.resolve()], dict[Path, None]()
+    while waiting:
+        if (path := waiting.pop()) not in found and path.is_file():
+            found[path] = None
+            waiting += _siblings_named_in(path)
+    return sorted(found)
+
+
+def _siblings_named_in(file: Path) -> Iterator[Path]:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            names = [module, *(f"{module}.{alias.name}".strip(".") for alias in node.names)]
+        folder = file.parents[max(node.level - 1, 0)] if isinstance(node, ast.ImportFrom) else file.parent
+        for path in (folder.joinpath(*name.split(".")) for name in names if name):
+            yield from (path.with_name(f"{path.name}.py"), path / "__init__.py")
+
+
 class _SourceLoader(SourceFileLoader):
     """Compiles a file as it is now. Bytecode beside it would be matched by its size and the second alone."""
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.io.files import key_of, sha256_of
+
 _GRAPH, _METADATA = 7, 14  # of ModelProto
 _NODE, _INITIALIZER, _OUTPUT = 1, 5, 12  # of GraphProto
 _OP_TYPE, _ATTRIBUTE = 4, 5  # of NodeProto
@@ -44,6 +46,21 @@ def read_onnx_facts(path: Path) -> OnnxFacts:
         OSError: It cannot be read.
     """
     return _facts_of(memoryview(path.read_bytes()))
+
+
+def digest_of_onnx(path: Path) -> str:
+    """Digest an ONNX file with the files beside it that hold its tensors.
+
+    Returns:
+        The file's own SHA-256 if it has all tensors itself, or cannot be read as ONNX; else a key of all.
+    """
+    own = sha256_of(path)
+    try:
+        external = read_onnx_facts(path).external
+    except ValueError:  # said when it is opened
+        return own
+    beside = [file for file in (path.parent / name for name in external) if file.is_file()]
+    return key_of(own, [sha256_of(file) for file in beside]) if beside else own
 
 
 def _facts_of(data: memoryview) -> OnnxFacts:

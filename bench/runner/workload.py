@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.contract import Failure, Options
 from bench.protocols import Dataset, DatasetBuilder, Task
@@ -27,7 +27,7 @@ class DerainerWork:
     """A row of the table: its loader, and the text that changes whenever its images could.
 
     ``on_clean`` rows restore the clean images instead of the rainy ones; ``on_card`` ones are networks, which compute
-    on a card where there is one.
+    on a card where there is one. ``files`` are those of a plug-in by name, with their digests.
     """
 
     name: str
@@ -35,6 +35,7 @@ class DerainerWork:
     fingerprint: str
     on_clean: bool = False
     on_card: bool = False
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,10 @@ from typing import cast
 from bench.contract import Options
 from bench.errors import ImageError, UserError
 from bench.io.files import key_of, sha256_of
+from bench.io.guest_module import imported_siblings
 from bench.io.images import list_images
 from bench.io.isolation import GuestRoom
+from bench.io.onnx_files import digest_of_onnx
 from bench.protocols import Derainer
 from bench.registry import Entry, Origin
 from derainers import DERAINERS
@@ -32,6 +34,8 @@ from derainers import DERAINERS
 _SPEC = re.compile(
     r"(?:(?P<name>[\w.+-]+)=)?(?P<kind>folder|command|onnx|torchscript|trained):(?P<value>.+)", re.DOTALL
 )
+_MOST_FILES = 10_000
+"""Of a folder that a command names."""
 _TARGETS = {
     "folder": "derainers.external.folder:FolderDerainer",
     "command": "derainers.external.command:CommandDerainer",
@@ -70,8 +74,9 @@ class PluginEntry(Entry):
             return key_of([(path.name, sha256_of(path)) for path in finished_images(Path(self.value)).values()])
         if self.kind == "command":
             words = command_words(self.value)
-            files = [Path(shutil.which(words[0]) or words[0]), *map(Path, words[1:])]
-            return key_of(words, [sha256_of(path) for path in files if path.is_file()])
+            return key_of(words, [sha256_of(path) for path in command_files(words)])
+        if self.kind == "onnx":
+            return digest_of_onnx(Path(self.value))
         return sha256_of(Path(self.value))
 
 
@@ -148,6 +153,25 @@ def command_words(template: str) -> list[str]:
         if not any(place in word for word in words):
             raise UserError(f"command {template!r} lacks {place}; expected something like: tool {{input}} {{output}}")
     return words
+
+
+def command_files(words: Sequence[str]) -> list[Path]:
+    """Files that decide what a command does: its program, and what its words name.
+
+    A word may be a file or a folder, or hold one behind an option: ``--weights=FILE``, ``-wFILE``, ``a=FILE,b=FILE``.
+    Of a folder every file counts, of a Python file also the modules beside it that it imports.
+    """
+    found: dict[Path, None] = {Path(shutil.which(words[0]) or words[0]): None}
+    for word in words[1:]:
+        pieces = [word, word.partition("=")[2], *re.split(r"[=,:;]", word), word[2:] if word.startswith("-") else ""]
+        for path in (Path(piece).expanduser() for piece in pieces if piece and "{" not in piece):
+            if path.is_dir() and path.resolve() not in (Path.cwd(), *Path.cwd().parents):
+                found |= dict.fromkeys(sorted(file for file in path.rglob("*") if file.is_file())[:_MOST_FILES])
+            elif path.suffix == ".py":
+                found |= dict.fromkeys(imported_siblings(path))
+            else:
+                found[path] = None
+    return [path for path in found if path.is_file()]
 
 
 def _default_name(kind: str, value: str) -> str:

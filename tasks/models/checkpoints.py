@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.contract import Options
 from bench.errors import UserError, did_you_mean
 from bench.io.files import sha256_of
+from bench.io.onnx_files import digest_of_onnx
 from bench.io.weights import WeightsFile, locate_weights, read_weights_table
 from tasks.models.releases import ReleasedFile, locate_released, released_files
 
@@ -68,7 +69,7 @@ def find_checkpoint(text: str, suffixes: tuple[str, ...], task: str) -> Checkpoi
     if path.is_file():
         if path.suffix.lower() not in suffixes:
             raise UserError(f"task {task!r}: {path}: expected a file ending in {', '.join(suffixes)}")
-        digest = sha256_of(path)
+        digest = digest_of_onnx(path) if path.suffix == ".onnx" else sha256_of(path)
         known = [entry for entry in published.values() if entry.sha256 == digest]
         return Checkpoint(path.stem, digest, file=path, published=known[0] if known else None)
     if text in published:
