@@ -308,6 +308,7 @@ class Options:
     Attributes:
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
         weights_dirs: Folders searched for weights by digest, before the cache and the network.
+        weights_file: A checkpoint of the user's own, which one derainer loads in place of its published weights.
         offline: True forbids every download.
         threads: CPU threads of one process; 0 leaves the libraries' default.
         allow_random_weights: True runs a derainer whose weights only a person can get, or that nobody ever
@@ -324,6 +325,7 @@ class Options:
     allow_random_weights: bool = False
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     compile: bool = False
+    weights_file: Path | None = None
 
 
 @dataclass(frozen=True)
