@@ -312,6 +312,7 @@ class Options:
     Attributes:
         device: ``cpu``, ``cuda``, ``cuda:1``, ...
         weights_dirs: Folders searched for weights by digest, before the cache and the network.
+        weights_file: A checkpoint of the user's own, which one derainer loads in place of its published weights.
         offline: True forbids every download.
         threads: CPU threads of one process; 0 leaves the libraries' default.
         allow_random_weights: True runs a derainer whose weights only a person can get, or that nobody ever
@@ -331,6 +332,7 @@ class Options:
     precision: Precision = "fp32"
     compile: bool = False
     batch: int = 0
+    weights_file: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ from bench.io.isolation import GuestRoom
 
 Factory = TypeVar("Factory")
 
-Origin: TypeAlias = Literal["built-in", "file", "plug-in", "folder", "command", "onnx", "torchscript", "trained"]
+Origin: TypeAlias = Literal[
+    "built-in", "file", "plug-in", "folder", "command", "onnx", "torchscript", "trained", "checkpoint"
+]
 """Origins of what is named in a run: this project, a user's Python file, an installed distribution, or a route by which
 users bring finished images, programs and networks (:mod:`derainers.external.plugins`)."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
 from bench.errors import UserError
-from bench.io.checkpoints import load_state, read_checkpoint
+from bench.io.checkpoints import load_state, network_state, read_checkpoint
 from derainers.torch_derainer import TorchDerainer
 from derainers.training.networks import TrainableDerainer, network_of
 from derainers.weights import weights_paths
@@ -56,5 +56,8 @@ def shipped(name: str, options: Options) -> TorchDerainer:
     Raises:
         UserError: The file is not here, or was changed.
     """
+    torch_device_ready(options)
     (path,) = weights_paths(name, options)
-    return trained_file(str(path), options)
+    trainee = network_of(name)
+    load_state(trainee.network, network_state(read_checkpoint(path), trainee.network.state_dict()), str(path))
+    return trained(trainee, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -74,12 +75,57 @@ def weights_of(name: str) -> tuple[WeightsFile, ...]:
 
 
 def weights_paths(name: str, options: Options) -> tuple[Path, ...]:
-    """Find the verified files of one derainer, in the table's order, downloaded if need be.
+    """Find the files of one derainer in the table's order: the user's own, or the verified ones, downloaded if need be.
 
     Raises:
         UserError: A file cannot be had; the message says what to do.
     """
+    if options.weights_file:
+        return own_files(name, options.weights_file)
     return tuple(locate_weights(entry, options) for entry in weights_of(name))
+
+
+def own_files(name: str, file: Path) -> tuple[Path, ...]:
+    """List the files of a user's own checkpoint for one derainer: the one named, and those that belong to it.
+
+    Raises:
+        UserError: The derainer has no weights or takes several files that are not one checkpoint, a file is not
+            here, or it says itself that it is of another network.
+    """
+    files = [Path(entry.file) for entry in weights_of(name)] or [Path(stem) for stem in _unpinned_files(name)]
+    if not files:
+        raise UserError(f"{name}@{file}: {name} has no weights that a file could hold; name a network")
+    if len({path.stem for path in files}) > 1:
+        listed = ", ".join(imported_file(path.stem) for path in files)
+        raise UserError(
+            f"{name}@{file}: {name} has {len(files)} files; pass --weights-dir FOLDER, which holds {listed}"
+        )
+    if len(files) > 1 and file.suffix != files[0].suffix:
+        listed = f"{file.stem}{files[0].suffix} and {file.stem}{files[1].suffix}"
+        raise UserError(f"{name}@{file}: {name} reads a pair of files; name the first of {listed}")
+    own = tuple(file.with_suffix(path.suffix) for path in files) if len(files) > 1 else (file,)
+    if absent := next((path for path in own if not path.is_file()), None):
+        raise UserError(f"{name}@{file}: no such file {absent}")
+    if (stated := stated_network(file)) not in ("", name):
+        raise UserError(f"{file}: says that it holds {stated}, not {name}; name it {stated}@{file}")
+    return own
+
+
+def stated_network(file: Path) -> str:
+    """Read which network a ``.safetensors`` file of ``derainbench train`` holds; empty for any other file.
+
+    Raises:
+        UserError: It is no readable file.
+    """
+    if file.suffix != ".safetensors":
+        return ""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, framework="np") as opened:
+            return str((opened.metadata() or {}).get("network", ""))
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{file}: not a readable .safetensors file ({error})") from error
 
 
 def load_official(network: nn.Module, name: str, options: Options, part: str = "") -> None:
@@ -88,8 +134,8 @@ def load_official(network: nn.Module, name: str, options: Options, part: str = "
     Args:
         network: Receives the tensors; put into evaluation mode.
         name: A name in ``weights.csv`` with exactly one file.
-        options: Folders of weights.
-        part: Key of the checkpoint under which the tensors are, where they are not outermost.
+        options: Folders of weights, or the user's own checkpoint.
+        part: Key of the checkpoint under which the tensors are, where several parts hold such tensors.
 
     Raises:
         UserError: The file cannot be had, is hostile, or belongs to another network.
@@ -110,16 +156,36 @@ def load_file(network: nn.Module, path: Path, part: str = "", unknown_allowed: b
     Raises:
         UserError: The file is hostile, or belongs to another network.
     """
-    from bench.io.checkpoints import load_state, read_checkpoint
+    from bench.io.checkpoints import load_state, network_state, read_checkpoint
 
-    state = read_checkpoint(path)
-    inner = state.get(part)
-    state = inner if isinstance(inner, dict) else state
+    content = read_checkpoint(path)
+    inner = content.get(part)
+    known = network.state_dict()
+    state = network_state(inner if isinstance(inner, dict) else content, known)
     if unknown_allowed:
-        known = network.state_dict()
-        state = {key: value for key, value in state.items() if key.removeprefix("module.") in known}
+        state = {key: value for key, value in state.items() if key in known}
     load_state(network, state, str(path))
     network.eval()
+
+
+def read_official(name: str, options: Options, names: Collection[str]) -> tuple[dict[str, object], str]:
+    """Read the one checkpoint of a derainer whose layout or design has to be seen before it is loaded.
+
+    Args:
+        name: A name in ``weights.csv`` with exactly one file.
+        options: Folders of weights, or the user's own checkpoint.
+        names: Names of tensors that such a checkpoint has; they tell where in the file the state dict is.
+
+    Returns:
+        The state dict with the network's own names, and its origin for messages.
+
+    Raises:
+        UserError: The file cannot be had, or is hostile.
+    """
+    from bench.io.checkpoints import network_state, read_checkpoint
+
+    (path,) = weights_paths(name, options)
+    return network_state(read_checkpoint(path), names), str(path)
 
 
 def imported_file(name: str) -> str:
@@ -128,7 +194,9 @@ def imported_file(name: str) -> str:
 
 
 def find_imported(name: str, options: Options) -> Path | None:
-    """Find a checkpoint without a pinned digest among the user's weights: ``<name>.safetensors`` or ``<name>.pth``."""
+    """Find a checkpoint without a pinned digest: the user's own, or ``<name>.safetensors`` or ``.pth`` of a folder."""
+    if options.weights_file:
+        return own_files(name, options.weights_file)[0]
     for folder in search_path(options):
         for path in (folder / imported_file(name), folder / f"{name}.pth"):
             if path.is_file():

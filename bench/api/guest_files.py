@@ -72,7 +72,7 @@ def guest_files(entry: Entry, options: Options, time_limit_seconds: float = TIME
 
 
 def _digest(path: Path) -> str:
-    return code_version([path], path.parent) if path.suffix == ".py" else sha256_of(path)
+    return code_version(path) if path.suffix == ".py" else sha256_of(path)
 
 
 def _name(path: Path, root: Path) -> str:

@@ -13,6 +13,7 @@ from bench.runs.card import SCHEMA, RunCard, RunOrder, TaskCard
 from bench.runs.provenance import accelerator, device_name, git_state, hardware, library_versions, machine
 from bench.runs.shards import Shard
 from bench.suites.suite import Suite
+from derainers.external.plugins import CheckpointEntry
 from derainers.weights import weights_of
 from tasks.models.releases import noted_digests
 
@@ -70,7 +71,9 @@ def released_weights(work: Workload) -> dict[str, str]:
 
 
 def _weights(entry: Entry) -> dict[str, str]:
-    """Map published files of weights to their SHA-256; empty where there are none, or nobody published them."""
+    """Map files of published weights, or of the user's checkpoint, to their SHA-256; empty where there are none."""
+    if isinstance(entry, CheckpointEntry):
+        return entry.digests()
     return {file.file: file.sha256 for file in weights_of(entry.name)} if entry.is_built_in else {}
 
 

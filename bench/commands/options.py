@@ -79,11 +79,22 @@ def complete_suite(typed: str) -> list[str]:
 
 
 def complete_derainer(typed: str) -> list[str]:
-    """List completions of a derainer's name, or of the last of several with commas between them."""
+    """List completions of a derainer's name or of ``NETWORK@FILE``, the last of several with commas between them."""
     from bench.api.catalogue import derainer_names
 
     before, comma, last = typed.rpartition(",")
-    return [before + comma + name for name in derainer_names() if name.startswith(last)]
+    row, equals, last = last.rpartition("=")
+    network, at, file = last.partition("@")
+    known = [f"{network}@{path}" for path in _paths_like(file)] if at else derainer_names()
+    return [before + comma + row + equals + name for name in known if name.startswith(last)]
+
+
+def _paths_like(typed: str) -> list[str]:
+    """List the files and folders whose names begin as typed."""
+    folder, slash, start = typed.rpartition("/")
+    place = Path(folder or slash or ".").expanduser()
+    names = sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+    return [folder + slash + name for name in names if name.startswith(start)]
 
 
 def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weights: bool = False) -> Options:

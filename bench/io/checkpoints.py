@@ -8,7 +8,8 @@ import re
 import tarfile
 import zipfile
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path, PosixPath
 from typing import IO, TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ _LONGEST_WORD = 4096
 """Characters without a blank between them in a checkpoint's pickle; state dicts have some hundred at most."""
 _PICKLES = 5
 """In a file of PyTorch that is no archive: magic number, version, system, the object, keys of its tensors."""
+_AVERAGE = re.compile(r"(?<![a-z])ema(?![a-z])", re.IGNORECASE)
+"""How trainings call a moving average of the weights, as in ``params_ema``."""
 
 
 def read_checkpoint(path: Path) -> dict[str, object]:
@@ -71,7 +74,7 @@ def find_state(content: Mapping[str, object], endings: Sequence[str]) -> dict[st
     Returns:
         The state dict with the network's own names, or None if none of the names is there.
     """
-    for state in _dictionaries(content):
+    for _, state in _dictionaries(content):
         for ending in endings:
             prefixes = [
                 name.removesuffix(ending)
@@ -84,11 +87,53 @@ def find_state(content: Mapping[str, object], endings: Sequence[str]) -> dict[st
     return None
 
 
-def _dictionaries(content: Mapping[str, object], depth: int = 2) -> Iterator[Mapping[str, object]]:
-    yield content
-    for value in content.values():
+def network_state(content: Mapping[str, object], names: Collection[str]) -> dict[str, object]:
+    """Find the state dict of a network whose names are known in what people save, and drop the prefix of its names.
+
+    The dictionary and the prefix that have most of the names count; of two that have equally many, a moving average
+    (``params_ema``), since that is what its trainers test, then the shorter prefix.
+
+    Args:
+        content: A checkpoint's outermost dictionary.
+        names: Names of the network's tensors; not all need be there.
+
+    Returns:
+        All that has the prefix, without it. Where no name is found, the dictionary that has most tensors, as it is: to
+        be refused by :func:`load_state`, which says what it has instead.
+    """
+    found = [
+        ((count, bool(_AVERAGE.search(place + prefix)), -len(prefix)), prefix, state)
+        for place, state in _dictionaries(content)
+        for prefix, count in _prefixes(state, names).items()
+    ]
+    if not found:
+        sizes = [
+            (sum(hasattr(value, "shape") for value in state.values()), state) for _, state in _dictionaries(content)
+        ]
+        return dict(max(sizes, key=lambda one: one[0])[1])
+    _, prefix, state = max(found, key=lambda one: one[0])
+    return {name[len(prefix) :]: value for name, value in state.items() if str(name).startswith(prefix)}
+
+
+def _prefixes(state: Mapping[str, object], names: Collection[str]) -> Counter[str]:
+    """Count before how many of a network's names each prefix stands."""
+    counts: Counter[str] = Counter()
+    for name in state:
+        parts = str(name).split(".")
+        endings = (".".join(parts[start:]) for start in range(len(parts)))
+        if ending := next((text for text in endings if text in names), ""):
+            counts[str(name).removesuffix(ending)] += 1
+    return counts
+
+
+def _dictionaries(
+    content: Mapping[str, object], place: str = "", depth: int = 2
+) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Iterate over a dictionary and those in it, each with the names on the way to it."""
+    yield place, content
+    for name, value in content.items():
         if depth and isinstance(value, Mapping):
-            yield from _dictionaries(value, depth - 1)
+            yield from _dictionaries(value, f"{place}{name}.", depth - 1)
 
 
 def _harmless_classes() -> AbstractContextManager[object]:
@@ -151,6 +196,20 @@ def load_state(network: nn.Module, state: Mapping[Any, object], origin: str) -> 
         origin: Source of the state dict, for messages.
 
     Raises:
+        UserError: As :func:`check_state`.
+    """
+    network.load_state_dict(check_state(network, state, origin))
+
+
+def check_state(network: nn.Module, state: Mapping[Any, object], origin: str) -> dict[str, Tensor]:
+    """Make sure that one state dict fits a network, which may be on the ``meta`` device, and return its tensors.
+
+    Args:
+        network: The module that is to receive the tensors.
+        state: Names to tensors; a leading ``module.`` (left by data parallelism) is dropped.
+        origin: Source of the state dict, for messages.
+
+    Raises:
         UserError: Missing or unknown keys, keys that are no names, another shape, something that is no tensor,
             NaN or infinity.
     """
@@ -166,16 +225,23 @@ def load_state(network: nn.Module, state: Mapping[Any, object], origin: str) -> 
             raise UserError(f"{origin}: {name!r} holds NaN or infinite values; the file is damaged")
         tensors[name.removeprefix("module.")] = value
     wanted = network.state_dict()
-    for fault, names in (("lacks", wanted.keys() - tensors.keys()), ("has unknown", tensors.keys() - wanted.keys())):
-        if names:
-            raise UserError(
-                f"{origin}: {fault} {len(names)} of the {len(wanted)} tensors of {type(network).__name__}, "
-                f"first {min(names)!r}; it belongs to another network"
-            )
+    missing = [name for name in wanted if name not in tensors]
+    unknown = [name for name in tensors if name not in wanted]
+    if missing or unknown:
+        fault, names, shapes = ("lacks", missing, wanted) if missing else ("has unknown", unknown, tensors)
+        instead = f", and has {_told(unknown[0], tensors)} instead" if missing and unknown else ""
+        raise UserError(
+            f"{origin}: {fault} {len(names)} of the {len(wanted)} tensors of {type(network).__name__}, "
+            f"first {_told(names[0], shapes)}{instead}; it belongs to another network"
+        )
     for name, tensor in tensors.items():
         if tensor.shape != wanted[name].shape:
             raise UserError(
                 f"{origin}: {name!r} has shape {tuple(tensor.shape)}, expected {tuple(wanted[name].shape)}; "
                 "it belongs to another network"
             )
-    network.load_state_dict(tensors)
+    return tensors
+
+
+def _told(name: str, tensors: Mapping[str, Tensor]) -> str:
+    return f"{name!r} of shape {tuple(tensors[name].shape)}"

@@ -4,6 +4,7 @@
 * ``command:TOOL {input} {output}``: any program that reads one PNG and writes one.
 * ``onnx:FILE`` and ``torchscript:FILE``: exported networks, RGB in [0, 1], (N, 3, H, W) to the same.
 * ``trained:FILE``: weights written by ``derainbench train``.
+* ``NETWORK@FILE``: a checkpoint of one's own for a registered network, as in ``prenet@net.pth``.
 
 Each may be preceded by the row's name: ``mine=folder:DIR``.
 """
@@ -15,7 +16,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -30,12 +31,14 @@ from bench.io.onnx_files import digest_of_onnx
 from bench.protocols import Derainer
 from bench.registry import Entry, Origin
 from derainers import DERAINERS
+from derainers.weights import own_files
 
 _SPEC = re.compile(
     r"(?:(?P<name>[\w.+-]+)=)?(?P<kind>folder|command|onnx|torchscript|trained):(?P<value>.+)", re.DOTALL
 )
 _MOST_FILES = 10_000
 """Of a folder that a command names."""
+_CHECKPOINT = re.compile(r"(?:(?P<name>[\w.+-]+)=)?(?P<network>[\w.+-]+)@(?P<value>(?!.*\.py:\w+\Z).+)", re.DOTALL)
 _TARGETS = {
     "folder": "derainers.external.folder:FolderDerainer",
     "command": "derainers.external.command:CommandDerainer",
@@ -80,23 +83,51 @@ class PluginEntry(Entry):
         return sha256_of(Path(self.value))
 
 
+@dataclass(frozen=True)
+class CheckpointEntry(PluginEntry):
+    """A registered network with a checkpoint of the user's; its target is that of the registered name.
+
+    Attributes:
+        network: The registered name.
+    """
+
+    network: str = ""
+
+    def load(self, room: GuestRoom | None = None) -> object:
+        """Import the network's factory and bind the file to the options that it takes."""
+        return partial(_with_file, cast(Callable[[Options], Derainer], Entry.load(self, room)), Path(self.value))
+
+    def code_version(self) -> str:
+        """Digest of the network's code and of the checkpoint."""
+        return key_of(Entry.code_version(self), sorted(self.digests().values()))
+
+    def digests(self) -> dict[str, str]:
+        """Map the checkpoint's files to their SHA-256."""
+        return {path.name: sha256_of(path) for path in own_files(self.network, Path(self.value))}
+
+
+def _with_file(build: Callable[[Options], Derainer], file: Path, options: Options) -> Derainer:
+    return build(replace(options, weights_file=file))
+
+
 def find_derainer(spec: str) -> Entry:
     """The entry of a registered name, of ``file.py:factory``, or of one of the routes above.
 
     Raises:
         UserError: Nothing of that name, no such file or folder, or the name is taken.
     """
-    match = _SPEC.fullmatch(spec)
-    if match is None or spec in DERAINERS.entries():
+    if spec in DERAINERS.entries():
         return DERAINERS.find(spec)
-    kind, value = match["kind"], match["value"]
-    name = match["name"] or _default_name(kind, value)
-    if name in DERAINERS.entries():
-        raise UserError(f"derainer {name!r} exists already; give yours a name of its own: my-{name}={kind}:{value}")
+    if checkpoint := _CHECKPOINT.fullmatch(spec):
+        return _checkpoint(checkpoint)
+    if (route := _SPEC.fullmatch(spec)) is None:
+        return DERAINERS.find(spec)
+    kind, value = route["kind"], route["value"]
+    name = _free_name(route["name"] or _default_name(kind, value), f"{kind}:{value}")
     if kind == "command":
         command_words(value)
     else:
-        path = Path(value)
+        path = Path(value).expanduser()
         if not (path.is_dir() if kind == "folder" else path.is_file()):
             raise UserError(f"{kind}:{value}: no such {'folder' if kind == 'folder' else 'file'}")
         value = str(path.resolve())
@@ -119,7 +150,27 @@ def find_derainers(specs: Sequence[str]) -> list[Entry]:
 
 def _brings_its_own(spec: str) -> bool:
     """Test one spec for a route or a file, from which a name follows; a bare name is neither."""
-    return bool(_SPEC.fullmatch(spec)) or ".py:" in spec
+    return bool(_SPEC.fullmatch(spec) or _CHECKPOINT.fullmatch(spec)) or ".py:" in spec
+
+
+def _checkpoint(match: re.Match[str]) -> CheckpointEntry:
+    network, value = match["network"], match["value"]
+    registered = DERAINERS.named(network)
+    name = _free_name(match["name"] or Path(value).stem, f"{network}@{value}")
+    if not registered.is_built_in:
+        plugin = registered.distribution or registered.origin
+        raise UserError(f"{network}@{value}: {network} is a plug-in of {plugin}, which loads its own weights")
+    (file, *_) = own_files(network, Path(value).expanduser())
+    return CheckpointEntry(
+        name, registered.target, "checkpoint", kind="checkpoint", value=str(file.resolve()), network=network
+    )
+
+
+def _free_name(name: str, what: str) -> str:
+    """Refuse a name that the registry has."""
+    if name in DERAINERS.entries():
+        raise UserError(f"derainer {name!r} exists already; give yours a name of its own: my-{name}={what}")
+    return name
 
 
 def finished_images(folder: Path) -> dict[str, Path]:

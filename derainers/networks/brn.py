@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
 from bench.errors import UserError
-from bench.io.checkpoints import load_state, read_checkpoint
+from bench.io.checkpoints import load_state
 from derainers.networks.prenet.prenet import CHANNELS, conv3x3, residual_branch
 from derainers.torch_derainer import TorchDerainer, steady_sigmoid
-from derainers.weights import weights_paths
+from derainers.weights import read_official
 
 STAGES = 8
 RAIN_RESIDUALS = 3
@@ -100,7 +100,9 @@ def state_from_official(state: dict[str, object], origin: str) -> dict[str, obje
         for part in ("weight", "bias"):
             missing = [gate for gate in GATES if f"{branch}.{part}.{gate}" not in gates]
             if missing:
-                raise UserError(f"{origin}: lacks the gate 'conv_{missing[0]}' of the {branch} branch")
+                raise UserError(
+                    f"{origin}: lacks the gate 'conv_{missing[0]}' of the {branch} branch; it is of another network"
+                )
             ours[f"{branch}.gates.{part}"] = torch.cat([gates[f"{branch}.{part}.{gate}"] for gate in GATES])
     return ours
 
@@ -113,8 +115,10 @@ def restorer(name: str, options: Options) -> TorchDerainer:
     """
     torch_device_ready(options)
     network = BRN()
-    (path,) = weights_paths(name, options)
-    load_state(network, state_from_official(read_checkpoint(path), str(path)), str(path))
+    state, origin = read_official(
+        name, options, [f"conv_{gate}{branch}.0.weight" for gate in GATES for branch in ("", "_r")]
+    )
+    load_state(network, state_from_official(state, origin), origin)
     return TorchDerainer(network, Traits(tileable=True, quantisation="trunc"), options, reach=REACH)
 
 

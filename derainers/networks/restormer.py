@@ -5,6 +5,7 @@ Zamir et al., "Restormer: efficient transformer for high-resolution image restor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,9 +15,10 @@ from torch.nn import functional
 
 from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
+from bench.io.checkpoints import check_state, load_state
 from derainers.networks.u_shaped import UShaped, conv, depthwise
 from derainers.torch_derainer import TorchDerainer
-from derainers.weights import load_official
+from derainers.weights import read_official
 
 EXPANSION = 2.66
 
@@ -136,6 +138,19 @@ class GatedFeedForward(nn.Module):
         return y
 
 
+def design_of(state: Mapping[str, object]) -> RestormerDesign:
+    """Tell a checkpoint's design by its names and shapes; that of the paper for a file of another network."""
+
+    def count(part: str) -> int:
+        return len({name.split(".")[1] for name in state if name.startswith(f"{part}.")})
+
+    first = state.get("patch_embed.proj.weight", state.get("patch_embed.weight"))
+    if not isinstance(first, Tensor) or not first.ndim:
+        return RestormerDesign()
+    blocks = (count("encoder_level1"), count("encoder_level2"), count("encoder_level3"), count("latent"))
+    return RestormerDesign(len(first), blocks, count("refinement"), "patch_embed.bias" in state)
+
+
 def restormer(options: Options) -> TorchDerainer:
     """Build Restormer with the authors' deraining weights, trained on Rain13K.
 
@@ -143,6 +158,11 @@ def restormer(options: Options) -> TorchDerainer:
         UserError: The weights cannot be had.
     """
     torch_device_ready(options)
-    network = Restormer()
-    load_official(network, "restormer", options, part="params")
+    with torch.device("meta"):
+        state, origin = read_official("restormer", options, Restormer().state_dict().keys())
+    design = design_of(state)
+    with torch.device("meta"):  # a file may ask for more than the memory holds
+        check_state(Restormer(design), state, origin)
+    network = Restormer(design)
+    load_state(network, state, origin)
     return TorchDerainer(network, Traits(batchable=False, multiple_of=8, quantisation="round"), options)

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
-from bench.io.checkpoints import load_state, read_checkpoint
+from bench.io.checkpoints import load_state
 from derainers.torch_derainer import TorchDerainer, steady_sigmoid
-from derainers.weights import weights_paths
+from derainers.weights import read_official
 
 CHANNELS = 32
 BLOCKS = 17
@@ -128,9 +128,6 @@ def spanet(options: Options) -> TorchDerainer:
     """
     torch_device_ready(options)
     network = SPANet()
-    (path,) = weights_paths("spanet", options)
-    state = read_checkpoint(path)
-    inner = state.get("net")
-    state = inner if isinstance(inner, dict) else state
-    load_state(network, {key: value for key, value in state.items() if _UNUSED not in key}, str(path))
+    state, origin = read_official("spanet", options, network.state_dict().keys())
+    load_state(network, {key: value for key, value in state.items() if _UNUSED not in key}, origin)
     return TorchDerainer(network, Traits(quantisation="round"), options, order="bgr")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
 from bench.errors import UserError
-from bench.io.checkpoints import load_state, read_checkpoint
+from bench.io.checkpoints import load_state
 from derainers.networks.mspfn.designs import DESIGNS
 from derainers.networks.mspfn.single_scale import member_of
-from derainers.networks.mspfn.weights import read_design
+from derainers.networks.mspfn.weights import read_weights
 from derainers.torch_derainer import TorchDerainer
 from derainers.weights import absent, find_imported, randomise
 
@@ -31,11 +31,11 @@ def member(name: str, options: Options) -> TorchDerainer:
     design = DESIGNS[name]
     path = find_imported(name, options)
     if path is not None:
-        stated = read_design(path, design)
+        stated, state = read_weights(path, design)
         if name != "mspfn" and stated != design:
             raise UserError(f"{path}: says that it holds another design than {name}; give it the name of its own")
         network = member_of(stated)  # an imported mspfn may be any design that its authors trained
-        load_state(network, read_checkpoint(path), str(path))
+        load_state(network, state, str(path))
     elif options.allow_random_weights:
         network = member_of(design)
         randomise(network)

@@ -7,6 +7,8 @@ The network here has the layout of the official checkpoints; what runs is
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -14,10 +16,11 @@ from torch import Tensor, nn
 
 from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
+from bench.io.checkpoints import load_state
 from derainers.networks.prenet.designs import PUBLISHED, PReNetDesign
 from derainers.networks.prenet.lean import LeanPReNet
 from derainers.torch_derainer import TorchDerainer
-from derainers.weights import load_official
+from derainers.weights import read_official
 
 CHANNELS = 32
 PAPER = PReNetDesign()
@@ -88,6 +91,13 @@ def residual_branch() -> nn.Sequential:
     return nn.Sequential(conv3x3(CHANNELS, CHANNELS), nn.ReLU(), conv3x3(CHANNELS, CHANNELS), nn.ReLU())
 
 
+def design_of(names: Collection[str], default: PReNetDesign) -> PReNetDesign:
+    """Tell a checkpoint's design by the names of its tensors; the stages, which they do not tell, are the default's."""
+    if "res_conv1.0.weight" not in names:
+        return default
+    return replace(default, memory="conv_i.0.weight" in names, shared="res_conv2.0.weight" not in names)
+
+
 def published(name: str, options: Options, quantisation: Literal["trunc", "round"] = "trunc") -> TorchDerainer:
     """Build one PReNet with published weights as a derainer.
 
@@ -100,7 +110,9 @@ def published(name: str, options: Options, quantisation: Literal["trunc", "round
         UserError: The weights cannot be had.
     """
     torch_device_ready(options)
-    network = PReNet(PUBLISHED[name])
-    load_official(network, name, options)
+    design = PUBLISHED[name]
+    state, origin = read_official(name, options, PReNet(design).state_dict().keys())
+    network = PReNet(design_of(state, design))
+    load_state(network, state, origin)
     traits = Traits(tileable=True, quantisation=quantisation)
     return TorchDerainer(LeanPReNet(network), traits, options, reach=REACH)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bench.errors import UserError
-from bench.io.checkpoints import find_state, load_state, read_checkpoint
+from bench.io.checkpoints import find_state, load_state, network_state, read_checkpoint
 
 torch = pytest.importorskip("torch")
 
@@ -165,7 +165,7 @@ def spoilt(state: dict[Any, Any], how: str) -> dict[Any, Any]:
         ("nan", r"'0\.bias' holds NaN or infinite"),
         ("inf", r"'0\.bias' holds NaN or infinite"),
         ("missing", r"lacks 1 of the 7 tensors of Sequential, first '1\.running_mean'"),
-        ("unknown", r"has unknown 1 .*first '2\.weight'; it belongs to another network"),
+        ("unknown", r"has unknown 1 .*first '2\.weight' of shape \(1,\); it belongs to another network"),
         ("no tensor", r"'0\.bias' is a list, expected a tensor"),
         ("number as key", r"has the key 7, expected names"),
     ],
@@ -211,3 +211,33 @@ def test_a_refused_class_is_named_with_the_way_out(tmp_path: Path) -> None:
     assert re.search(r"it holds numpy\.\S+scalar, which is no tensor", text)
     assert "as torch.save(network.state_dict(), 'weights.pth') writes it" in text
     assert "\x1b" not in text
+
+
+KNOWN = ("head.bias", "body.weight", "body.head.bias")
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "net.generator."])
+def test_a_known_network_is_found_where_most_of_its_names_are(prefix: str) -> None:
+    other = {"decoder.head.bias": 7}
+    state = {prefix + name: place for place, name in enumerate(KNOWN)}
+    content = {"discriminator": other, "g": {"weights": state}, "epoch": 3}
+    assert network_state(content, KNOWN) == {name: place for place, name in enumerate(KNOWN)}
+
+
+def test_of_two_alike_the_moving_average_counts_then_the_shorter_prefix() -> None:
+    one, two = {"head.bias": 1}, {"head.bias": 2}
+    assert network_state({"params": one, "params_ema": two}, KNOWN) == two
+    assert network_state({"schema": one, "z": two}, KNOWN) == one, "no name of a moving average"
+    assert network_state({"model.head.bias": 1, "model_ema.head.bias": 2}, KNOWN) == two
+    assert network_state({"student.old.head.bias": 1, "net.head.bias": 2}, KNOWN) == two
+
+
+def test_strays_with_the_prefix_are_kept_for_the_refusal_and_others_left_out() -> None:
+    content = {"net.head.bias": 1, "net.tail.bias": 2, "loss.weight": 3, 4: 5}
+    assert network_state(content, KNOWN) == {"head.bias": 1, "tail.bias": 2}
+
+
+def test_a_file_of_another_network_is_given_as_it_is() -> None:
+    state = {"trunk.weight": torch.zeros(2)}
+    assert network_state({"epoch": 3, "state_dict": state, "optimizer": {}}, KNOWN) == state
+    assert network_state({}, KNOWN) == {}
