@@ -60,9 +60,10 @@ class LoadedTransformer:
         """
         together = self.device.startswith("cuda") and len({image.shape for image in images}) == 1
         for group in [list(images)] if together else [[image] for image in images]:
-            yield self._run(group), [(image.shape[0], image.shape[1]) for image in group]
+            yield self.forward(group), [(image.shape[0], image.shape[1]) for image in group]
 
-    def _run(self, images: list[Image]) -> Any:  # noqa: ANN401
+    def forward(self, images: list[Image]) -> Any:  # noqa: ANN401
+        """Run images of one size through the network at once; return its outputs, one an image in every tensor."""
         import torch
         from PIL import Image as Pillow
 

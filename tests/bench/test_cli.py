@@ -270,6 +270,18 @@ def test_doctor_tells_versions_extras_and_weights(call: Call) -> None:
         assert word in done.out
 
 
+def test_check_model_passes_a_good_one_and_fails_a_bad_one(call: Call, tmp_path: Path) -> None:
+    answer = "{'boxes': [[1, 1, 9, 9]], 'scores': [SCORE], 'classes': ['car']}"
+    for name, score in (("good", "0.5"), ("bad", "50")):
+        code = f"def build(options):\n    return lambda images: [{answer} for _ in images]\n"
+        (tmp_path / f"{name}.py").write_text(code.replace("SCORE", score))
+    assert call("check-model", "detection=good.py:build", "--device", "cpu").status == 0
+    done = call("check-model", "detection=bad.py:build", "--device", "cpu")
+    assert done.status == 1
+    assert "expected within [0, 1]" in " ".join(done.out.split())
+    assert call("check-model", "good.py:build").status == 2
+
+
 def test_check_derainer_passes_a_good_one_and_fails_a_bad_one(call: Call, tmp_path: Path) -> None:
     assert call("check-derainer", "mine.py:build", "--device", "cpu").status == 0
     (tmp_path / "bad.py").write_text("def build(options):\n    return lambda image: image[1:]\n")

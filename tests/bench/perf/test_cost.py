@@ -174,6 +174,7 @@ def test_costs_of_a_run_beside_its_scores(run):
         ({"derainers": ["rain", "evil.py:build"]}, "names code that would be run: evil.py:build"),
         ({"derainers": ["rain", "x=command:touch {input} {output}"]}, "names code that would be run: x=command:touch"),
         ({"tasks": {"quality": {"trust_checkpoint": True}}}, "trusts the checkpoint of task quality"),
+        ({"tasks": {"detection": {"model": "evil.py:build"}}}, "names a file that would be run, as the model of task"),
     ],
 )
 def test_a_run_that_may_be_somebody_elses_runs_no_code(changes, message, run, monkeypatch):

@@ -13,7 +13,7 @@ from bench.contract import Options
 from bench.errors import MissingExtraError, UserError
 from tasks.models import hub, transformers
 from tasks.models.transformers import find_transformers
-from tests.tasks.tiny_transformers import rt_detr_v2, save, torch
+from tests.tasks.tiny_transformers import detr, eomt, oneformer, rt_detr_v2, save, torch
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NAME = f"nobody/tiny-detector@{COMMIT}"
@@ -59,6 +59,27 @@ def test_a_folder_loads_and_its_digest_follows_every_file(folder: Path) -> None:
         (folder / name).write_text((folder / name).read_text() + "\n")
         digests.add(find_transformers(str(folder), SUFFIXES, False, "detection").digest)
     assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "suffix"),
+    [(detr, "ForObjectDetection"), (oneformer, "ForUniversalSegmentation"), (eomt, "ForUniversalSegmentation")],
+)
+def test_a_batch_gives_the_outputs_of_single_images(make, suffix: str, tmp_path: Path, image_of) -> None:
+    folder = save(tmp_path / "net", make(split=True) if make is eomt else make())
+    loaded = find_transformers(str(folder), (suffix,), False, "x").load(Options(), "semantic")
+    images = [image_of(75, 110, seed) for seed in range(3)]
+    read = loaded.processor.post_process_object_detection if make is detr else None
+    read = read or loaded.processor.post_process_semantic_segmentation
+    sizes = {"target_sizes": [(75, 110)] * 3}
+    together = read(loaded.forward(images), **sizes)
+    for image, beside in zip(images, together, strict=True):
+        [alone] = read(loaded.forward([image]), target_sizes=[(75, 110)])
+        if make is detr:
+            torch.testing.assert_close(beside["boxes"], alone["boxes"], atol=1e-3, rtol=0)
+            torch.testing.assert_close(beside["scores"], alone["scores"], atol=1e-5, rtol=0)
+        else:
+            assert (beside == alone).float().mean() > 0.999
 
 
 def test_a_hub_name_in_the_cache_needs_no_network(snapshot: Path) -> None:
