@@ -44,13 +44,17 @@ class CountedNetwork:
 
 def networks() -> Mapping[str, Callable[[], tuple[CountedNetwork, ...]]]:
     """List the networks of every derainer by its name, each to be built when it is counted."""
+    from derainers.networks.adair import AdaIR
     from derainers.networks.brn import BRN
     from derainers.networks.ddn import DDN
     from derainers.networks.derainnet import DerainNet
+    from derainers.networks.gt_rain import GTRain
     from derainers.networks.histoformer import Histoformer
+    from derainers.networks.instructir import InstructIR
     from derainers.networks.kbnet import KBNet
     from derainers.networks.mprnet import MPRNet
     from derainers.networks.nafnet import CLEARVIEW
+    from derainers.networks.nerd_rain import NeRDRain
     from derainers.networks.rescan import Rescan
     from derainers.networks.restormer import Restormer
     from derainers.networks.semi import Semi
@@ -60,7 +64,8 @@ def networks() -> Mapping[str, Callable[[], tuple[CountedNetwork, ...]]]:
     plain: dict[str, Callable[[], nn.Module]] = {
         "brn": BRN, "brn-rain100h": BRN, "rescan": Rescan, "rescan-rainheavy": Rescan, "mprnet": MPRNet,
         "restormer": Restormer, "umrl": UMRL, "semi": Semi, "spanet": SPANet, "ddn": DDN, "derainnet": DerainNet,
-        "kbnet": KBNet, "histoformer": Histoformer,
+        "kbnet": KBNet, "histoformer": Histoformer, "instructir": InstructIR, "nerd-rain-s": NeRDRain,
+        "adair": AdaIR, "gt-rain": GTRain,
     }  # fmt: skip
     return {
         **{name: partial(_network, make) for name, make in {**plain, **CLEARVIEW}.items()},

@@ -23,7 +23,8 @@ def test_every_name_leads_to_a_documented_factory(name):
 
 def test_every_row_of_weights_belongs_to_a_name():
     assert set(weights_table()) | set(unpinned_table()) <= set(DERAINERS.entries())
-    assert not set(weights_table()) & set(unpinned_table())
+    # InstructIR's own files have digests, those of its text encoder do not.
+    assert set(weights_table()) & set(unpinned_table()) == {"instructir"}
 
 
 def test_weights_of_a_derainer_without_weights_are_none():
