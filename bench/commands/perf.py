@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench.suites.suite import Suite
 
-What = Literal["rain", "scenes", "derainers", "metrics", "resampling", "pipeline", "budget", "memory"]
+What = Literal["rain", "scenes", "derainers", "metrics", "resampling", "pipeline", "budget", "memory", "training"]
 _STREETS = "streets"
 
 
@@ -61,7 +61,7 @@ def perf(
     scenes: road scenes drawn a second, on one core.
     resampling: 1,000 resamples of AP and mIoU of a whole table. pipeline: a run beside the script that one would
     write in an hour, and beside its model alone. budget: where the time of a run goes. memory: the most that a run
-    held, by its number of images.
+    held, by its number of images. training: how busy loaders keep a training whose steps take 50 ms.
 
     Examples:
 
@@ -89,7 +89,7 @@ def perf(
 
 def _measures(run: _MeasuredRun, count: list[int], workers: int, turns: int) -> dict[What, Callable[[], pd.DataFrame]]:
     """List what can be measured: WHAT on the command line to the function that returns the figures."""
-    from bench.perf import budget, derainers, memory_growth, metrics, pipeline, rain, resampling, scenes
+    from bench.perf import budget, derainers, memory_growth, metrics, pipeline, rain, resampling, scenes, training
 
     last = count[-1] if count else None
     unchanged = run == _MeasuredRun(_STREETS, [], [], [])
@@ -102,4 +102,5 @@ def _measures(run: _MeasuredRun, count: list[int], workers: int, turns: int) -> 
         "pipeline": lambda: pipeline.pipeline_speeds(run.suite(last), run.roots(), workers, turns),
         "budget": lambda: budget.pipeline_budget(run.suite(last), run.roots()),
         "memory": lambda: memory_growth.memory_growth(count or memory_growth.SIZES, None if unchanged else run.suite()),
+        "training": training.training_feeds,
     }
