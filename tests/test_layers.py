@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     # the top
     "api": MIDDLE | {"derainers", "synth", "tasks"},
     "training": MIDDLE | {"api", "derainers", "synth", "tasks"},
-    "perf": MIDDLE | {"api", "derainers", "synth", "tasks"},
+    "perf": MIDDLE | {"api", "training", "derainers", "synth", "tasks"},
     "commands": MIDDLE | {"api", "training", "perf"},
     "cli": frozenset({"version", "errors", "commands"}),
     # the other packages

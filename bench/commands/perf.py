@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from bench.suites.suite import Suite
 
 What = Literal[
-    "rain", "scenes", "derainers", "metrics", "resampling", "pipeline", "budget", "memory", "coverage", "gpu"
+    "rain",
+    "scenes",
+    "derainers",
+    "metrics",
+    "resampling",
+    "pipeline",
+    "budget",
+    "memory",
+    "coverage",
+    "training",
+    "gpu",
 ]
 _STREETS = "streets"
 _GPU_FIGURES = Path("results/perf/gpu.csv")
@@ -69,7 +79,7 @@ def perf(
     resampling: 1,000 resamples of AP and mIoU of a whole table. pipeline: a run beside the script that one would
     write in an hour, beside its model alone, and around a stand-in for a GPU. budget: where the time of a run goes.
     memory: the most that a run held, by its images. coverage: how often AP's 95 % interval holds the truth, on
-    drawn detections.
+    drawn detections. training: how busy loaders keep a training whose steps take 50 ms.
     gpu: networks in every precision against the limits of a GPU, how busy a run keeps it, batches, differences to the
     CPU, training; into results/perf/gpu.csv, figure by figure.
 
@@ -124,7 +134,18 @@ def _measure_gpu(device: str, minutes: float, out: Path) -> None:
 
 def _measures(run: _MeasuredRun, count: list[int], workers: int, turns: int) -> dict[What, Callable[[], pd.DataFrame]]:
     """List what can be measured: WHAT on the command line to the function that returns the figures."""
-    from bench.perf import budget, coverage, derainers, memory_growth, metrics, pipeline, rain, resampling, scenes
+    from bench.perf import (
+        budget,
+        coverage,
+        derainers,
+        memory_growth,
+        metrics,
+        pipeline,
+        rain,
+        resampling,
+        scenes,
+        training,
+    )
 
     last = count[-1] if count else None
     unchanged = run == _MeasuredRun(_STREETS, [], [], [])
@@ -138,4 +159,5 @@ def _measures(run: _MeasuredRun, count: list[int], workers: int, turns: int) -> 
         "budget": lambda: budget.pipeline_budget(run.suite(last), run.roots()),
         "memory": lambda: memory_growth.memory_growth(count or memory_growth.SIZES, None if unchanged else run.suite()),
         "coverage": lambda: coverage.coverages(last or coverage.DATASETS),
+        "training": training.training_feeds,
     }

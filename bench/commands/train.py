@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from bench.commands.options import Device, Quiet, pairs_of
-from bench.commands.training_watch import Compile, Out, Precision, Rate, Start, Steps, print_weights, watched_training
+from bench.commands.training_watch import (
+    Compile,
+    Minutes,
+    Out,
+    Precision,
+    Rate,
+    Schedule,
+    Start,
+    Steps,
+    check_steps,
+    print_weights,
+    watched_training,
+)
 from bench.errors import UserError
 
 
@@ -23,20 +35,27 @@ def train(
     out: Out = None,
     start: Start = None,
     steps: Steps = None,
+    minutes: Minutes = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Crops a step; likewise.")] = None,
     crop: Annotated[int | None, typer.Option(min=16, help="Side of a crop in pixels; likewise.")] = None,
     rate: Rate = None,
+    schedule: Schedule = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and rain; likewise.")] = None,
     precision: Precision = None,
     compile: Compile = None,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
+    loaders: Annotated[
+        int | None,
+        typer.Option(min=0, help="Processes that make batches ahead; default cores - 1. They change no weights."),
+    ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Train a derainer on photographs that are rained on, or on published pairs.
 
-    Stopped and started again with the same command, it goes on from its last checkpoint.
+    Stopped and started again with the same command, it goes on from its last checkpoint. With --minutes it first
+    measures how fast it goes, for a minute at most, and the cosine ends when the time does.
 
     Examples:
 
@@ -44,22 +63,30 @@ def train(
 
         derainbench train prenet --pairs rain1800=DIR --test rain100h=DIR
 
-        derainbench train mspfn-without-ffm --photographs bsds/train
+        derainbench train mspfn-without-ffm --photographs bsds/train --schedule cosine --minutes 90
     """
     from bench.devices import choose_device
     from bench.training import derainers as library
-    from bench.training.config import settings_of
+    from bench.training.config import settings_of, usual_loaders
 
-    given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "rate": rate, "seed": seed}
-    training = library.load_training(name, settings_of({**given, "precision": precision, "compile": compile}))
+    check_steps(steps, minutes)
+    given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "rate": rate, "schedule": schedule}
+    given |= {"seed": seed, "precision": precision, "compile": compile}
+    training = library.load_training(name, settings_of(given))
     chosen = choose_device(device)
     if ":" in chosen:
         raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")
     folder = out or Path(training.name)
     material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
-    machine = library.TrainingMachine(chosen, devices, tensorboard)
+    ahead = usual_loaders(devices) if loaders is None else loaders
+    machine = library.TrainingMachine(chosen, devices, tensorboard, ahead)
     with watched_training(folder, training.steps, quiet) as watch:
-        card = library.train_derainer(training, material, folder, machine, start, watch)
+        plan = None
+        if minutes:
+            watch.say("measuring the speed")
+            plan = library.plan_derainer(training, material, folder, minutes, machine, start)
+            watch.expect(plan.steps)
+        card = library.train_derainer(training, material, folder, machine, start, watch, plan)
     print_weights(card, folder, quiet)
 
 

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from bench.commands.options import Quiet
-from bench.commands.training_watch import Compile, Out, Precision, Rate, Start, Steps, print_weights, watched_training
+from bench.commands.training_watch import (
+    Compile,
+    Minutes,
+    Out,
+    Precision,
+    Rate,
+    Schedule,
+    Start,
+    Steps,
+    check_steps,
+    print_weights,
+    watched_training,
+)
 
 
 def train_task(
@@ -16,8 +28,10 @@ def train_task(
     out: Out = None,
     start: Start = None,
     steps: Steps = None,
+    minutes: Minutes = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Scenes a step; likewise.")] = None,
     rate: Rate = None,
+    schedule: Schedule = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights and order; likewise.")] = None,
     precision: Precision = None,
     compile: Compile = None,
@@ -32,16 +46,24 @@ def train_task(
 
         derainbench train-task streets-yolo --out my_yolo
 
+        derainbench train-task streets-unet --minutes 30
+
         derainbench run streets --model detection=trained:my_yolo/streets-yolo.safetensors
     """
     from bench.training import task_models as library
     from bench.training.config import settings_of
 
-    given: dict[str, object] = {"steps": steps, "batch": batch, "rate": rate, "seed": seed}
+    check_steps(steps, minutes)
+    given: dict[str, object] = {"steps": steps, "batch": batch, "rate": rate, "schedule": schedule, "seed": seed}
     training = library.load_task_training(name, settings_of({**given, "precision": precision, "compile": compile}))
     folder = out or Path(training.name)
     with watched_training(folder, training.steps, quiet) as watch:
         watch.say(f"drawing {training.scenes.parameters.get('count', '')} scenes")
         scenes = library.draw_scenes(training)
-        card = library.train_task_model(training, folder, scenes, watch, start)
+        plan = None
+        if minutes:
+            watch.say("measuring the speed")
+            plan = library.plan_task_model(training, folder, scenes, minutes, start)
+            watch.expect(plan.steps)
+        card = library.train_task_model(training, folder, scenes, watch, start, plan)
     print_weights(card, folder, quiet)

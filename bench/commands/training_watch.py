@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.commands.console import command_line, error_console, out_console
+from bench.errors import UserError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 Out = Annotated[Path | None, typer.Option(help="Folder of checkpoint, log, weights and card; default NAME.")]
 Start = Annotated[Path | None, typer.Option(help="Weights to start from (.safetensors).")]
 Steps = Annotated[int | None, typer.Option(min=1, help="How many; else as configured.")]
+Minutes = Annotated[
+    float | None,
+    typer.Option(min=0.1, max=1e6, help="So many steps as fit into this time, measured here, instead of a number."),
+]
+Schedule = Annotated[Literal["cosine", "halving"] | None, typer.Option(help="Of the learning rate; likewise.")]
 Rate = Annotated[float | None, typer.Option(help="Highest learning rate; likewise.")]
 Precision = Annotated[
     Literal["fp32", "bf16"] | None, typer.Option(help="Of convolutions; weights stay fp32; likewise.")
@@ -58,6 +64,12 @@ class TrainingWatch:
         if progress.step == done:
             self._log.info("step %d of %d: %s", done, self._steps, words)
 
+    def expect(self, steps: int) -> None:
+        """Show and log another number of steps than the configured one."""
+        self._steps = steps
+        self._bar.update(self._task, total=steps)
+        self._log.info("%d steps are planned", steps)
+
     def say(self, words: str) -> None:
         """Show and log a line about the work before the first step."""
         self._bar.start()
@@ -92,6 +104,16 @@ def watched_training(folder: Path, steps: int, quiet: bool) -> Iterator[Training
         finally:
             if bar.live.is_started:
                 bar.stop()
+
+
+def check_steps(steps: int | None, minutes: float | None) -> None:
+    """Check that a training is told either its number of steps or its time.
+
+    Raises:
+        UserError: It is told both.
+    """
+    if steps and minutes:
+        raise UserError(f"give either --steps {steps} or --minutes {minutes:g}, from which the steps follow")
 
 
 def print_weights(card: Mapping[str, object], folder: Path, quiet: bool) -> None:

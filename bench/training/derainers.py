@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,16 @@ import numpy as np
 from bench.api.images import quality_judge
 from bench.contract import Options, Photograph
 from bench.errors import ImageError, UserError
+from bench.io.training_plan import TrainingPlan, kept_plan, plan_within
 from bench.io.training_state import StepCallback
 from bench.protocols import Derainer, Source
 from bench.training.card import card_of, command_of, measured, place_of, start_from
+from bench.training.config import check_plannable
 from bench.training.derainer_config import DerainerTraining, RainMixture, changes_of, load_training, training_names
 from derainers.trained import trained
 from derainers.training.checkpoints import save_weights
 from derainers.training.crops import ImagePair
-from derainers.training.loop import DerainerJob, TrainingMachine, train
+from derainers.training.loop import DerainerJob, TrainingMachine, measure_speed, train
 from derainers.training.networks import network_of
 from derainers.training.settings import DerainerSettings
 from synth import SOURCES
@@ -33,6 +36,7 @@ __all__ = [
     "RainMixture",
     "TrainingMachine",
     "load_training",
+    "plan_derainer",
     "train_derainer",
     "training_names",
 ]
@@ -73,6 +77,26 @@ class Material:
         """List sets and folders of the training images as the card states them."""
         folders = [("photographs", folder) for folder in self.photographs] + list(self.pairs.items())
         return [{"set": name, "folder": place_of(folder)} for name, folder in folders]
+
+
+class RecentPhotographs:
+    """Give photographs by number and keep the last ones decoded; in another process none is kept at first.
+
+    Args:
+        load: Decodes the photograph of a number.
+        most: Number of photographs that are kept.
+    """
+
+    def __init__(self, load: Callable[[int], Photograph], most: int) -> None:
+        self._load, self._most = load, most
+        self._kept = lru_cache(maxsize=most)(load)
+
+    def __call__(self, number: int, /) -> Photograph:
+        """Give the photograph of one number."""
+        return self._kept(number)
+
+    def __reduce__(self) -> tuple[type[RecentPhotographs], tuple[Callable[[int], Photograph], int]]:
+        return type(self), (self._load, self._most)
 
 
 @dataclass(frozen=True)
@@ -138,6 +162,7 @@ def train_derainer(
     machine: TrainingMachine | None = None,
     start: Path | None = None,
     after_step: StepCallback | None = None,
+    plan: TrainingPlan | None = None,
 ) -> dict[str, object]:
     """Train one network, measure it and write its weights; go on where the same training was stopped.
 
@@ -148,6 +173,7 @@ def train_derainer(
         machine: Devices to train on; one CPU if not given.
         start: Weights of the same network to start from; their card becomes part of the new one.
         after_step: Called after every step.
+        plan: The plan of :func:`plan_derainer`, whose number of steps counts.
 
     Returns:
         The card, as written beside the weights.
@@ -155,21 +181,62 @@ def train_derainer(
     Raises:
         UserError: Something the user has to mend.
     """
+    machine = machine or TrainingMachine()
+    training = training.model_copy(update={"steps": plan.steps}) if plan else training
+    job, begun = _begin(training, material, out, machine, start)
+    progress = train(job, machine, after_step)
+    trainee = job.trainee
+    card = card_of(training.name, progress, trainee.network, machine.accelerator, machine.devices)
+    card |= {**job.identity, **begun, **({"plan": asdict(plan)} if plan else {})}
+    card["command"] = command_of(f"train {training.name}", material.options(), changes_of(training), start)
+    card["quality"] = _quality(trained(trainee, Options(machine.accelerator)), material)
+    return save_weights(out, training.name, trainee, card)
+
+
+def plan_derainer(
+    training: DerainerTraining,
+    material: Material,
+    out: Path,
+    minutes: float,
+    machine: TrainingMachine | None = None,
+    start: Path | None = None,
+) -> TrainingPlan:
+    """Plan how many steps of one training fit into some minutes, from the speed measured here and now.
+
+    The plan is kept in ``out``, where the same training finds it when it goes on.
+
+    Args:
+        training: Network, settings and rain; its number of steps does not count.
+        material: Folders of images.
+        out: Folder of the training.
+        minutes: Time of the training, measuring included.
+        machine: The device to train on; one CPU if not given.
+        start: Weights to start from.
+
+    Raises:
+        UserError: No step fits, the schedule is no cosine, or the folder holds the plan of another training.
+    """
+    machine = machine or TrainingMachine()
+    check_plannable(training)
+    job, _ = _begin(training, material, out, machine, start)
+    identity = json.dumps(job.identity, sort_keys=True)
+    make = partial(plan_within, minutes, training.every, partial(measure_speed, job, machine))
+    return kept_plan(out, identity, minutes, make)
+
+
+def _begin(
+    training: DerainerTraining, material: Material, out: Path, machine: TrainingMachine, start: Path | None
+) -> tuple[DerainerJob, dict[str, object]]:
+    """Open images and network of one training; return it with the card's facts about its start."""
     import torch
 
-    machine = machine or TrainingMachine()
-    stream = open_stream(training, material)
+    stream = open_stream(training, material, machine.loaders)
     watched = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
     torch.manual_seed(training.seed)
     trainee = network_of(training.network)
     begun = {"start": "", **start_from(trainee.network, start)}
     identity = _identity(training, material) | {"pairs": stream.count, "start": begun["start"]}
-    job = DerainerJob(DerainerSettings.of(training), trainee, stream, watched, out, identity)
-    progress = train(job, machine, after_step)
-    card = card_of(training.name, progress, trainee.network, machine.accelerator, machine.devices) | identity | begun
-    card["command"] = command_of(f"train {training.name}", material.options(), changes_of(training), start)
-    card["quality"] = _quality(trained(trainee, Options(machine.accelerator)), material)
-    return save_weights(out, training.name, trainee, card)
+    return DerainerJob(DerainerSettings.of(training), trainee, stream, watched, out, identity), begun
 
 
 def _identity(training: DerainerTraining, material: Material) -> dict[str, object]:
@@ -179,8 +246,8 @@ def _identity(training: DerainerTraining, material: Material) -> dict[str, objec
     return {"training": training.model_dump(mode="json"), "rains": rains, "data": material.described()}
 
 
-def open_stream(training: DerainerTraining, material: Material) -> PairStream:
-    """Open the endless pairs of one training.
+def open_stream(training: DerainerTraining, material: Material, loaders: int = 0) -> PairStream:
+    """Open the endless pairs of one training, for this process or for so many loaders.
 
     Raises:
         UserError: Photographs or sets are missing or too many, a preset is unknown, a severity is out of range.
@@ -189,7 +256,7 @@ def open_stream(training: DerainerTraining, material: Material) -> PairStream:
     photographs = _open_photographs(material.photographs, material.pairs)
     rain = training.rain
     rains = [_zoomed(name, zoom) for name in rain.presets for zoom in rain.zooms] if material.photographs else []
-    load = lru_cache(maxsize=_KEPT_PHOTOGRAPHS)(photographs.load)
+    load = RecentPhotographs(photographs.load, _KEPT_PHOTOGRAPHS // max(1, loaders))
     return PairStream(load, len(photographs.ids), rains, rain.severities, training.seed)
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bench.contract import Classes, ClassSpace, Options, Photograph, Sample
 from bench.errors import UserError
+from bench.io.training_plan import TrainingPlan, kept_plan, plan_within
 from bench.io.training_state import StepCallback, save_weights
 from bench.protocols import Source, Task
 from bench.training.card import card_of, command_of, start_from
+from bench.training.config import check_plannable
 from bench.training.task_config import TaskModelTraining, changes_of, load_task_training, task_training_names
 from synth import SOURCES
 from tasks import TASKS
-from tasks.training.loop import TaskModelJob, train
+from tasks.training.loop import TaskModelJob, measure_speed, train
 from tasks.training.networks import NETWORKS
 from tasks.training.settings import TaskModelSettings
 
@@ -25,6 +28,7 @@ __all__ = [
     "draw_scenes",
     "load_task_training",
     "measure_model",
+    "plan_task_model",
     "task_training_names",
     "train_task_model",
 ]
@@ -46,6 +50,7 @@ def train_task_model(
     scenes: DrawnScenes | None = None,
     after_step: StepCallback | None = None,
     start: Path | None = None,
+    plan: TrainingPlan | None = None,
 ) -> dict[str, object]:
     """Train one task model, measure it on held-out scenes and write its weights; go on where it was stopped.
 
@@ -55,6 +60,7 @@ def train_task_model(
         scenes: The training's scenes if they are drawn already.
         after_step: Called after every step.
         start: Weights of the same network to start from; their card becomes part of the new one.
+        plan: The plan of :func:`plan_task_model`, whose number of steps counts.
 
     Returns:
         The card, as written beside the weights.
@@ -62,26 +68,59 @@ def train_task_model(
     Raises:
         UserError: Something the user has to mend.
     """
+    scenes = scenes or draw_scenes(training)
+    training = training.model_copy(update={"steps": plan.steps}) if plan else training
+    job, begun, space = _begin(training, out, scenes, start)
+    trainee = job.trainee
+    progress = train(job, after_step)
+    card = card_of(training.name, progress, trainee.network) | begun
+    card |= {"task": training.task, "network": training.network, "design": trainee.design, "classes": space.names}
+    card |= {
+        "training": json.loads(job.identity),
+        "command": command_of(f"train-task {training.name}", [], changes_of(training), start),
+        **({"plan": asdict(plan)} if plan else {}),
+    }
+    save_weights(out, training.name, trainee.network, card)
+    card["quality"] = _quality(training, out / f"{training.name}.safetensors")
+    return save_weights(out, training.name, trainee.network, card)
+
+
+def plan_task_model(
+    training: TaskModelTraining, out: Path, scenes: DrawnScenes, minutes: float, start: Path | None = None
+) -> TrainingPlan:
+    """Plan how many steps of one training fit into some minutes, from the speed measured here and now.
+
+    The plan is kept in ``out``, where the same training finds it when it goes on.
+
+    Args:
+        training: Network, settings and scenes; its number of steps does not count.
+        out: Folder of the training.
+        scenes: The training's scenes.
+        minutes: Time of the training, measuring included, drawing the scenes not.
+        start: Weights to start from.
+
+    Raises:
+        UserError: No step fits, the schedule is no cosine, or the folder holds the plan of another training.
+    """
+    check_plannable(training)
+    job, _, _ = _begin(training, out, scenes, start)
+    make = partial(plan_within, minutes, training.every, partial(measure_speed, job))
+    return kept_plan(out, job.identity, minutes, make)
+
+
+def _begin(
+    training: TaskModelTraining, out: Path, scenes: DrawnScenes, start: Path | None
+) -> tuple[TaskModelJob, dict[str, object], ClassSpace]:
+    """Build the network of one training; return the training, the card's facts about its start, and the classes."""
     import torch
 
-    scenes = scenes or draw_scenes(training)
     space = _space_of(training, scenes.classes)
     torch.manual_seed(training.seed)
     trainee = NETWORKS[training.network](space.names)
     begun = start_from(trainee.network, start)
     settings = training.model_dump(mode="json") | ({"start": begun["start"]} if start else {})
     identity = json.dumps(settings, sort_keys=True)
-    job = TaskModelJob(TaskModelSettings.of(training), trainee, scenes.photographs, out, identity)
-    progress = train(job, after_step)
-    card = card_of(training.name, progress, trainee.network) | begun
-    card |= {"task": training.task, "network": training.network, "design": trainee.design, "classes": space.names}
-    card |= {
-        "training": settings,
-        "command": command_of(f"train-task {training.name}", [], changes_of(training), start),
-    }
-    save_weights(out, training.name, trainee.network, card)
-    card["quality"] = _quality(training, out / f"{training.name}.safetensors")
-    return save_weights(out, training.name, trainee.network, card)
+    return TaskModelJob(TaskModelSettings.of(training), trainee, scenes.photographs, out, identity), begun, space
 
 
 def _quality(training: TaskModelTraining, weights: Path) -> dict[str, object]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
 from bench.contract import Image
 from bench.errors import UserError
 from derainers.training.settings import DerainerSettings
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ImagePair: TypeAlias = tuple[Image, Image]
 """A rainy image and the clean one, of one size (H, W, 3)."""
@@ -50,6 +54,30 @@ def batch_at(stream: Stream, settings: DerainerSettings, step: int, rank: int = 
         for crops, crop in zip((rainy, clean), _crop(held[1], settings, random), strict=True):
             crops.append(crop)
     return np.stack(rainy), np.stack(clean)
+
+
+@dataclass(frozen=True)
+class CropBatches:
+    """Makes the batch of a step, rainy and clean, as tensors (N, crop, crop, 3) uint8; see :func:`batch_at`.
+
+    Attributes:
+        stream: Source of pairs; picklable where loaders make the batches.
+        settings: Batch, crop, seed.
+        rank: Number of the device, counted from 0.
+        ranks: Number of devices.
+    """
+
+    stream: Stream
+    settings: DerainerSettings
+    rank: int = 0
+    ranks: int = 1
+
+    def __call__(self, step: int, /) -> tuple[Tensor, Tensor]:
+        """Make the batch of one step, counted from 0."""
+        import torch
+
+        rainy, clean = batch_at(self.stream, self.settings, step, self.rank, self.ranks)
+        return torch.from_numpy(rainy), torch.from_numpy(clean)
 
 
 def _crop(pair: ImagePair, settings: DerainerSettings, random: np.random.Generator) -> ImagePair:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,11 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UserError, missing_extra
+from bench.io.training_loaders import batches_ahead
+from bench.io.training_plan import TrainingSpeed, speed_of
 from bench.io.training_settings import rate_at
 from bench.io.training_state import StepCallback, TrainingProgress
 from derainers.torch_derainer import to_tensor
 from derainers.training.checkpoints import load_progress, save_progress
-from derainers.training.crops import ImagePair, Stream, batch_at
+from derainers.training.crops import CropBatches, ImagePair, Stream
 from derainers.training.networks import TrainableDerainer
 from derainers.training.settings import DerainerSettings
 from derainers.training.validation import mean_psnr
@@ -36,11 +40,13 @@ class TrainingMachine:
         accelerator: ``cpu`` or ``cuda``.
         devices: Number of devices; several share each batch.
         tensorboard: True writes TensorBoard's files, too.
+        loaders: Processes a device that make batches ahead; 0 makes them between the steps.
     """
 
     accelerator: str = "cpu"
     devices: int = 1
     tensorboard: bool = False
+    loaders: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,98 @@ def train(job: DerainerJob, machine: TrainingMachine, after_step: StepCallback |
     Raises:
         UserError: The folder holds another training, the loss is NaN or infinite, or the batch cannot be shared.
     """
+    trainer = _set_up(job, machine)
+    settings = job.settings
+    progress = load_progress(job.folder, _identity(job), job.trainee.network, trainer.adam)
+    started = time.monotonic() - progress.seconds
+    losses: list[Tensor] = []
+    steps = range(progress.step, settings.steps)
+    with batches_ahead(trainer.batches(), steps, machine.loaders) as batches:
+        for step, batch in zip(steps, batches, strict=True):
+            losses.append(trainer.update(step, batch))
+            if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
+                row = {"step": step + 1, **trainer.row(step, losses)}
+                losses.clear()
+                progress = TrainingProgress((*progress.log, row), time.monotonic() - started)
+                trainer.keep(progress)
+            if after_step:
+                after_step(step + 1, progress)
+    return progress
+
+
+def measure_speed(job: DerainerJob, machine: TrainingMachine, seconds: float) -> TrainingSpeed:
+    """Time the steps of a training for about so many seconds, and one check; the network is spoilt by it.
+
+    Raises:
+        UserError: The machine has several devices, which one process cannot time.
+    """
+    if machine.devices > 1:
+        raise UserError("--minutes plans for one device; with --devices give --steps instead")
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = _set_up(replace(job, folder=Path(folder)), replace(machine, tensorboard=False))
+        with batches_ahead(trainer.batches(), range(sys.maxsize), machine.loaders) as batches:
+
+            def check() -> None:
+                row = {"step": 1, "loss": 0.0, "rate": 0.0, "psnr": trainer.psnr()}
+                trainer.keep(TrainingProgress((row,)))
+
+            return speed_of(lambda step: trainer.update(step, next(batches)), check, seconds)
+
+
+@dataclass(frozen=True)
+class _Trainer:
+    """One training set up on its devices."""
+
+    job: DerainerJob
+    fabric: Fabric
+    network: _FabricModule
+    optimizer: _FabricOptimizer
+    adam: torch.optim.Optimizer
+
+    def batches(self) -> CropBatches:
+        """What makes this device's share of each batch."""
+        return CropBatches(self.job.stream, self.job.settings, self.fabric.global_rank, self.fabric.world_size)
+
+    def update(self, step: int, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Update the weights once; return the loss before the update."""
+        settings, trainee = self.job.settings, self.job.trainee
+        self.network.train()
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate_at(settings, step)
+        rainy, clean = (
+            to_tensor(side.numpy(), self.fabric.device, trainee.order, trainee.value_range) for side in batch
+        )
+        loss = trainee.loss(self.network(rainy).float(), clean)
+        self.optimizer.zero_grad()
+        self.fabric.backward(loss)
+        if settings.clip:
+            self.fabric.clip_gradients(self.network, self.optimizer, max_norm=settings.clip, error_if_nonfinite=False)
+        self.optimizer.step()
+        return loss.detach()
+
+    def psnr(self) -> float:
+        """Measure the PSNR of the held-out pairs in dB."""
+        with torch.compiler.set_stance("force_eager"):  # whole photographs come in many sizes
+            return mean_psnr(self.network, self.job.trainee, self.job.held_out)
+
+    def row(self, step: int, losses: Sequence[Tensor]) -> dict[str, float]:
+        """Measure the figures of the log after a step, and show them to TensorBoard."""
+        loss = float(self.fabric.all_reduce(torch.stack(list(losses)).mean()))  # type: ignore[arg-type]
+        row = {"loss": loss, "rate": rate_at(self.job.settings, step), "psnr": self.psnr()}
+        self.fabric.log_dict(row, step + 1)
+        return row
+
+    def keep(self, progress: TrainingProgress) -> None:
+        """Write the checkpoint, unless the loss went astray."""
+        row = progress.log[-1]
+        if not math.isfinite(row["loss"]):
+            raise UserError(f"step {progress.step}: the loss is {row['loss']}; lower learning_rate, or set clip = 1")
+        if self.fabric.is_global_zero:
+            save_progress(self.job.folder, _identity(self.job), self.job.trainee.network, self.adam, progress)
+        self.fabric.barrier()
+
+
+def _set_up(job: DerainerJob, machine: TrainingMachine) -> _Trainer:
     settings, trainee = job.settings, job.trainee
     if settings.batch % machine.devices:
         raise UserError(f"batch: {settings.batch} crops cannot be shared by {machine.devices} devices equally")
@@ -87,49 +185,7 @@ def train(job: DerainerJob, machine: TrainingMachine, after_step: StepCallback |
     adam = torch.optim.Adam(trainee.network.parameters(), lr=settings.learning_rate)
     compiled = cast(nn.Module, torch.compile(trainee.network)) if settings.compile else trainee.network
     network, optimizer = fabric.setup(compiled, adam)
-    progress = load_progress(job.folder, _identity(job), trainee.network, adam)
-    started = time.monotonic() - progress.seconds
-    losses: list[Tensor] = []
-    for step in range(progress.step, settings.steps):
-        losses.append(_update(fabric, network, optimizer, job, step))
-        if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
-            loss = float(fabric.all_reduce(torch.stack(losses).mean()))  # type: ignore[arg-type]
-            losses.clear()
-            with torch.compiler.set_stance("force_eager"):  # whole photographs come in many sizes
-                psnr = mean_psnr(network, trainee, job.held_out)
-            row = {"loss": loss, "rate": rate_at(settings, step), "psnr": psnr}
-            fabric.log_dict(row, step + 1)
-            progress = TrainingProgress((*progress.log, {"step": step + 1, **row}), time.monotonic() - started)
-            _keep(fabric, job, adam, progress)
-        if after_step:
-            after_step(step + 1, progress)
-    return progress
-
-
-def _update(fabric: Fabric, network: _FabricModule, optimizer: _FabricOptimizer, job: DerainerJob, step: int) -> Tensor:
-    """Update the weights once; return the loss before the update."""
-    settings, trainee = job.settings, job.trainee
-    pair = batch_at(job.stream, settings, step, fabric.global_rank, fabric.world_size)
-    network.train()
-    for group in optimizer.param_groups:
-        group["lr"] = rate_at(settings, step)
-    rainy, clean = (to_tensor(side, fabric.device, trainee.order, trainee.value_range) for side in pair)
-    loss = trainee.loss(network(rainy).float(), clean)
-    optimizer.zero_grad()
-    fabric.backward(loss)
-    if settings.clip:
-        fabric.clip_gradients(network, optimizer, max_norm=settings.clip, error_if_nonfinite=False)
-    optimizer.step()
-    return loss.detach()
-
-
-def _keep(fabric: Fabric, job: DerainerJob, adam: torch.optim.Optimizer, progress: TrainingProgress) -> None:
-    row = progress.log[-1]
-    if not math.isfinite(row["loss"]):
-        raise UserError(f"step {progress.step}: the loss is {row['loss']}; lower learning_rate, or set clip = 1")
-    if fabric.is_global_zero:
-        save_progress(job.folder, _identity(job), job.trainee.network, adam, progress)
-    fabric.barrier()
+    return _Trainer(job, fabric, network, optimizer, adam)
 
 
 def _identity(job: DerainerJob) -> str:

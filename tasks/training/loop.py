@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bench.contract import Photograph
 from bench.errors import UserError
+from bench.io.training_plan import TrainingSpeed, speed_of
 from bench.io.training_settings import rate_at
 from bench.io.training_state import StepCallback, TrainingProgress
 from tasks.training.checkpoints import TaskModelState, load_progress, save_progress
@@ -73,12 +75,8 @@ def train(job: TaskModelJob, after_step: StepCallback | None = None) -> Training
         UserError: The folder holds another training, or the loss is NaN or infinite.
     """
     settings, network = job.settings, job.trainee.network
-    network.train().to(memory_format=torch.channels_last)
-    moving = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
-    average = AveragedModel(network, multi_avg_fn=moving, use_buffers=True)
-    state = TaskModelState(network, average, _optimizer(network, settings))
+    state, forward = _set_up(job)
     progress = load_progress(job.folder, job.identity, state)
-    forward = cast(nn.Module, torch.compile(network, dynamic=False)) if settings.compile else network
     started = time.monotonic() - progress.seconds
     losses: list[float] = []
     for step in range(progress.step, settings.steps):
@@ -92,9 +90,31 @@ def train(job: TaskModelJob, after_step: StepCallback | None = None) -> Training
             save_progress(job.folder, job.identity, state, progress)
         if after_step:
             after_step(step + 1, progress)
-    network.load_state_dict(average.module.state_dict())
+    network.load_state_dict(state.average.module.state_dict())
     network.eval()
     return progress
+
+
+def measure_speed(job: TaskModelJob, seconds: float) -> TrainingSpeed:
+    """Time the steps of a training for about so many seconds, and one checkpoint; the network is spoilt by it."""
+    state, forward = _set_up(job)
+    with tempfile.TemporaryDirectory() as folder:
+        row = TrainingProgress(({"step": 1, "loss": 0.0, "rate": 0.0},))
+        return speed_of(
+            lambda step: _update(job, forward, state, step),
+            lambda: save_progress(Path(folder), job.identity, state, row),
+            seconds,
+        )
+
+
+def _set_up(job: TaskModelJob) -> tuple[TaskModelState, nn.Module]:
+    """Make optimiser and average; return them with the network, and the network that computes, perhaps compiled."""
+    settings, network = job.settings, job.trainee.network
+    network.train().to(memory_format=torch.channels_last)
+    moving = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=moving, use_buffers=True)
+    state = TaskModelState(network, average, _optimizer(network, settings))
+    return state, cast(nn.Module, torch.compile(network, dynamic=False)) if settings.compile else network
 
 
 def batch_at(photographs: Sequence[Photograph], settings: TaskModelSettings, step: int) -> list[Photograph]:

@@ -2,9 +2,10 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -20,13 +21,16 @@ from bench.cli import app
 from bench.contract import Options
 from bench.errors import UserError
 from bench.io.images import write_png
+from bench.training.config import usual_loaders
 from bench.training.derainer_config import changes_of
 from bench.training.derainers import (
     Material,
     RainMixture,
+    TrainingMachine,
     held_out_pairs,
     load_training,
     open_stream,
+    plan_derainer,
     train_derainer,
     training_names,
 )
@@ -219,6 +223,47 @@ def test_the_card_gives_the_options_that_replaced_settings(pairs, tmp_path):
     assert card["command"] == (
         f"derainbench train prenet --pairs any={place} --steps 1 --batch 1 --crop 16 --rate 0.0001"
     )
+
+
+def test_a_stream_is_the_same_in_another_process(tiny, photographs):
+    stream = open_stream(load_training(str(tiny)), Material([photographs]), loaders=3)
+    there = pickle.loads(pickle.dumps(stream))  # noqa: S301  (as a loader gets it)
+    for number in (4, 1):
+        assert all(np.array_equal(*sides) for sides in zip(stream(number), there(number), strict=True))
+
+
+def test_minutes_are_planned_once_and_stand_in_the_card(tiny, photographs, tmp_path, monkeypatch):
+    cosine = {"schedule": "cosine"}
+    training, material, out = load_training(str(tiny), cosine), Material([photographs]), tmp_path / "out"
+    plan = plan_derainer(training, material, out, 5.0)
+    assert plan.speed.timed_steps >= 3
+    assert plan.steps == pytest.approx(300 / plan.speed.seconds_a_step, rel=0.9)
+    short = replace(plan, steps=2)
+    card = train_derainer(training, material, out, plan=short)
+    assert card["plan"] == json.loads((out / "tiny.json").read_text())["plan"] == asdict(short)
+    assert card["steps"] == card["training"]["steps"] == 2
+    by_steps = train_derainer(load_training(str(tiny), cosine | {"steps": 2}), material, tmp_path / "by steps")
+    assert card["sha256"] == by_steps["sha256"]  # measuring leaves no trace in the weights
+    monkeypatch.setattr("bench.training.derainers.measure_speed", lambda *_: pytest.fail("measured again"))
+    assert plan_derainer(training, material, out, 5.0) == plan
+    with pytest.raises(UserError, match=r"plan\.json: plans 5 minutes"):
+        plan_derainer(training, material, out, 6.0)
+
+
+def test_what_cannot_be_planned_is_refused(tiny, photographs, tmp_path):
+    material = Material([photographs])
+    halving, cosine = (load_training(str(tiny), {"schedule": schedule}) for schedule in ("halving", "cosine"))
+    with pytest.raises(UserError, match="give --schedule cosine"):
+        plan_derainer(halving, material, tmp_path / "out", 5.0)
+    with pytest.raises(UserError, match="one device"):
+        plan_derainer(cosine, material, tmp_path / "out", 5.0, TrainingMachine(devices=2))
+    words = ["train", str(tiny), "--photographs", str(photographs), "--steps", "3", "--minutes", "2"]
+    assert "give either --steps 3 or --minutes 2" in str(CliRunner().invoke(app, words).exception)
+
+
+def test_one_core_is_left_to_the_training(monkeypatch):
+    monkeypatch.setattr("bench.training.config.usable_cores", lambda: 16)
+    assert [usual_loaders(devices) for devices in (1, 2, 15, 16)] == [15, 7, 1, 1]
 
 
 def test_start_from_weights(tiny, pairs, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import get_args
 
@@ -15,7 +16,13 @@ from bench.cli import app
 from bench.errors import UserError
 from bench.io.checkpoints import read_checkpoint
 from bench.io.files import sha256_of
-from bench.training.task_models import draw_scenes, load_task_training, task_training_names, train_task_model
+from bench.training.task_models import (
+    draw_scenes,
+    load_task_training,
+    plan_task_model,
+    task_training_names,
+    train_task_model,
+)
 from tasks.training.networks import NETWORKS
 from tasks.training.settings import TaskModelSettings
 
@@ -58,6 +65,19 @@ def test_equal_trainings_give_equal_weights(tiny: Path, tmp_path: Path) -> None:
     assert [scene.depth for scene in scenes.photographs] == [None] * 4
     digests = [train_task_model(training, tmp_path / name, scenes)["sha256"] for name in ("first", "second")]
     assert digests[0] == digests[1]
+
+
+def test_minutes_are_planned_and_stand_in_the_card(tiny: Path, tmp_path: Path) -> None:
+    training = load_task_training(str(tiny))
+    scenes = draw_scenes(training)
+    plan = plan_task_model(training, tmp_path / "out", scenes, 5.0)
+    assert plan_task_model(training, tmp_path / "out", scenes, 5.0) == plan
+    assert plan.steps == pytest.approx(300 / plan.speed.seconds_a_step, rel=0.9)
+    short = replace(plan, steps=2)
+    card = train_task_model(training, tmp_path / "out", scenes, plan=short)
+    assert (card["plan"], card["steps"]) == (asdict(short), 2)
+    by_steps = train_task_model(load_task_training(str(tiny), {"steps": 2}), tmp_path / "by steps", scenes)
+    assert card["sha256"] == by_steps["sha256"]
 
 
 def test_a_training_starts_from_other_weights_and_says_so(tiny: Path, tmp_path: Path) -> None:

@@ -64,6 +64,20 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(precision, settin
     assert (tmp_path / "whole/log.csv").read_bytes() == (tmp_path / "parts/log.csv").read_bytes()
 
 
+def test_loaders_change_no_weight_stopped_or_not(settings, stream, new_trainee, tmp_path):
+    expected = new_trainee("mspfn-light")
+    train(job(settings, expected, stream, tmp_path / "none"), TrainingMachine())
+    with pytest.raises(StoppedError):
+        train(
+            job(settings, new_trainee("mspfn-light"), stream, tmp_path / "1"), TrainingMachine(loaders=1), stop_after(3)
+        )
+    for loaders, folder in ((3, "3"), (1, "1")):
+        trainee = new_trainee("mspfn-light")
+        train(job(settings, trainee, stream, tmp_path / folder), TrainingMachine(loaders=loaders))
+        assert all(torch.equal(value, weights(expected)[name]) for name, value in weights(trainee).items())
+        assert (tmp_path / folder / "log.csv").read_bytes() == (tmp_path / "none/log.csv").read_bytes()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_training_follows_the_plain_one(settings, stream, new_trainee, tmp_path):
