@@ -26,7 +26,7 @@ Kind = Literal["derainers", "tasks", "sources", "suites", "metrics"]
 _EXTRAS = {
     "torch": "torch", "torchvision": "torch", "segmentation_models_pytorch": "torch", "ultralytics": "yolo",
     "onnxruntime": "onnx", "ai_edge_litert": "tflite", "imgaug": "imgaug", "ray": "ray", "lightning_fabric": "train",
-    "pyarrow": "parquet", "mlflow": "mlflow", "wandb": "wandb",
+    "pyarrow": "parquet", "mlflow": "mlflow", "wandb": "wandb", "spandrel": "spandrel",
 }  # fmt: skip
 
 
