@@ -96,6 +96,27 @@ def facts_table() -> dict[str, tuple[int, int]]:
         return {row["name"]: (int(row["parameters"]), int(row["flops_640x480"])) for row in csv.DictReader(file)}
 
 
+@dataclass(frozen=True)
+class Origin:
+    """When a derainer was published and what for.
+
+    Attributes:
+        year: Of the paper; empty where there is none.
+        kind: ``derain only``, ``all-in-one`` (other weather or noise, too), ``real rain`` (real photographs of rain
+            among what it was trained on) or ``control``.
+    """
+
+    year: str
+    kind: str
+
+
+@cache
+def origins_table() -> dict[str, Origin]:
+    """Read ``kinds.csv``: derainer name to year and kind."""
+    with FACTS.with_name("kinds.csv").open(newline="", encoding="utf-8") as file:
+        return {row["name"]: Origin(row["year"], row["kind"]) for row in csv.DictReader(file)}
+
+
 def write_facts() -> None:
     """Count all networks and write ``facts.csv``."""
     text = io.StringIO()

@@ -15,7 +15,7 @@ from bench.io.weights import weights_state
 from bench.registry import Registry
 from bench.runs.provenance import library_versions, machine
 from derainers import DERAINERS
-from derainers.facts import facts_table
+from derainers.facts import Origin, facts_table, origins_table
 from derainers.weights import has_weights, unpinned_table, weights_of, weights_page_only, weights_table
 from synth import SOURCES
 from tasks import TASKS
@@ -26,8 +26,12 @@ Kind = Literal["derainers", "tasks", "models", "sources", "suites", "metrics"]
 _EXTRAS = {
     "torch": "torch", "torchvision": "torch", "segmentation_models_pytorch": "torch", "ultralytics": "yolo",
     "transformers": "hf", "onnxruntime": "onnx", "ai_edge_litert": "tflite", "imgaug": "imgaug", "ray": "ray",
-    "lightning_fabric": "train", "pyarrow": "parquet", "mlflow": "mlflow", "wandb": "wandb",
+    "lightning_fabric": "train", "pyarrow": "parquet", "mlflow": "mlflow", "wandb": "wandb", "spandrel": "spandrel",
 }  # fmt: skip
+
+
+_KINDS = ("control", "derain only", "all-in-one", "real rain", "plug-in")
+"""Kinds of derainers (``derainers/kinds.csv``) in the order in which they are listed."""
 
 
 def derainer_names() -> list[str]:
@@ -84,9 +88,10 @@ def _derainers(weights_dirs: Sequence[Path]) -> pd.DataFrame:
     rows = [
         _derainer(name, weights_dirs)
         if entry.is_built_in
-        else {"name": name, "paper": f"plug-in: {entry.distribution or entry.origin}"}
+        else {"name": name, "year": "", "kind": "plug-in", "paper": f"plug-in: {entry.distribution or entry.origin}"}
         for name, entry in DERAINERS.entries().items()
     ]
+    rows.sort(key=lambda row: (_KINDS.index(row["kind"]), row["year"]))
     return pd.DataFrame(rows).fillna("")
 
 
@@ -94,8 +99,11 @@ def _derainer(name: str, weights_dirs: Sequence[Path]) -> dict[str, str]:
     """One built-in derainer; its operations are for one image of 640x480 (:mod:`derainers.facts`)."""
     published = next(iter(weights_of(name)), unpinned_table().get(name))
     parameters, flops = facts_table().get(name, (0, 0))
+    origin = origins_table().get(name, Origin("", "derain only"))
     return {
         "name": name,
+        "year": origin.year,
+        "kind": origin.kind,
         "paper": published.paper if published else "",
         "trained on": published.trained_on if published else "",
         "params (M)": f"{parameters / 1e6:.3f}" if parameters else "",

@@ -26,8 +26,9 @@ def list_(
 ) -> None:
     """Show what can be named in a run.
 
-    Of derainers: paper, training data, millions of parameters, 10^9 operations for an image of 640x480, whether the
-    weights are present, can be downloaded, have to be got by hand or trained, and their licence.
+    Of derainers, by kind (derain only, all-in-one, trained on real rain) and year: paper, training data, millions of
+    parameters, 10^9 operations for an image of 640x480, whether the weights are present, can be downloaded, have to be
+    got by hand or trained, and their licence.
 
     Examples:
 
@@ -44,8 +45,29 @@ def list_(
     found = catalogue(what, weights_dir)
     if json:
         print_json(plain_rows(found))
+    elif what == "derainers":
+        _print_derainers(found)
     else:
         print_table(found.drop(columns="datasets", errors="ignore"), what)  # of a suite, mostly what it needs
+
+
+_STATES = {
+    "present": "here",
+    "download": "a command away: their first run downloads them",
+    "by hand": "to be got by hand: any command that needs them says where",
+    "train it": "published by nobody: derainbench train NAME, or name a file: NAME@FILE",
+}
+"""What the states of weights mean to who wants them."""
+
+
+def _print_derainers(found: pd.DataFrame) -> None:
+    """Print a table for each kind, by year, and say how the weights are had."""
+    for kind, group in found.groupby("kind", sort=False):
+        print_table(group.drop(columns=["kind", "year"]), str(kind))  # a paper has its year
+    for state, meaning in _STATES.items():
+        if names := list(found["name"][found["weights"] == state]):
+            text = f"weights of {len(names)} derainers ({state}) are {meaning}"
+            out_console.print(text, markup=False, highlight=False)
 
 
 def doctor(

@@ -4,6 +4,7 @@
 * ``command:TOOL {input} {output}``: any program that reads one PNG and writes one.
 * ``onnx:FILE`` and ``torchscript:FILE``: exported networks, RGB in [0, 1], (N, 3, H, W) to the same.
 * ``trained:FILE``: weights written by ``derainbench train``.
+* ``spandrel:FILE``: a checkpoint of a restoration network that the library spandrel knows.
 * ``NETWORK@FILE``: a checkpoint of one's own for a registered network, as in ``prenet@net.pth``.
 
 Each may be preceded by the row's name: ``mine=folder:DIR``.
@@ -34,7 +35,7 @@ from derainers import DERAINERS
 from derainers.weights import own_files
 
 _SPEC = re.compile(
-    r"(?:(?P<name>[\w.+-]+)=)?(?P<kind>folder|command|onnx|torchscript|trained):(?P<value>.+)", re.DOTALL
+    r"(?:(?P<name>[\w.+-]+)=)?(?P<kind>folder|command|onnx|torchscript|trained|spandrel):(?P<value>.+)", re.DOTALL
 )
 _MOST_FILES = 10_000
 """Of a folder that a command names."""
@@ -45,6 +46,7 @@ _TARGETS = {
     "onnx": "derainers.external.exported:onnx_derainer",
     "torchscript": "derainers.external.exported:torchscript_derainer",
     "trained": "derainers.trained:trained_file",
+    "spandrel": "derainers.external.spandrel_file:spandrel_derainer",
 }
 
 
@@ -53,7 +55,7 @@ class PluginEntry(Entry):
     """A derainer made of something on the user's disk.
 
     Attributes:
-        kind: ``folder``, ``command``, ``onnx``, ``torchscript`` or ``trained``.
+        kind: ``folder``, ``command``, ``onnx``, ``torchscript``, ``trained`` or ``spandrel``.
         value: What follows the colon; paths are absolute.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -202,7 +203,21 @@ def test_score_prints_a_row_an_image_and_means(call: Call, photos: Path, tmp_pat
 @pytest.mark.parametrize(
     ("what", "names"),
     [
-        ("derainers", ["rain", "prenet", "0.169", "593", "download", "by hand", "train it", "Ren et al., CVPR 2019"]),
+        (
+            "derainers",
+            [
+                "control",
+                "real rain",
+                "rain",
+                "prenet",
+                "0.169",
+                "593",
+                "download",
+                "by hand",
+                "train it",
+                "Ren et al., CVPR 2019",
+            ],
+        ),
         ("tasks", ["quality", "detection", "semantic", "instances"]),
         ("sources", ["coco", "folder", "bdd"]),
         ("suites", ["streets", "coco350", "camvid"]),
@@ -213,6 +228,13 @@ def test_list_names_what_can_be_run(what: str, names: list[str], call: Call) -> 
     done = call("list", what)
     assert done.status == 0, done.error
     assert all(name in done.out for name in names)
+
+
+def test_derainers_stand_by_kind_and_year_and_json_has_both(call: Call) -> None:
+    rows = json.loads(call("list", "derainers", "--json").out)
+    places = [(["control", "derain only", "all-in-one", "real rain"].index(row["kind"]), row["year"]) for row in rows]
+    assert places == sorted(places, key=lambda place: (place[0], place[1] or 0))
+    assert next(row for row in rows if row["name"] == "restormer")["year"] == 2022
 
 
 def test_an_untrained_derainer_runs_if_allowed_and_stays_out_of_the_tables(call: Call, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from derainers import DERAINERS
-from derainers.facts import FACTS, count, facts_table
-from derainers.weights import unpinned_table, weights_table
+from derainers.facts import FACTS, count, facts_table, origins_table
+from derainers.weights import unpinned_table, weights_of, weights_table
 
 torch = pytest.importorskip("torch")
 
@@ -37,3 +37,14 @@ def test_every_network_that_can_be_named_has_a_row():
 
 def test_three_times_the_pixels_take_three_times_the_operations():
     assert count("prenet-small", 720, 1280)[1] == 3 * count("prenet-small")[1]
+
+
+def test_every_name_has_a_year_and_a_kind():
+    origins = origins_table()
+    assert set(origins) == set(DERAINERS.targets)
+    assert {origin.kind for origin in origins.values()} <= {"control", "derain only", "all-in-one", "real rain"}
+    for name, origin in origins.items():
+        row = next(iter(weights_of(name)), unpinned_table().get(name))
+        assert origin.year == (row.paper[-4:] if row else ""), name
+        assert (origin.kind == "control") == (row is None)
+        assert (origin.kind == "real rain") == (row is not None and "real rain" in row.trained_on)
