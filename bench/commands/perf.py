@@ -117,8 +117,8 @@ def _measure_gpu(device: str, minutes: float, out: Path) -> None:
     from bench.commands.console import out_console
     from bench.devices import choose_device, first_of
     from bench.errors import UserError
-    from bench.perf.gpu import figure_line, measure_gpu
-    from bench.perf.gpu_figure import DRY, GpuScale
+    from bench.perf.gpu.figure import DRY, GpuScale
+    from bench.perf.gpu.measure import figure_line, measure_gpu
     from bench.runs.provenance import library_versions, machine
     from bench.runs.records import write_frame
 

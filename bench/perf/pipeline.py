@@ -21,8 +21,8 @@ from bench.contract import Evidence, Options, Parameter, Sample, Truth
 from bench.errors import UserError
 from bench.io.files import safe_name
 from bench.io.images import read_image
-from bench.perf.card import card_speeds
 from bench.perf.conditions import conditions_here
+from bench.perf.gpu.card import card_speeds
 from bench.perf.timing import medians
 from bench.protocols import Task, traits_of
 from bench.runner.batches import ONE

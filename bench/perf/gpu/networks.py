@@ -13,7 +13,7 @@ from bench.api.derainers import build_derainer, find_derainer, try_derainer
 from bench.contract import Image, Options, Precision
 from bench.errors import reason_of
 from bench.perf.drawn_evidence import draw_picture
-from bench.perf.gpu_figure import GpuFigure, GpuScale
+from bench.perf.gpu.figure import GpuFigure, GpuScale
 from bench.perf.timing import seconds_of
 from bench.runner.precision import differences as levels_apart
 from derainers.facts import networks as network_parts

@@ -18,9 +18,9 @@ from typing import TypeAlias, cast
 import pandas as pd
 
 from bench.errors import reason_of
-from bench.perf.gpu_figure import GpuFigure, GpuScale
-from bench.perf.gpu_networks import batches, compiled_networks, differences, limits, networks
-from bench.perf.gpu_runs import busy_run, training_steps
+from bench.perf.gpu.figure import GpuFigure, GpuScale
+from bench.perf.gpu.networks import batches, compiled_networks, differences, limits, networks
+from bench.perf.gpu.runs import busy_run, training_steps
 from bench.runs.provenance import accelerator, hardware
 
 _SHARES = ("arithmetic_share", "memory_share")

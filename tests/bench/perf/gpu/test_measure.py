@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.perf.gpu import TimedPart, figure_line, measure_gpu, with_shares
-from bench.perf.gpu_figure import DRY, GpuFigure, GpuScale
+from bench.perf.gpu.figure import DRY, GpuFigure, GpuScale
+from bench.perf.gpu.measure import TimedPart, figure_line, measure_gpu, with_shares
 
 torch = pytest.importorskip("torch")
 
-from bench.perf.gpu_networks import bytes_moved, differences, limits, networks, work_of  # noqa: E402  (needs torch)
+from bench.perf.gpu.networks import bytes_moved, differences, limits, networks, work_of  # noqa: E402  (needs torch)
 from derainers.facts import count  # noqa: E402
 
 
@@ -99,7 +99,7 @@ def test_a_network_that_fails_is_a_line_and_the_others_go_on(monkeypatch: pytest
     def compiler(*_: object) -> None:
         raise RuntimeError("no compiler")
 
-    monkeypatch.setattr("bench.perf.gpu_networks.build_derainer", compiler)
+    monkeypatch.setattr("bench.perf.gpu.networks.build_derainer", compiler)
     found = list(networks("cpu", DRY))
     assert [(each.precision, each.value, each.note) for each in found] == [
         ("fp32", None, "RuntimeError: no compiler"), ("bf16", None, "RuntimeError: no compiler"),
@@ -122,7 +122,7 @@ def test_figures_are_written_one_by_one(monkeypatch: pytest.MonkeyPatch, tmp_pat
         yield with_shares([GpuFigure("copy", value=2.5, unit="GB/s", part="limits")])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bench.perf.gpu.measure_gpu", measured)
+    monkeypatch.setattr("bench.perf.gpu.measure.measure_gpu", measured)
     out = tmp_path / "gpu.csv"
     result = CliRunner().invoke(app, ["perf", "gpu", "--device", "cpu", "--minutes", "0.5", "--out", str(out)])
     assert seen == ["cpu", 30.0, DRY]

@@ -16,7 +16,7 @@ from bench.contract import Options
 from bench.devices import card_places, usable_cores
 from bench.io.images import write_png
 from bench.perf.budget import StageClock
-from bench.perf.gpu_figure import GpuFigure, GpuScale
+from bench.perf.gpu.figure import GpuFigure, GpuScale
 from bench.runner.processes import local_engine
 from bench.runs.result import raise_first
 from bench.suites.suite import parse_suite

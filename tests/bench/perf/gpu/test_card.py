@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.perf import sleeper
-from bench.perf.card import card_speeds
+from bench.perf.gpu.card import card_speeds
 
 
 def test_a_run_is_timed_around_a_stand_in_and_in_one_process() -> None:
