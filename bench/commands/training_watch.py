@@ -18,7 +18,7 @@ from bench.errors import UserError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from bench.io.training_state import TrainingProgress
+    from bench.io.training.state import TrainingProgress
 
 Out = Annotated[Path | None, typer.Option(help="Folder of checkpoint, log, weights and card; default NAME.")]
 Start = Annotated[Path | None, typer.Option(help="Weights to start from (.safetensors).")]
@@ -42,7 +42,7 @@ _FIGURES = (("loss", "loss {:.4f}"), ("psnr", "PSNR {:.2f} dB"))
 class TrainingWatch:
     """Move a bar from the first step on, and write a line into the log for every row of figures.
 
-    A :data:`bench.io.training_state.StepCallback`.
+    A :data:`bench.io.training.state.StepCallback`.
 
     Args:
         bar: Bar that shows the steps.

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bench.devices import usable_cores
 from bench.io.images import write_png
-from bench.io.training_loaders import batches_ahead
+from bench.io.training.loaders import batches_ahead
 from bench.perf.drawn_evidence import draw_picture
 from bench.perf.timing import seconds_of
 from bench.training.derainers import Material, load_training, open_stream

@@ -14,7 +14,7 @@ from bench.contract import Image, Sample, Truth
 from bench.errors import UserError
 from bench.io.checkpoints import load_state, read_checkpoint
 from bench.io.files import sha256_of
-from bench.io.training_state import TrainingProgress
+from bench.io.training.state import TrainingProgress
 from bench.protocols import Derainer, Judge
 from bench.runs.provenance import device_name, library_versions, machine
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bench.devices import usable_cores
 from bench.errors import UserError
-from bench.io.training_settings import TrainingSettings
+from bench.io.training.settings import TrainingSettings
 
 TrainingName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=80)]
 """Name of a training and of its weights, which are files of that name."""

@@ -13,8 +13,8 @@ import numpy as np
 from bench.api.images import quality_judge
 from bench.contract import Options, Photograph
 from bench.errors import ImageError, UserError
-from bench.io.training_plan import TrainingPlan, kept_plan, plan_within
-from bench.io.training_state import StepCallback
+from bench.io.training.plan import TrainingPlan, kept_plan, plan_within
+from bench.io.training.state import StepCallback
 from bench.protocols import Derainer, Source
 from bench.training.card import card_of, command_of, measured, place_of, start_from
 from bench.training.config import check_plannable

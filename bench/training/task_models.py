@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench.contract import Classes, ClassSpace, Options, Photograph, Sample
 from bench.errors import UserError
-from bench.io.training_plan import TrainingPlan, kept_plan, plan_within
-from bench.io.training_state import StepCallback, save_weights
+from bench.io.training.plan import TrainingPlan, kept_plan, plan_within
+from bench.io.training.state import StepCallback, save_weights
 from bench.protocols import Source, Task
 from bench.training.card import card_of, command_of, start_from
 from bench.training.config import check_plannable

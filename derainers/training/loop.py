@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import UserError, missing_extra
-from bench.io.training_loaders import batches_ahead
-from bench.io.training_plan import TrainingSpeed, speed_of
-from bench.io.training_settings import rate_at
-from bench.io.training_state import StepCallback, TrainingProgress
+from bench.io.training.loaders import batches_ahead
+from bench.io.training.plan import TrainingSpeed, speed_of
+from bench.io.training.settings import rate_at
+from bench.io.training.state import StepCallback, TrainingProgress
 from derainers.torch_derainer import to_tensor
 from derainers.training.checkpoints import load_progress, save_progress
 from derainers.training.crops import CropBatches, ImagePair, Stream

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bench.io.training_settings import BatchSize, Floor, LearningRate, Schedule, TrainingSettings
+from bench.io.training.settings import BatchSize, Floor, LearningRate, Schedule, TrainingSettings
 from derainers.training.networks import NETWORKS
 
 

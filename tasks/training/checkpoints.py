@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-import bench.io.training_state as shared
-from bench.io.training_state import TrainingProgress
+import bench.io.training.state as shared
+from bench.io.training.state import TrainingProgress
 
 _COLUMNS = ("step", "loss", "rate")
 
@@ -25,7 +25,7 @@ class TaskModelState:
 
 
 def save_progress(folder: Path, identity: str, state: TaskModelState, progress: TrainingProgress) -> None:
-    """Write ``checkpoint.pt`` and ``log.csv``. See :func:`bench.io.training_state.save_progress`."""
+    """Write ``checkpoint.pt`` and ``log.csv``. See :func:`bench.io.training.state.save_progress`."""
     parts = {
         "network": state.network.state_dict(),
         "average": state.average.state_dict(),
@@ -35,7 +35,7 @@ def save_progress(folder: Path, identity: str, state: TaskModelState, progress: 
 
 
 def load_progress(folder: Path, identity: str, state: TaskModelState) -> TrainingProgress:
-    """Read a checkpoint into the state, if there is one. See :func:`bench.io.training_state.load_progress`."""
+    """Read a checkpoint into the state, if there is one. See :func:`bench.io.training.state.load_progress`."""
     averaged = shared.receiver(state.average.module, folder)
 
     def average(saved: dict[object, object]) -> None:

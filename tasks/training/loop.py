@@ -17,9 +17,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bench.contract import Photograph
 from bench.errors import UserError
-from bench.io.training_plan import TrainingSpeed, speed_of
-from bench.io.training_settings import rate_at
-from bench.io.training_state import StepCallback, TrainingProgress
+from bench.io.training.plan import TrainingSpeed, speed_of
+from bench.io.training.settings import rate_at
+from bench.io.training.state import StepCallback, TrainingProgress
 from tasks.training.checkpoints import TaskModelState, load_progress, save_progress
 from tasks.training.settings import TaskModelSettings
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from bench.io.training_settings import BatchSize, LearningRate, TrainingSettings
+from bench.io.training.settings import BatchSize, LearningRate, TrainingSettings
 
 
 class TaskModelSettings(TrainingSettings):

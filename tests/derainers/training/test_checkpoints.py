@@ -9,7 +9,7 @@ from safetensors import safe_open
 from bench.contract import Options
 from bench.errors import UserError
 from bench.io.files import sha256_of
-from bench.io.training_state import TrainingProgress
+from bench.io.training.state import TrainingProgress
 from derainers.external.plugins import find_derainer
 from derainers.trained import trained, trained_file
 from derainers.training.checkpoints import load_progress, save_progress, save_weights

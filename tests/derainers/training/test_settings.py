@@ -3,7 +3,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from bench.io.training_settings import rate_at
+from bench.io.training.settings import rate_at
 from derainers.training.settings import DerainerSettings
 
 

@@ -15,7 +15,7 @@ safetensors = pytest.importorskip("safetensors.torch")
 from bench.contract import Classes, ClassSpace, Options, Sample, Truth  # noqa: E402
 from bench.errors import UserError  # noqa: E402
 from bench.io.files import sha256_of  # noqa: E402
-from bench.io.training_state import save_weights  # noqa: E402
+from bench.io.training.state import save_weights  # noqa: E402
 from tasks.detection.backends.yolo_network import Yolo, YoloDesign  # noqa: E402
 from tasks.detection.detector import LEAST_SCORE  # noqa: E402
 from tasks.detection.task import build  # noqa: E402

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("torchvision")
 pytest.importorskip("segmentation_models_pytorch")
 
-from bench.io.training_state import save_weights  # noqa: E402
+from bench.io.training.state import save_weights  # noqa: E402
 from tasks.instances.backends.maskrcnn import IMAGE_SIDE, build_maskrcnn  # noqa: E402
 
 CLASSES = Classes(instances=ClassSpace("mine", (3, 5), ("person", "car")))

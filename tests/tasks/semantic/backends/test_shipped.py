@@ -13,7 +13,7 @@ from tasks.semantic.task import build
 torch = pytest.importorskip("torch")
 pytest.importorskip("segmentation_models_pytorch")
 
-from bench.io.training_state import save_weights  # noqa: E402
+from bench.io.training.state import save_weights  # noqa: E402
 from tasks.semantic.backends.unet import build_unet  # noqa: E402
 
 CLASSES = Classes(labels=ClassSpace("mine", (3, 5), ("road", "car")))

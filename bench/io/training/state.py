@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import UserError
 from bench.io.checkpoints import load_state, read_checkpoint
 from bench.io.files import atomic, sha256_of, write_json, write_text
-from bench.io.training_settings import identity_in_todays_words
+from bench.io.training.settings import identity_in_todays_words
 
 if TYPE_CHECKING:
     from torch import nn

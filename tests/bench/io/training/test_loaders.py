@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bench.errors import UserError  # noqa: E402
-from bench.io.training_loaders import batches_ahead  # noqa: E402
+from bench.io.training.loaders import batches_ahead  # noqa: E402
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bench.io.training_settings import TrainingSettings, identity_in_todays_words, rate_at
+from bench.io.training.settings import TrainingSettings, identity_in_todays_words, rate_at
 
 
 def settings(**changes: object) -> TrainingSettings:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UserError
-from bench.io.training_plan import (
+from bench.io.training.plan import (
     TrainingPlan,
     TrainingSpeed,
     kept_plan,
