@@ -111,7 +111,13 @@ def test_every_official_layout_gives_the_bytes_of_its_name(
     assert np.array_equal(restored(f"mine={name}@{path}", image), expected)
 
 
-NO_FILE = {"rain": "has no weights", "clean": "has no weights", "classical": "has no weights", "didmdn": "has 3 files", "instructir": "has 3 files"}
+NO_FILE = {
+    "rain": "has no weights",
+    "clean": "has no weights",
+    "classical": "has no weights",
+    "didmdn": "has 3 files",
+    "instructir": "has 3 files",
+}
 OTHER_LAYOUT = {"brn": "pth", "brn-rain100h": "pth", "semi": "index", "derainnet": "index", "ddn": "mat"}
 
 
