@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 def choose_device(wish: str) -> str:
     """Turn the device ``auto`` into ``cuda`` where PyTorch sees a GPU, else into ``cpu``; check any other name.
 
-    Args:
-        wish: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, or several by comma.
-
     Raises:
         MissingExtraError: The device needs PyTorch, which is not installed.
         UserError: PyTorch cannot use the device.
@@ -37,8 +34,7 @@ def choose_device(wish: str) -> str:
         raise missing_extra(error, "PyTorch", "torch", f"--device {wish}") from error
     if wish == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    for name in wish.split(","):
-        device_of(name.strip())
+    device_of(wish)
     return wish
 
 
@@ -73,11 +69,13 @@ def cards_of(wish: str) -> tuple[str, ...]:
     Raises:
         UserError: One cannot be used, one is named twice, or they are of several kinds, which round differently.
     """
+    names = [name.strip() for name in wish.split(",")]
+    if len(names) > 1 and (len(set(names)) < len(names) or not all(name.startswith("cuda:") for name in names)):
+        raise UserError(f"--device {wish}: several devices are different GPUs, such as cuda:0,cuda:1")
     if not wish.startswith("cuda"):
         return ()
     import torch
 
-    names = [name.strip() for name in wish.split(",")]
     if names == ["cuda"]:
         names = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
     kinds = {torch.cuda.get_device_name(device_of(name)) for name in names}
@@ -85,8 +83,6 @@ def cards_of(wish: str) -> tuple[str, ...]:
         raise UserError(
             f"--device {wish}: {' and '.join(sorted(kinds))} round differently; name those of one kind: --device cuda:0"
         )
-    if len(set(names)) < len(names) or "cuda" in names:
-        raise UserError(f"--device {wish}: expected different GPUs such as cuda:0,cuda:1")
     return tuple(names)
 
 

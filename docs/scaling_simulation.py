@@ -24,8 +24,8 @@ from pathlib import Path
 from time import perf_counter
 
 from bench.api.run import run_suite
+from bench.runner.engines import STEP_IMAGES
 from bench.runner.outcome import Outcome
-from bench.runner.runner import STEP_IMAGES
 from bench.runs.shards import WHOLE, Shard
 from bench.suites.suite import parse_suite
 

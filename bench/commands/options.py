@@ -104,13 +104,13 @@ def options_of(device: str, weights_dirs: list[Path], offline: bool, random_weig
         UserError: A folder of weights is absent, or the device cannot be used.
     """
     from bench.contract import Options
-    from bench.devices import choose_device, first_of
+    from bench.devices import choose_device
 
     if absent := next((folder for folder in weights_dirs if not folder.is_dir()), None):
         raise UserError(f"--weights-dir {absent}: no such folder")
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"  # libraries that fetch models by themselves ask this
-    return Options(first_of(choose_device(device)), tuple(weights_dirs), offline, allow_random_weights=random_weights)
+    return Options(choose_device(device), tuple(weights_dirs), offline, allow_random_weights=random_weights)
 
 
 def listed(texts: list[str]) -> list[str]:

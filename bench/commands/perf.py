@@ -115,14 +115,14 @@ def perf(
 def _measure_gpu(device: str, minutes: float, out: Path) -> None:
     """Measure a GPU; write and tell figure by figure, so that a stop loses none."""
     from bench.commands.console import out_console
-    from bench.devices import choose_device, first_of
+    from bench.devices import choose_device
     from bench.errors import UserError
     from bench.perf.gpu.figure import DRY, GpuScale
     from bench.perf.gpu.measure import figure_line, measure_gpu
     from bench.runs.provenance import library_versions, machine
     from bench.runs.records import write_frame
 
-    chosen = first_of(choose_device(device))
+    chosen = choose_device(device)
     if device == "auto" and chosen == "cpu":
         raise UserError("there is no GPU that PyTorch can use; --device cpu tries the command")
     facts = {name: str(fact) for name, fact in machine().items()} | {"torch": library_versions()["torch"]}

@@ -133,14 +133,14 @@ def run(
         derainbench run --derainers rain,finished=folder:out/,onnx:net.onnx --derainers 'command:tool {input} {output}'
     """
     from bench.api.run import open_suite, plan_run, run_opened
-    from bench.devices import card_places, usable_cores
+    from bench.devices import card_places, first_of, usable_cores
     from bench.runner.logs import Logged, run_log
     from bench.runner.processes import local_engine
     from bench.runner.ray_cluster import ray_cluster
     from bench.runs.shards import WHOLE, read_shard
 
     chosen = _chosen_suite(suite, derainers, also, tasks, model, count, size)
-    options = options_of(device, weights_dir, offline, allow_random_weights)
+    options = options_of(first_of(device), weights_dir, offline, allow_random_weights)
     options = replace(options, precision=precision, compile=compile, batch=batch)
     opened = open_suite(chosen, _roots(coco, bdd, data), options)
     if available:

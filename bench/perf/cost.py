@@ -82,7 +82,7 @@ class Cost:
             loaded.
         parameters: Parameters of the network; of MSPFN with those that multiply zeros.
         gflop: 10^9 operations an image, two a multiply-add, of convolutions and matrix products.
-        precision: ``fp32``, ``bf16`` or ``fp16``, of the network.
+        precision: ``fp32``, ``tf32``, ``bf16`` or ``fp16``, of the network.
         compiled: True if the network was compiled; that takes place in the warm-up.
         device: ``cpu``, ``cuda``, ...
         hardware: Name of the processor or GPU.

@@ -226,7 +226,7 @@ def _cause_of_death(exitcode: int) -> str:
 def _start(card: str | None, threads: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), daemon=False)
+    process = context.Process(target=_serve, args=(theirs, card is not None), daemon=False)
     with _environment_kept():
         limit_threads(threads)  # before the new process imports anything
         if card:
@@ -246,11 +246,14 @@ def _environment_kept() -> Iterator[None]:
         os.environ.update(before)
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, has_card: bool) -> None:
     """Work in a process of its own until the pipe or the parent ends."""
     os.setsid()  # Ctrl-C is the parent's to handle, and what a job starts ends with it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     pipe.send(("ready", None))
+    if has_card:
+        with suppress(ImportError):  # takes seconds, in which others draw rain
+            import torch  # noqa: F401
     last: object = None
     while True:
         try:

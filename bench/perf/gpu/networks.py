@@ -116,7 +116,7 @@ def bytes_moved(compute: Callable[[], object]) -> int:
 
     moved = 0
 
-    class Bytes(TorchDispatchMode):
+    class Bytes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(self, call: Any, types: Any, inputs: Any = (), named: Any = None) -> Any:  # noqa: ANN401
             nonlocal moved
             outputs = call(*inputs, **(named or {}))
@@ -125,7 +125,7 @@ def bytes_moved(compute: Callable[[], object]) -> int:
                 moved += sum(_bytes_of(each) for each in (*inputs, outputs))
             return outputs
 
-    with Bytes():
+    with Bytes():  # type: ignore[no-untyped-call]
         compute()
     return moved
 

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import mean
 from time import monotonic
@@ -61,25 +61,29 @@ def busy_run(device: str, scale: GpuScale) -> Iterator[GpuFigure]:
 
 
 def training_steps(device: str, scale: GpuScale) -> Iterator[GpuFigure]:
-    """Count the steps a second of the derainer training that comes with the project, on drawn scenes."""
-    from bench.training.derainers import Material, TrainingMachine, load_training, train_derainer
+    """Count the steps a second of a training on drawn scenes, by the loaders that make its batches."""
+    from bench.training.config import usual_loaders
 
-    training = load_training("mspfn-light", {"batch": scale.batch, "steps": 100_000, "every": 100_000, "crop": 128})
-    counter = _StepCounter(scale.steps_seconds)
     with tempfile.TemporaryDirectory() as folder:
         photographs = Path(folder) / "photographs"
         for number in range(12):
             scene = draw(str(number), (0, 1, number), (320, 480))
             if scene.clean is not None:
                 write_png(photographs / f"{number}.png", scene.clean)
-        machine = TrainingMachine(accelerator=device.partition(":")[0])
-        try:
-            train_derainer(training, Material((photographs,)), Path(folder) / "out", machine, after_step=counter.step)
-        except _EnoughError:
-            rate = counter.steps / counter.seconds
-            yield GpuFigure(
-                "mspfn-light", "training", training.precision, False, 128, 128, scale.batch, rate, "steps/s"
-            )
+        for loaders in sorted({0, 1, usual_loaders()}, reverse=True):  # the usual ones first
+            yield _steps_a_second(device, scale, photographs, Path(folder) / f"out{loaders}", loaders)
+
+
+def _steps_a_second(device: str, scale: GpuScale, photographs: Path, out: Path, loaders: int) -> GpuFigure:
+    from bench.training.derainers import Material, TrainingMachine, load_training, train_derainer
+
+    changes = {"batch": scale.batch, "steps": 100_000, "every": 100_000, "crop": 128}
+    training, counter = load_training("mspfn-light", changes), _StepCounter(scale.steps_seconds)
+    machine = TrainingMachine(accelerator=device.partition(":")[0], loaders=loaders)
+    with suppress(_EnoughError):
+        train_derainer(training, Material((photographs,)), out, machine, after_step=counter.step)
+    rate, how = counter.steps / counter.seconds, f"training, {loaders} loaders"
+    return GpuFigure("mspfn-light", how, training.precision, False, 128, 128, scale.batch, rate, "steps/s")
 
 
 class _EnoughError(Exception):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from bench.io.png import encode_png
+from bench.io.images import encode_png
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (33, 50), (480, 640)])

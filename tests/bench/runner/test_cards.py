@@ -162,8 +162,9 @@ def test_cuda_is_all_that_are_visible_and_names_are_those_named(gpus: list[str])
         cards_of("cuda")
     gpus[2] = "A"
     assert cards_of("cuda") == ("cuda:0", "cuda:1", "cuda:2")
-    with pytest.raises(UserError, match="expected different GPUs such as cuda:0,cuda:1"):
-        cards_of("cuda:1,cuda:1")
+    for wrong in ("cuda:1,cuda:1", "cpu,cuda:0", "cuda:0,cpu", "cuda,cuda:0", "cpu,cpu"):
+        with pytest.raises(UserError, match="several devices are different GPUs, such as cuda:0,cuda:1"):
+            cards_of(wrong)
 
 
 def test_the_card_of_a_process_is_where_its_models_are_told_to_compute() -> None:
