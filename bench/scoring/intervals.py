@@ -14,7 +14,7 @@ import pandas as pd
 from bench.contract import Metric, Record
 from bench.errors import UserError
 from bench.io.files import csv_errors_as_user_errors, safe_name
-from bench.runs.records import TEXT_COLUMNS, read_records, read_table, untrained_in
+from bench.runs.records import read_records, read_table, untrained_in
 from bench.runs.rows import CLEAN, RAIN, Row
 from bench.scoring.common_images import common_images, recovery_rows
 from bench.scoring.metrics import shortened, sign_of
@@ -285,8 +285,7 @@ def _read_unequal(root: Path) -> dict[tuple[Row, Row], dict[str, Mapping[Hashabl
         UserError: The file is damaged or lacks a column.
     """
     found: dict[tuple[Row, Row], dict[str, Mapping[Hashable, Any]]] = {}
-    texts = TEXT_COLUMNS | {"first", "second"}
-    for line in read_table(root / DIFFERENCES, _DIFFERENCE_COLUMNS, texts).to_dict("records"):
+    for line in read_table(root / DIFFERENCES, _DIFFERENCE_COLUMNS).to_dict("records"):
         rows = [Row(str(line["dataset"]), str(line[name]), str(line["task"])) for name in ("first", "second")]
         for pair in ((rows[0], rows[1]), (rows[1], rows[0])):
             found.setdefault(pair, {})[str(line["metric"])] = line
