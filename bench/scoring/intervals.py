@@ -101,12 +101,8 @@ def compare_rows(
         UserError: A row is not in the run, or the run has no resamples of both.
     """
     records = read_records(root)
-    names = list(dict.fromkeys(record.derainer for record in records))
-    for name in (first, second):
-        if name not in names:
-            raise UserError(f"{root} has no row {name!r}; it has {', '.join(names)}")
-    images = read_measures(root)
-    shown = _headlines(records, described)
+    _check_rows(root, records, (first, second))
+    images, shown = read_measures(root), _headlines(records, described)
     rows = [
         _comparison(paired, images)
         for paired in paired_differences(root, records, [(first, second)])
@@ -119,6 +115,13 @@ def compare_rows(
     frame["ahead"] = [_ahead(row, first, second) for row in frame.to_dict("records")]
     last = ["images", "higher", "lower"]
     return frame[[*frame.columns.drop(last), *last]]
+
+
+def _check_rows(root: Path, records: Sequence[Record], names: Sequence[str]) -> None:
+    known = list(dict.fromkeys(record.derainer for record in records))
+    for name in names:
+        if name not in known:
+            raise UserError(f"{root} has no row {name!r}; it has {', '.join(known)}")
 
 
 def _headlines(records: Sequence[Record], described: Sequence[Metric]) -> set[tuple[str, str, str]]:
