@@ -197,6 +197,29 @@ class SelfReference(Protocol):
 
 
 @runtime_checkable
+class AccountsForTruth(Protocol):
+    """Say of every labelled object or pixel whether a task scores it, and if not, why.
+
+    Attributes:
+        counted: ``objects`` or ``pixels``.
+        scored_names: Names of the classes that are scored.
+    """
+
+    @property
+    def counted(self) -> Literal["objects", "pixels"]: ...
+    @property
+    def scored_names(self) -> Sequence[str]: ...
+
+    def account(self, truth: Truth, /) -> Mapping[tuple[str, str], int]:
+        """Count the labels of one image by fate and class; together they are all of them.
+
+        Fates are ``scored``; ``crowd`` and ``not labelled``, which are ignored by rule; and reasons why others are not
+        scored, such as ``class not scored``.
+        """
+        ...
+
+
+@runtime_checkable
 class Drawable(Protocol):
     """A task about objects that can tell right detections from wrong ones.
 

@@ -8,6 +8,9 @@ from bench.contract import ClassSpace
 from bench.errors import UserError
 from tasks.classes import map_classes
 
+NOT_SCORED = "class not scored"
+"""Fate of true objects and pixels of classes that the model does not have, or that the user did not ask for."""
+
 
 def choose_scored(
     dataset: ClassSpace | None, model: ClassSpace | None, names: Sequence[str], task: str

@@ -50,7 +50,8 @@ def scored_datasets(
         UserError: The card of a dataset is damaged.
     """
     return {
-        name: ScoredDataset(dataset, _rain(store.data_folder(name)), tasks[name]) for name, dataset in datasets.items()
+        name: ScoredDataset(dataset, *_facts(store.data_folder(name)), tasks[name])
+        for name, dataset in datasets.items()
     }
 
 
@@ -62,12 +63,15 @@ def protocols_of(scores: Scores) -> dict[str, dict[str, ProtocolCard]]:
     return found
 
 
-def _rain(folder: Path) -> ProtocolParts:
+def _facts(folder: Path) -> tuple[dict[str, int], int, ProtocolParts]:
+    """Read what a dataset's card says of the label file, of its objects and of its rain."""
     card = read_json(folder / "card.json")
     try:
         if not isinstance(card, dict):
             raise TypeError("no object")
         recipe = card["recipe"]
-        return rain_parts(str(card["renderer"]), str(recipe["rain"]), float(recipe["severity"]), int(recipe["seed"]))
-    except (KeyError, TypeError, ValueError) as error:
+        labels = {str(fate): int(count) for fate, count in card.get("labels", {}).items()}
+        rain = rain_parts(str(card["renderer"]), str(recipe["rain"]), float(recipe["severity"]), int(recipe["seed"]))
+        return labels, int(card["counts"]["objects"]), rain
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder / 'card.json'}: damaged ({error!r}); build the dataset again") from error

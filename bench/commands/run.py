@@ -37,7 +37,7 @@ from bench.commands.options import (
     pairs_of,
 )
 from bench.commands.report import write_page
-from bench.commands.terminal_tables import print_table
+from bench.commands.terminal_tables import print_excluded, print_table
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def run(
     from bench.runner.processes import local_engine
     from bench.runner.ray_cluster import ray_cluster
     from bench.runs.shards import WHOLE, read_shard
+    from bench.scoring.truth_ledger import absent_lines, excluded_lines
 
     chosen = _chosen_suite(suite, derainers, also, tasks, model, count, size)
     options = options_of(first_of(device), weights_dir, offline, allow_random_weights)
@@ -171,6 +172,10 @@ def run(
             shard=share,
             progress=Logged(bars, log),
         )
+        for line in excluded_lines(result.scores.truth):
+            log.warning("%s", line)
+        for line in absent_lines(result.scores.truth):
+            log.info("%s", line)
     if not quiet:
         _show(opened, result, folder)
     if report:
@@ -233,6 +238,7 @@ def _show(opened: OpenedSuite, result: RunResult, folder: Path) -> None:
             if out_console.width >= _WIDE:
                 table = with_intervals(table, intervals, dataset)
             print_table(table, f"{suite.title or suite.name} - {dataset}")
+    print_excluded(result.scores.truth)
     if untrained := untrained_in(result.records):
         out_console.print(
             f"Untrained, so not shown: {', '.join(untrained)} (derainbench table --untrained)", markup=False

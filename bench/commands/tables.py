@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from bench.commands.console import FORMAT, error_console, json_text, out_console, plain_rows
-from bench.commands.terminal_tables import print_table
+from bench.commands.terminal_tables import print_excluded, print_table
 from bench.errors import UserError
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def table(
     """
     from bench.runs.card import described_metrics
     from bench.runs.records import long
+    from bench.scoring.truth_ledger import read_truth
     from bench.tables.ranking import column_signs
 
     records, described = _records_of(runs, dataset, mix), described_metrics(runs)
@@ -92,6 +93,9 @@ def table(
     if cost:
         frames = _with_costs(frames, runs)
     _give(frames, format, into, out, column_signs(records))
+    if format == "terminal" and not out and not into:
+        for run in runs:
+            print_excluded([line for line in read_truth(run) if dataset in ("", line.dataset)])
 
 
 def leaderboard(

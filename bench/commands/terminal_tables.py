@@ -16,6 +16,8 @@ from bench.commands.console import out_console
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.scoring.truth_ledger import TruthLine
+
 _LONGEST_WORD = 40
 """Letters of the longest word that stays whole; longer ones, such as addresses, may be broken anywhere."""
 
@@ -86,6 +88,14 @@ def _sized(
 def _longest_word(texts: Sequence[str]) -> int:
     """Count the letters of the longest word, or interval, of several texts."""
     return max(len(word) for text in texts for word in lines_of(text, 1) or [""])
+
+
+def print_excluded(truth: Sequence[TruthLine]) -> None:
+    """Print, below the tables of a run, what of the truth is not scored and why; nothing where all is."""
+    from bench.scoring.truth_ledger import excluded_lines
+
+    for line in excluded_lines(truth):
+        out_console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_table(frame: pd.DataFrame, title: str) -> None:

@@ -18,6 +18,7 @@ from bench.runs.records import read_records, read_table, untrained_in
 from bench.runs.rows import CLEAN, RAIN, kind_of
 from bench.scoring.estimates import Comparisons, Estimates, compare_pairs, drop_uncertain_recovery, estimates_of
 from bench.scoring.intervals import read_intervals
+from bench.scoring.truth_ledger import TRUTH
 from bench.suites.suite import Suite, suite_of_card
 
 EXTRAS = {
@@ -25,6 +26,7 @@ EXTRAS = {
     "disagreements.csv": "Images where image quality and the task disagree most",
     "slices.csv": "Slices",
     "per_class.csv": "Classes",
+    TRUTH: "Truth: what is scored, and what is not",
     "cost.csv": "Cost",
     "failures.csv": "Failures",
 }

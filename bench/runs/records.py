@@ -16,6 +16,7 @@ from bench.io.files import atomic, csv_errors_as_user_errors
 from bench.io.metrics import built_in_metrics, to_better
 
 TEXT_COLUMNS = frozenset({
+    "counted", "fate", "first", "label", "second",
     "dataset", "derainer", "task", "model", "image", "metric", "unit", "by", "slice", "class", "over", "quality",
     "score", "stage", "reason", "precision", "device", "hardware", "failure",
 })  # fmt: skip

@@ -14,7 +14,7 @@ import pandas as pd
 from bench.contract import Metric, Record
 from bench.errors import UserError
 from bench.io.files import csv_errors_as_user_errors, safe_name
-from bench.runs.records import TEXT_COLUMNS, read_records, read_table, untrained_in
+from bench.runs.records import read_records, read_table, untrained_in
 from bench.runs.rows import CLEAN, RAIN, Row
 from bench.scoring.common_images import common_images, recovery_rows
 from bench.scoring.metrics import shortened, sign_of
@@ -101,12 +101,8 @@ def compare_rows(
         UserError: A row is not in the run, or the run has no resamples of both.
     """
     records = read_records(root)
-    names = list(dict.fromkeys(record.derainer for record in records))
-    for name in (first, second):
-        if name not in names:
-            raise UserError(f"{root} has no row {name!r}; it has {', '.join(names)}")
-    images = read_measures(root)
-    shown = _headlines(records, described)
+    _check_rows(root, records, (first, second))
+    images, shown = read_measures(root), _headlines(records, described)
     rows = [
         _comparison(paired, images)
         for paired in paired_differences(root, records, [(first, second)])
@@ -119,6 +115,13 @@ def compare_rows(
     frame["ahead"] = [_ahead(row, first, second) for row in frame.to_dict("records")]
     last = ["images", "higher", "lower"]
     return frame[[*frame.columns.drop(last), *last]]
+
+
+def _check_rows(root: Path, records: Sequence[Record], names: Sequence[str]) -> None:
+    known = list(dict.fromkeys(record.derainer for record in records))
+    for name in names:
+        if name not in known:
+            raise UserError(f"{root} has no row {name!r}; it has {', '.join(known)}")
 
 
 def _headlines(records: Sequence[Record], described: Sequence[Metric]) -> set[tuple[str, str, str]]:
@@ -285,8 +288,7 @@ def _read_unequal(root: Path) -> dict[tuple[Row, Row], dict[str, Mapping[Hashabl
         UserError: The file is damaged or lacks a column.
     """
     found: dict[tuple[Row, Row], dict[str, Mapping[Hashable, Any]]] = {}
-    texts = TEXT_COLUMNS | {"first", "second"}
-    for line in read_table(root / DIFFERENCES, _DIFFERENCE_COLUMNS, texts).to_dict("records"):
+    for line in read_table(root / DIFFERENCES, _DIFFERENCE_COLUMNS).to_dict("records"):
         rows = [Row(str(line["dataset"]), str(line[name]), str(line["task"])) for name in ("first", "second")]
         for pair in ((rows[0], rows[1]), (rows[1], rows[0])):
             found.setdefault(pair, {})[str(line["metric"])] = line

@@ -5,7 +5,7 @@ A run's end, ``verify`` and ``merge`` all come here, so that a verification comp
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -22,6 +22,7 @@ from bench.scoring.scores import Scores
 from bench.scoring.slices import find_slices, slice_row
 from bench.scoring.summary import resample_row, summarise_row
 from bench.scoring.task_on_dataset import TaskOnDataset
+from bench.scoring.truth_ledger import TruthLine, excluded_lines, file_lines, scored_count, task_lines
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,15 @@ class ScoredDataset:
 
     Attributes:
         dataset: Its labels.
+        labels: What became of the objects of its label file; empty if its source does not say.
+        objects: Objects of its images, crowds among them.
         rain: What the dataset's card says of its rain (:func:`bench.scoring.protocol_hash.rain_parts`).
         tasks: Name to task; their models are never loaded.
     """
 
     dataset: Dataset
+    labels: Mapping[str, int]
+    objects: int
     rain: ProtocolParts
     tasks: Mapping[str, Task]
 
@@ -51,13 +56,19 @@ def score_run(store: RunStore, card: RunCard, datasets: Mapping[str, ScoredDatas
         Everything in the order of the suite. A row whose evidence is damaged is a failure of stage ``summarise``.
     """
     scores = Scores(spent={"metrics": 0.0, "statistics": 0.0})
+    for name, opened in datasets.items():
+        scores.truth += file_lines(name, opened.labels, opened.objects)
     questions = list(_questions(store, card, datasets))
     for question in questions:
         name, digests = question.dataset.name, [question.dataset.digest(id) for id in question.dataset.ids]
         rules = card.tasks[name][question.name]
         scores.protocols[name, question.name] = parts_of(question.name, rules, datasets[name].rain, digests)
+        truth = task_lines(question)
+        scores.truth += truth
         for row, ids in question.judged.items():
-            if ids:
+            if ids and scored_count(truth, name, question.name) == 0:
+                scores.unscored.append(_unscored(row, truth))
+            elif ids:
                 _score_row(scores, question, row, card)
         started = perf_counter()
         rows = [row for row in question.judged if row in scores.judged]
@@ -91,6 +102,11 @@ def _judged(store: RunStore, row: Row, fingerprint: str, rules: TaskCard, datase
         for id in dataset.ids
     }
     return [id for id in dataset.ids if store.key(row, id) == keys[id]]
+
+
+def _unscored(row: Row, truth: Sequence[TruthLine]) -> Failure:
+    why = "; ".join(excluded_lines(truth)) or "no image has an object or a pixel of a scored class that is not ignored"
+    return Failure(row.dataset, row.derainer, row.task, "", "summarise", f"nothing is left to score against: {why}")
 
 
 def _score_row(scores: Scores, question: TaskOnDataset, row: Row, card: RunCard) -> None:

@@ -12,6 +12,7 @@ from bench.runs.result import WorkDone
 from bench.runs.rows import Row
 from bench.scoring.protocol_hash import ProtocolKey, ProtocolParts
 from bench.scoring.slices import SliceMeasure
+from bench.scoring.truth_ledger import TruthLine
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Scores:
         slices: Main metrics on groups of images.
         protocols: Dataset and task to what their numbers are comparable by.
         failures: Rows whose evidence is absent or damaged.
+        truth: What becomes of every labelled object and pixel.
+        unscored: Rows of tasks to which nothing of the truth is left.
         spent: Seconds of ``metrics`` and ``statistics``.
     """
 
@@ -64,6 +67,8 @@ class Scores:
     slices: list[SliceMeasure] = field(default_factory=list)
     protocols: dict[ProtocolKey, ProtocolParts] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
+    truth: list[TruthLine] = field(default_factory=list)
+    unscored: list[Failure] = field(default_factory=list)
     spent: dict[str, float] = field(default_factory=dict)
 
     def on(self, row: Row, ids: frozenset[str]) -> PartScores:
@@ -89,4 +94,4 @@ class RunResult:
     @property
     def failures(self) -> list[Failure]:
         """Images that could not be rendered, restored, judged or scored."""
-        return [*self.work.failures, *self.scores.failures]
+        return [*self.work.failures, *self.scores.failures, *self.scores.unscored]

@@ -17,6 +17,7 @@ from bench.scoring.intervals import DIFFERENCES, interval_frames
 from bench.scoring.per_image import join_measures
 from bench.scoring.scores import PerClass, RunResult
 from bench.scoring.slices import slice_frame, slices_of_records
+from bench.scoring.truth_ledger import TRUTH, truth_frame
 from bench.tables.ranking import unmarked
 from bench.tables.wide import wide
 
@@ -32,6 +33,8 @@ def result_frames(result: RunResult, card: RunCard) -> Iterator[tuple[str, pd.Da
     every = [*scores.slices, *slices_of_records(scores.records, scores.resamples, card.severities)]
     yield from record_frames(result, card.rows, described_in(card)).items()
     yield from interval_frames(scores).items()
+    if scores.truth:
+        yield TRUTH, truth_frame(scores.truth)
     yield "slices.csv", slice_frame([row for row in every if row.derainer not in untrained])
     images = join_measures(scores.per_image.values())
     yield "per_image.csv", images
@@ -50,7 +53,12 @@ def write_results(root: Path, result: RunResult, card: RunCard) -> None:
     for name, frame in result_frames(result, card):
         write_frame(root / name, frame)
         written.add(name)
-    for path in (*(root / "tables").rglob("*.csv"), *(root / "bootstrap").rglob("*.csv"), root / DIFFERENCES):
+    for path in (
+        *(root / "tables").rglob("*.csv"),
+        *(root / "bootstrap").rglob("*.csv"),
+        root / DIFFERENCES,
+        root / TRUTH,
+    ):
         if path.relative_to(root).as_posix() not in written:
             path.unlink(missing_ok=True)  # of a dataset or row that the suite no longer has
     timings = [

@@ -83,6 +83,13 @@ def wide(
     rows = rows or list(dict.fromkeys(record.derainer for record in chosen))
     if not every_metric:
         chosen = shortened(chosen, described=described)
+    cells = _cells(chosen, rows, described)
+    headings = dict.fromkeys(name for row in cells.values() for name in row if name != "images")
+    return pd.DataFrame(list(cells.values()), columns=[*headings, "images"], dtype=str).fillna("")
+
+
+def _cells(chosen: Sequence[Record], rows: Sequence[str], described: Sequence[Metric]) -> dict[str, dict[str, str]]:
+    """Print every number below its heading, row by row, and the images that the row rests on."""
     cells: dict[str, dict[str, str]] = {name: {"derainer": name} for name in rows}
     most = most_images(chosen)
     for record in chosen:
@@ -90,8 +97,7 @@ def wide(
         cells[record.derainer][heading(record.metric, record.unit)] = f"{record.value:.{digits}f}{mark}"
     for name in rows:
         cells[name]["images"] = _coverage([record for record in chosen if record.derainer == name])
-    headings = dict.fromkeys(name for row in cells.values() for name in row if name != "images")
-    return pd.DataFrame(list(cells.values()), columns=[*headings, "images"], dtype=str).fillna("")
+    return cells
 
 
 def render(frame: pd.DataFrame, format: Format, signs: Mapping[str, int] = _UNRANKED) -> str:

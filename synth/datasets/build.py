@@ -31,6 +31,7 @@ from synth.datasets.selection import Policy, choose
 from synth.rain.presets import preset_names
 from synth.rain.renderer import Renderer
 from synth.sources.annotations import write_annotations
+from synth.sources.ledger import Accounted
 from synth.sources.reading import NO_NUMBER, Identified, Numbered
 
 _PACKAGES = ("derainbench", "numpy", "pillow", "pycocotools")
@@ -244,6 +245,7 @@ class FolderBuilder:
                 "objects": objects,
                 "label_maps": sum(bool(row.label_map_sha256) for row in rows),
             },
+            "labels": dict(self.source.fates(self.ids)) if isinstance(self.source, Accounted) else {},
             "packages": {package: _version(package) for package in _PACKAGES},
         }
 

@@ -29,7 +29,7 @@ from tasks.detection.against_clean import measure_against_clean, resample_agains
 from tasks.detection.detector import DetectionJudge, DetectorSource
 from tasks.detection.matching import match
 from tasks.detection.objects import keep_detections, scorable
-from tasks.detection.summary import Scoring, label, resample_objects, summarise_objects
+from tasks.detection.summary import Scoring, fates_of, label, resample_objects, summarise_objects
 from tasks.models.recorded import scoring_parameters
 from tasks.scored_classes import check_covered
 from tasks.settings import Settings, fingerprint
@@ -113,6 +113,22 @@ class ObjectTask:
     def summarise(self, evidence: Mapping[str, Evidence], truths: Mapping[str, Truth]) -> Summary:
         """Compute precision, recall, IoU over true objects, COCO's averages and the counts behind them."""
         return summarise_objects(evidence, truths, self.rules)
+
+    @property
+    def counted(self) -> Literal["objects", "pixels"]:
+        """Truth is counted in objects."""
+        return "objects"
+
+    @property
+    def scored_names(self) -> Sequence[str]:
+        """List the names of the scored classes."""
+        return [self.rules.names[id] for id in self.scored]
+
+    def account(self, truth: Truth, /) -> Mapping[tuple[str, str], int]:
+        """Count the true objects of one image by what becomes of them, and by class."""
+        if truth.instances is None:
+            return {}
+        return fates_of(truth.instances, self.rules)
 
     def matched(self, evidence: Detections, truth: Instances) -> MatchedObjects:
         """Match the detections of one image with its true objects as :meth:`summarise` does, at every score."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from bench.contract import (
+    BoolArray,
     ClassMeasure,
     ClassSpace,
     Detections,
@@ -27,6 +29,7 @@ from tasks.detection.counting_rules import RULES
 from tasks.detection.matching import Labelled, Tally, add_up, match, tally, tally_by_class
 from tasks.detection.objects import keep_detections, scorable
 from tasks.resampling import ratio
+from tasks.scored_classes import NOT_SCORED
 
 Overlaps = Callable[[Detections, Instances], FloatArray]
 
@@ -159,6 +162,29 @@ def resample_objects(
     }
     known = 100.0 if there.any() else np.nan
     return {scoring.prefix + name: known * values for name, values in found.items()}
+
+
+def fates_of(truth: Instances, scoring: Scoring) -> Counter[tuple[str, str]]:
+    """Count the true objects of one image by what becomes of them, and by class.
+
+    Args:
+        truth: The objects.
+        scoring: The rules.
+    """
+    unmasked = scoring.kind == "segm" and (truth.masks is None or bool(truth.unmasked))
+    solid: BoolArray = np.all(truth.boxes[:, 2:] > truth.boxes[:, :2], axis=1)
+    fates: Counter[tuple[str, str]] = Counter()
+    for class_id, crowd, has_area in zip(truth.class_ids.tolist(), truth.crowd.tolist(), solid.tolist(), strict=True):
+        if class_id not in scoring.class_ids:
+            fate = NOT_SCORED
+        elif unmasked:
+            fate = "in an image with an object without mask"
+        elif not has_area:
+            fate = "zero area"
+        else:
+            fate = "crowd" if crowd else "scored"
+        fates[fate, scoring.names[class_id]] += 1
+    return fates
 
 
 def _check_masks(id: str, seen: Detections, truth: Instances, size: tuple[int, int]) -> None:

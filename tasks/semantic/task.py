@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from bench.contract import (
+    UNLABELLED,
     Classes,
     ClassMeasure,
     ClassSpace,
@@ -27,7 +29,7 @@ from bench.io.metrics import measure
 from bench.protocols import Judge
 from tasks.classes import known_spaces, map_classes
 from tasks.models.recorded import scoring_parameters
-from tasks.scored_classes import choose_scored
+from tasks.scored_classes import NOT_SCORED, choose_scored
 from tasks.semantic.backends.table import BACKENDS
 from tasks.semantic.confusion import Scores, confusion_matrix, scores_of
 from tasks.semantic.resampling import resampled_scores
@@ -150,6 +152,32 @@ class SemanticTask:
         """Compute mPA, mIoU, pixel accuracy and frequency-weighted IoU of every resample, in per cent."""
         matrices = (self._matrix(id, evidence[id], truths[id]) for id in evidence)
         return {name: 100 * values for name, values in resampled_scores(matrices, weights).items()}
+
+    @property
+    def counted(self) -> Literal["objects", "pixels"]:
+        """Truth is counted in pixels."""
+        return "pixels"
+
+    @property
+    def scored_names(self) -> Sequence[str]:
+        """List the names of the scored classes."""
+        return (
+            []
+            if self.space is None
+            else [n for i, n in zip(self.space.ids, self.space.names, strict=True) if i in self.scored]
+        )
+
+    def account(self, truth: Truth, /) -> Mapping[tuple[str, str], int]:
+        """Count the pixels of one label map by what becomes of them, and by class."""
+        if truth.label_map is None or self.space is None:
+            return {}
+        names = dict(zip(self.space.ids, self.space.names, strict=True))
+        found: Counter[tuple[str, str]] = Counter()
+        for id, count in enumerate(np.bincount(truth.label_map.ravel(), minlength=UNLABELLED + 1).tolist()):
+            if count:
+                fate = "not labelled" if id == UNLABELLED else "scored" if id in self.scored else NOT_SCORED
+                found[fate, names.get(id, "")] += count
+        return found
 
     def _matrix(self, id: str, seen: Evidence, truth: Truth) -> IntArray:
         if not isinstance(seen, np.ndarray):

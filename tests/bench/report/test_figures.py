@@ -64,12 +64,14 @@ def test_colours_stay_with_the_derainer() -> None:
 
 
 def test_a_loss_that_may_be_chance_is_said_to_be_one() -> None:
-    words = findings(records(*ROWS), ESTIMATES, "d", ROWS, {("clean", "rain"): {("d", "AP"): Difference(10, -1, 21)}})
+    words = findings(
+        records(*ROWS), ESTIMATES, "d", ROWS, {("clean", "rain"): {("d", "AP"): Difference(10, -1, 21, 12, 12)}}
+    )
     assert words[0].text == "The rain moves AP of net from 20.00 % to 10.00 %, which may be chance."
 
 
 def test_harm_is_said_only_where_the_interval_says_so() -> None:
-    sure, unsure = Difference(-3.0, -5.0, -1.0), Difference(-3.0, -7.0, 1.0)
+    sure, unsure = Difference(-3.0, -5.0, -1.0, 12, 12), Difference(-3.0, -7.0, 1.0, 12, 12)
     for difference, harms in ((sure, True), (unsure, False)):
         found = findings(records(*ROWS), ESTIMATES, "d", ROWS, {("mine", "rain"): {("d", "AP"): difference}})
         said = [finding.text for finding in found if finding.tone == "harm"]
@@ -83,5 +85,7 @@ def test_an_untrained_row_is_never_the_best_and_harms_nobody() -> None:
     assert [line.kind for line in table.lines] == ["rain", "untrained", "clean"]
     assert not any(cell.best for line in table.lines for cell in line.cells)
     assert [line.cells[-1].text for line in table.lines] == ["9/10"] * 3
-    words = findings(found, ESTIMATES, "d", ROWS, {("mine", "rain"): {("d", "AP"): Difference(-3.0, -5.0, -1.0)}})
+    words = findings(
+        found, ESTIMATES, "d", ROWS, {("mine", "rain"): {("d", "AP"): Difference(-3.0, -5.0, -1.0, 12, 12)}}
+    )
     assert not any(finding.tone == "harm" for finding in words)

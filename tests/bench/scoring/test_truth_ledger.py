@@ -1,0 +1,177 @@
+"""Every labelled object and pixel of a run is accounted for; where nothing is left to score there is no row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image as Pillow
+
+from bench.contract import Classes, ClassSpace, Instances, Truth
+from bench.scoring.truth_ledger import TruthLine, absent_lines, excluded_lines, file_lines, read_truth, truth_frame
+from tasks.detection.task import build as build_detection
+from tasks.instances.task import build as build_instances
+from tasks.semantic.task import build as build_semantic
+from tests.bench.cli_call import Call
+
+SPACE = ClassSpace("mine", (1, 2, 3), ("person", "car", "unicorn"))
+MASK = {"size": [20, 30], "counts": "d:"}
+RECORDED = {"model": "recorded:net", "classes": ("person", "car")}
+
+
+def objects_of(rng: np.random.Generator) -> Instances:
+    count = int(rng.integers(0, 6))
+    corners = rng.integers(0, 9, (count, 2)).astype(float)
+    sides = rng.integers(0, 4, (count, 2)).astype(float)
+    return Instances(
+        np.concatenate([corners, corners + sides], axis=1),
+        rng.choice((1, 2, 3), count),
+        rng.random(count) < 0.2,
+        sides.prod(axis=1),
+        (MASK,) * count if rng.random() < 0.8 else None,
+    )
+
+
+def test_every_object_of_ten_thousand_images_has_one_fate() -> None:
+    rng, seen = np.random.default_rng(0), set()
+    boxes, masks = (build(RECORDED, Classes(instances=SPACE)) for build in (build_detection, build_instances))
+    for _ in range(10_000):
+        objects = objects_of(rng)
+        truth = Truth((20, 30), objects)
+        of_boxes, of_masks = boxes.account(truth), masks.account(truth)
+        assert sum(of_boxes.values()) == sum(of_masks.values()) == len(objects.boxes)
+        plain = np.isin(objects.class_ids, (1, 2)) & (objects.boxes[:, 2:] > objects.boxes[:, :2]).all(axis=1)
+        scored = sum(count for (fate, _), count in of_boxes.items() if fate == "scored")
+        assert scored == (plain & ~objects.crowd).sum()
+        assert (
+            sum(count for (_, name), count in of_boxes.items() if name == "unicorn") == (objects.class_ids == 3).sum()
+        )
+        if objects.masks is None:
+            assert not any(fate == "scored" for fate, _ in of_masks)
+        seen |= {fate for fate, _ in (*of_boxes, *of_masks)}
+    assert seen == {"scored", "crowd", "zero area", "class not scored", "in an image with an object without mask"}
+
+
+def test_every_pixel_has_one_fate() -> None:
+    rng = np.random.default_rng(1)
+    task = build_semantic(RECORDED, Classes(labels=SPACE))
+    for _ in range(200):
+        label_map = rng.choice(np.array([1, 2, 3, 255], dtype=np.uint8), (7, 9))
+        counts = {id: int((label_map == id).sum()) for id in (1, 2, 3, 255)}
+        assert task.account(Truth((7, 9), None, label_map)) == {
+            key: count
+            for key, count in {
+                ("scored", "person"): counts[1],
+                ("scored", "car"): counts[2],
+                ("class not scored", "unicorn"): counts[3],
+                ("not labelled", ""): counts[255],
+            }.items()
+            if count
+        }
+
+
+LINES = [
+    TruthLine("d", "", "objects", "given", "", 9),
+    TruthLine("d", "", "objects", "orphan id", "", 2),
+    TruthLine("d", "", "objects", "not chosen", "", 70),
+    TruthLine("d", "detection", "objects", "scored", "car", 4),
+    TruthLine("d", "detection", "objects", "scored", "dog", 0),
+    TruthLine("d", "detection", "objects", "crowd", "car", 1),
+    TruthLine("d", "detection", "objects", "class not scored", "people", 4),
+    TruthLine("e", "semantic", "pixels", "scored", "road", 4),
+    TruthLine("e", "semantic", "pixels", "not labelled", "", 4),
+]
+
+
+def test_what_is_excluded_is_said_in_one_line_and_what_is_ignored_is_not() -> None:
+    assert excluded_lines(LINES) == [
+        "labels of d: 2 of 11 true objects are not scored: 2 (orphan id)",
+        "detection on d: 4 of 9 true objects are not scored: 4 people (class not scored)",
+    ]
+    assert absent_lines(LINES) == ["detection on d: 1 of 2 classes are in no image: dog"]
+
+
+def test_the_sum_over_a_label_file_is_exact_when_images_are_lost() -> None:
+    fates = {"given": 10, "crowd": 2, "zero area": 1, "orphan id": 3, "not chosen": 4}
+    lines = file_lines("d", fates, objects=9)
+    assert sum(line.count for line in lines) == sum(fates.values())
+    assert {line.fate: line.count for line in lines} == {
+        "given": 9, "image not rendered": 3, "zero area": 1, "orphan id": 3, "not chosen": 4,
+    }  # fmt: skip
+    assert file_lines("d", {}, 9) == []
+
+
+def test_the_ledger_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    truth_frame(LINES).to_csv(tmp_path / "truth.csv", index=False)
+    assert read_truth(tmp_path) == LINES
+    assert read_truth(tmp_path / "elsewhere") == []
+
+
+def coco_folder(root: Path, names: tuple[str, ...], counts: tuple[int, ...]) -> Path:
+    """Two photographs with ``counts`` objects of each category, and one orphan."""
+    (root / "val2017").mkdir(parents=True)
+    (root / "annotations").mkdir()
+    for number in (1, 2):
+        noise = np.random.default_rng(number).integers(0, 255, (64, 96, 3), dtype=np.uint8)
+        Pillow.fromarray(noise).save(root / "val2017" / f"{number}.png")
+    kinds = [kind for kind, count in enumerate(counts, start=1) for _ in range(count)]
+    objects = [
+        {"id": n, "image_id": 1 + n % 2, "category_id": kind, "bbox": [4 * n, 5, 20, 20], "iscrowd": 0, "area": 400}
+        for n, kind in enumerate(kinds, start=1)
+    ]
+    orphan = {"id": 99, "image_id": 77, "category_id": 1, "bbox": [1, 1, 9, 9], "iscrowd": 0, "area": 81}
+    content = {
+        "images": [{"id": n, "file_name": f"{n}.png", "height": 64, "width": 96} for n in (1, 2)],
+        "categories": [{"id": n, "name": name} for n, name in enumerate(names, start=1)],
+        "annotations": [*objects, orphan],
+    }
+    (root / "annotations" / "instances_val2017.json").write_text(json.dumps(content))
+    return root
+
+
+SUITE = """
+derainers = ["rain", "clean"]
+[datasets.mine]
+source = "coco"
+root = "coco"
+rain = "coco350_y"
+[tasks.detection]
+model = "shipped:streets-yolo"
+"""
+
+
+@pytest.fixture
+def detect(call: Call, tmp_path: Path) -> Path:
+    pytest.importorskip("torch")
+    path = tmp_path / "detect.toml"
+    path.write_text(SUITE)
+    return path
+
+
+def test_a_run_says_what_of_its_truth_is_not_scored(call: Call, detect: Path, tmp_path: Path) -> None:
+    folder = coco_folder(tmp_path / "coco", ("car", "unicorn"), (2, 3))
+    done = call("run", detect, "--coco", folder, "--out", "out")
+    said = "detection on mine: 3 of 5 true objects are not scored: 3 unicorn (class not scored)"
+    assert done.status == 0, done.error
+    assert said in done.out
+    assert "labels of mine: 1 of 6 true objects are not scored: 1 (orphan id)" in done.out
+    assert said in (tmp_path / "out/run.log").read_text()
+    assert said in (tmp_path / "out/report.html").read_text()
+    assert said in call("table", "out").out
+    assert call("verify", "out").status == 0
+    counts = pd.read_csv(tmp_path / "out/truth.csv").groupby("task", dropna=False)["count"].sum().tolist()
+    assert sorted(counts) == [5, 6], "of the task, and of the label file"
+
+
+def test_where_nothing_is_left_to_score_there_is_no_row_and_a_failure(call: Call, detect: Path, tmp_path: Path) -> None:
+    folder = coco_folder(tmp_path / "coco", ("car", "unicorn"), (0, 3))
+    done = call("run", detect, "--coco", folder, "--out", "out")
+    assert done.status == 1
+    assert len((tmp_path / "out/records.csv").read_text().splitlines()) == 1, "the heading alone"
+    failures = pd.read_csv(tmp_path / "out/failures.csv")
+    assert failures["derainer"].tolist() == ["rain", "clean"]
+    assert failures["reason"].str.contains("nothing is left to score against: detection on mine: 3 of 3").all()
+    assert call("verify", "out").status == 0
