@@ -61,7 +61,8 @@ def test_numbers_of_another_version_are_told_as_such(out: Path) -> None:
     replace(out / "card.json", '"version": "1"', '"version": "0"')  # of the task
     write_digests(out)
     (fault,) = verify_run(out)
-    assert "task quality: its numbers are of version 0, installed is version 1; give the run's command again" in fault
+    assert "task quality: the run's numbers are of version 0, installed is version 1" in fault
+    assert "give the run's command again" in fault
 
 
 @pytest.mark.parametrize(
