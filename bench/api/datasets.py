@@ -82,7 +82,7 @@ def build_dataset(
 ) -> tuple[Dataset, list[Failure]]:
     """Build a dataset into a folder; what is there under the right key is not rendered again.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import build_dataset, load_suite, override
         >>> suite = override(load_suite("streets"), count=2)

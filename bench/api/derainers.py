@@ -53,7 +53,7 @@ def named_rows(specs: Sequence[str]) -> list[NamedRow]:
 def find_derainer(spec: str) -> Entry:
     """Find the registered entry, file or folder behind a name.
 
-    Example:
+    Examples:
         >>> from bench.api import find_derainer
         >>> find_derainer("classical").target
         'derainers.classical:classical'
@@ -98,7 +98,7 @@ def import_weights(name: str, checkpoint: Path, folder: Path | None = None) -> P
 def build_derainer(entry: Entry, options: Options) -> Derainer:
     """Build one derainer outside a run; its weights are found or downloaded.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from bench.api import build_derainer, find_derainer
         >>> from bench.contract import Options
@@ -125,7 +125,7 @@ def build_derainer(entry: Entry, options: Options) -> Derainer:
 def try_derainer(spec: str, options: Options) -> tuple[Finding, ...]:
     """Try a derainer against the contract: shape, type, odd sizes, determinism, batches, ...
 
-    Example:
+    Examples:
         >>> from bench.api import try_derainer
         >>> from bench.contract import Options
         >>> all(finding.passed for finding in try_derainer("classical", Options()))

@@ -23,7 +23,7 @@ from tasks import TASKS
 def plan_derain(input: Path, output: Path) -> list[tuple[Path, Path]]:
     """Pair every input image with the PNG it becomes.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import plan_derain
         >>> len(plan_derain(Path("run1/data/streets/rainy"), Path("restored")))
@@ -62,7 +62,7 @@ def derain_files(
 ) -> list[Failure]:
     """Restore files one by one; a bad one is a failure in the answer and the rest goes on.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import build_derainer, derain_files, find_derainer, plan_derain
         >>> from bench.contract import Options
@@ -99,7 +99,7 @@ def not_read(*folders: Path) -> list[str]:
 def score_folders(judge: Judge, restored: Path, clean: Path) -> tuple[pd.DataFrame, list[Failure]]:
     """Score the quality of every restored image against the clean one of the same stem.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import quality_judge, score_folders
         >>> frame, failures = score_folders(quality_judge(), Path("restored"), Path("run1/data/streets/clean"))
@@ -147,7 +147,7 @@ def _size(shape: tuple[int, ...]) -> tuple[int, int]:
 def quality_judge() -> Judge:
     """Make the judge of image quality: images and their clean originals in, PSNR and SSIM out.
 
-    Example:
+    Examples:
         >>> import numpy as np
         >>> from bench.api import quality_judge
         >>> from bench.contract import Sample, Truth

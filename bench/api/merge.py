@@ -37,7 +37,7 @@ from synth.datasets.merge import IMAGE_FILES, finish_merged
 def merge_runs(out: Path, shards: Sequence[Path]) -> RunResult:
     """Join the shards of a run into a new folder.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import load_suite, merge_runs, override, run_suite
         >>> from bench.runs.shards import Shard

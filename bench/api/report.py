@@ -48,7 +48,7 @@ def write_report(
 
     A task whose package is not installed is drawn all the same, without colours for right and wrong.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import write_report
         >>> write_report(Path("run1"), images=2).shown

@@ -92,7 +92,7 @@ class OpenedSuite:
 def open_suite(suite: Suite, roots: Mapping[str, Path] | None = None, options: Options | None = None) -> OpenedSuite:
     """Find the derainers of a suite's rows.
 
-    Example:
+    Examples:
         >>> from bench.api import load_suite, open_suite
         >>> [row.name for row in open_suite(load_suite("streets")).rows]
         ['rain', 'classical', 'prenet-small', 'mspfn-light', 'clean']
@@ -111,7 +111,7 @@ def open_suite(suite: Suite, roots: Mapping[str, Path] | None = None, options: O
 def plan_run(opened: OpenedSuite, out: Path, shard: Shard = WHOLE) -> RunPlan:
     """Plan what :func:`run_opened` would do with a folder, without doing it.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import load_suite, open_suite, override, plan_run
         >>> suite = override(load_suite("streets"), count=12, derainers=["rain", "classical"], tasks=["quality"])
@@ -142,7 +142,7 @@ def run_suite(
 ) -> RunResult:
     """Run a whole benchmark into a folder, doing only what is missing there.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import load_suite, override, run_suite
         >>> suite = override(load_suite("streets"), count=12, derainers=["rain", "classical"], tasks=["quality"])
@@ -194,7 +194,7 @@ def run_opened(
 ) -> RunResult:
     """Run a suite whose rows were found; arguments as in :func:`run_suite`.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import load_suite, open_suite, override, run_opened
         >>> from bench.runner.processes import local_engine

@@ -25,7 +25,7 @@ from tasks import TASKS
 def verify_run(out: Path) -> list[str]:
     """Compare every file of a run with its digest, and every number with its evidence; needs no model.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import verify_run
         >>> verify_run(Path("run1"))

@@ -42,7 +42,7 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
 def read_records(root: Path) -> list[Record]:
     """Read ``records.csv`` of one run, of this or an older schema.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import read_records
         >>> sorted({record.derainer for record in read_records(Path("run1"))})

@@ -76,7 +76,7 @@ def compare_rows(
 ) -> pd.DataFrame:
     """Compare two rows of a run, metric by metric, on the same resamples.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import compare_rows
         >>> compare_rows(Path("run1"), "classical", "rain")["metric"].tolist()

@@ -94,7 +94,7 @@ def suite_names() -> list[str]:
 def load_suite(name: str) -> Suite:
     """Load a built-in suite by name, or a TOML file by path.
 
-    Example:
+    Examples:
         >>> from bench.api import load_suite
         >>> load_suite("streets").derainers
         ('rain', 'classical', 'prenet-small', 'mspfn-light', 'clean')
@@ -151,7 +151,7 @@ def override(
 ) -> Suite:
     """Change a suite as the command line asks; an empty argument changes nothing.
 
-    Example:
+    Examples:
         >>> from bench.api import load_suite, override
         >>> suite = override(load_suite("streets"), count=12, derainers=["rain", "classical"], tasks=["quality"])
         >>> suite.datasets["streets"].count

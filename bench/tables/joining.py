@@ -37,7 +37,7 @@ def join_runs(roots: Sequence[Path], mix: bool = False) -> list[Record]:
     A row that two runs have in common, with the same numbers, stands once. If the numbers differ, the later row is
     told by its run: ``prenet (run2)``.
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import join_runs, read_records
         >>> join_runs([Path("run1")]) == read_records(Path("run1"))

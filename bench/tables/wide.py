@@ -52,7 +52,7 @@ def wide(
 
     A number that rests on fewer images than others of its column is marked (:data:`bench.tables.ranking.FEWER`).
 
-    Example:
+    Examples:
         >>> from pathlib import Path
         >>> from bench.api import read_records, wide
         >>> wide(read_records(Path("run1")), "streets").columns.tolist()
