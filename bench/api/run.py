@@ -256,9 +256,15 @@ def _refuse_in_beginning_worker() -> None:
 
 
 def _refuse_other_suite(out: Path, suite: Suite) -> None:
-    name = read_card(out).suite.get("name") if (out / CARD).is_file() else None
-    if name is not None and name != suite.name:
-        raise UserError(f"{out}: holds a run of suite {name!r}, whose tables would be replaced; give another folder")
+    """Refuse a folder whose tables are of another suite with other datasets: they would be removed."""
+    there = read_card(out).suite if (out / CARD).is_file() else {}
+    if there.get("name") in (None, suite.name):
+        return
+    if lost := [name for name in there.get("datasets", {}) if name not in suite.datasets]:
+        raise UserError(
+            f"{out}: holds a run of suite {there['name']!r}, whose table of {lost[0]} would be removed; "
+            "give another folder"
+        )
 
 
 def _derainer_work(row: NamedRow, options: Options, rule: BatchRule) -> DerainerWork:

@@ -76,7 +76,8 @@ def test_a_folder_with_a_run_of_another_suite_is_refused_and_left(call: Call, tm
     options = ("--device", "cpu", "--out", "out", "--no-report")
     assert call("run", "suite.toml", *options).status == 0
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    shutil.copy(tmp_path / "suite.toml", tmp_path / "other.toml")
+    text = (tmp_path / "suite.toml").read_text()
+    (tmp_path / "other.toml").write_text(text.replace("datasets.photos", "datasets.others"))
     done = call("run", "other.toml", *options)
     assert done.status == 2
     assert "out: holds a run of suite 'suite'" in done.error
