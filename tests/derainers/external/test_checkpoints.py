@@ -116,7 +116,7 @@ NO_FILE = {
     "clean": "has no weights",
     "classical": "has no weights",
     "didmdn": "has 3 files",
-    "instructir": "has 3 files",
+    "instructir": "has 2 files",
 }
 OTHER_LAYOUT = {"brn": "pth", "brn-rain100h": "pth", "semi": "index", "derainnet": "index", "ddn": "mat"}
 
