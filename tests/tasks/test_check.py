@@ -79,7 +79,7 @@ def test_a_look_at_the_network_is_found(image_of, monkeypatch: pytest.MonkeyPatc
 
 def test_of_a_wrong_form_nothing_else_is_told(image_of) -> None:
     (finding,) = check_model(formless, image_of(130, 140, 1))
-    assert finding.detail == "ImageError: the answer lacks 'scores'"
+    assert finding.detail == "the answer lacks 'scores'"
 
 
 def test_answers_are_compared_as_they_count() -> None:

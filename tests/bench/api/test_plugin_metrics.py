@@ -25,7 +25,8 @@ from bench.contract import ImageMeasure, Measure, Metric, Summary
 
 class Darkness:
     """Two distances of which the second is better the lower, and a count."""
-    name, model, protocol, fingerprint, scoring = "darkness", "", "mean over images", "darkness 1", {}
+    name, version, model, protocol, scoring = "darkness", "1", "", "mean over images", {}
+    fingerprint = "darkness 1"
     needs = frozenset()
     METRICS
 
