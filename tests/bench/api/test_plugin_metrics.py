@@ -69,7 +69,7 @@ resamples = 60
 [datasets.streets]
 source = "streets"
 rain = "streets_y"
-count = 4
+count = 12
 [tasks.darkness]
 """
 
