@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,9 @@ if os.environ.get("CI"):
 
 # A console reads this once, when it is made, and then knows nothing of what a test sets; pytest-xdist sets it.
 os.environ.pop("COLUMNS", None)
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and so would every command that they call.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -32,6 +32,12 @@ def try_model(named: str, options: Options, classes: str = "", picture: Path | N
             empty for the model's own.
         picture: A photograph to try it on; None for a drawn street scene.
 
+    Examples:
+        >>> from bench.api import try_model
+        >>> from bench.contract import Options
+        >>> all(finding.passed for finding in try_model("semantic=shipped:streets-unet", Options()))
+        True
+
     Raises:
         UserError: No such task, model, classes or picture, or the model cannot be loaded.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import Generic, TypeVar
@@ -89,10 +89,17 @@ def _made_elsewhere(make: Callable[[int], Batch], steps: range, loaders: int) ->
     )
     with _interrupts_held_back():
         batches = iter(loader)
-    for batch in batches:
-        if isinstance(batch, _Refusal):
-            raise UserError(batch.reason)
-        yield batch
+    try:
+        for batch in batches:
+            if isinstance(batch, _Refusal):
+                raise UserError(batch.reason)
+            yield batch
+    except (ConnectionError, EOFError) as error:  # PyTorch itself saw it only as far as the socket that a batch came by
+        raise RuntimeError(f"{_LOST} ended while it handed a batch over") from error
+    finally:
+        # As long as a lost loader is on PyTorch's list, the end of any child process raises, wherever this one is.
+        with suppress(RuntimeError):
+            batches._shutdown_workers()  # type: ignore[attr-defined]  # has no public name
 
 
 def _unchanged(batch: Batch) -> Batch:

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from bench.api.guest_files import guest_files
+from bench.api.guest_trial import Patience
 from bench.contract import Options
 from derainers.external.plugins import find_derainer
 from tests.bench.cli_call import Call
@@ -134,8 +135,8 @@ def test_another_file_is_another_number_and_in_the_card(call: Call, tmp_path: Pa
         assert list(named) == ["weights/net.txt" if "built" in case else "net.safetensors"]
 
 
-def files(path: Path, **limits: float) -> dict[str, str]:
-    return guest_files(find_derainer(f"{path}:build"), Options(), **limits)
+def files(path: Path, patience: Patience | None = None) -> dict[str, str]:
+    return guest_files(find_derainer(f"{path}:build"), Options(), patience)
 
 
 def test_a_plug_in_that_opens_nothing_has_no_files(tmp_path: Path) -> None:
@@ -159,5 +160,5 @@ def test_one_that_fails_dies_or_hangs_is_known_by_what_it_opened_before(tmp_path
         f"    return restore\ndef restore(image):\n    {end}\n"
     )
     started = time.monotonic()
-    assert list(files(tmp_path / "mine.py", time_limit_seconds=20.0)) == ["weights/net.txt"]
+    assert list(files(tmp_path / "mine.py", Patience(call_seconds=2.0))) == ["weights/net.txt"]
     assert time.monotonic() - started < 60

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bench.api.derainers import NamedRow
 from bench.api.run import _derainer_work
 from bench.contract import Options
+from bench.runner.batches import ONE
 from derainers import DERAINERS
 from derainers.networks.mspfn.designs import DESIGNS
 
@@ -17,5 +19,5 @@ def test_derainers_of_one_factory_do_not_share_restored_images() -> None:
     names = [name for name in DESIGNS if name not in ("mspfn", "mspfn-light")]
     entries = [DERAINERS.named(name) for name in names]
     assert len({entry.code_version() for entry in entries}) == 1
-    works = [_derainer_work(entry.name, entry, False, options, fetch=False) for entry in entries]
+    works = [_derainer_work(NamedRow(entry.name, entry, False), options, ONE) for entry in entries]
     assert len({work.fingerprint for work in works}) == len(names)
