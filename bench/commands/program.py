@@ -39,7 +39,12 @@ def _holds_up(thread: threading.Thread) -> bool:
 
 
 def _end(status: int, left: list[str]) -> None:
-    """End the process unless it ends in time; this thread ends with it."""
+    """End the process unless it ends in time; this thread ends with it.
+
+    The time counts from the end of the main thread: a command that another program called ends no program.
+    """
+    while threading.main_thread().is_alive():
+        sleep(0.05)
     until = monotonic() + PATIENCE_SECONDS
     while monotonic() < until:
         sleep(0.05)

@@ -209,3 +209,17 @@ def test_a_guest_cannot_take_ctrl_c_away(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "KeyboardInterrupt" in done.stderr
     assert (tmp_path / "built").is_file()
+
+
+def test_a_program_that_calls_a_command_goes_on_whatever_runs_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "caller.py").write_text(
+        "import sys, threading, time\n"
+        "from bench.cli import main\n"
+        "from bench.commands.program import PATIENCE_SECONDS\n"
+        "threading.Thread(target=time.sleep, args=(PATIENCE_SECONDS + 2,)).start()\n"
+        "sys.argv[1:] = ['list', 'tasks']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "time.sleep(PATIENCE_SECONDS + 1)\nsys.stdout.write('went on')\n"
+    )
+    done = subprocess.run([sys.executable, "caller.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout[-7:]) == (0, "went on"), done.stderr
