@@ -22,7 +22,7 @@ def test_objects_have_right_and_wrong_detections() -> None:
         assert (np.diff(detections.scores) <= 0).all()
         evidence[image], truths[image] = detections, Truth((480, 640), objects)
     rules = Scoring("bbox", overlaps_of_boxes, tuple(range(80)), 0.25, 0.6)
-    ap = resample_objects(evidence, truths, rules, draw_weights(4, 6, 0))["AP"]
+    ap = resample_objects(evidence, truths, rules, draw_weights(4, 6, "drawn"))["AP"]
     assert ((ap > 5) & (ap < 100)).all()
 
 
