@@ -71,11 +71,11 @@ def find_items(root: Path, layout: Layout) -> Found:
     Raises:
         UserError: Two photographs have one id, or a folder holds too many files.
     """
-    folder = root / layout.photographs
-    photographs = _below(folder, IMAGE_SUFFIXES)
+    folder, there = root / layout.photographs, _labels(root, layout)
+    photographs = _below(folder, IMAGE_SUFFIXES) if there or layout.format == "none" else {}
     matches = {name: match for name in photographs if (match := re.fullmatch(layout.photograph, name))}
     wanted = {name: layout.label.format(**_groups(match)) for name, match in matches.items()}
-    labels = align_names(_labels(root, layout), set(wanted.values()))
+    labels = align_names(there, set(wanted.values()))
     cleans = _below(root / layout.clean, IMAGE_SUFFIXES) if layout.clean else {}
     items: dict[str, Item] = {}
     unpaired: list[str] = []

@@ -19,14 +19,23 @@ from synth.sources.layouts.coco_boxes import open_coco_boxes
 from synth.sources.layouts.files import Found, Item, find_items
 from synth.sources.layouts.labels import Boxes, Labels, Maps, NoLabels
 from synth.sources.layouts.objects import LabelFile, instances_of
-from synth.sources.layouts.table import ClassList, Layout, class_list, class_list_of, layout_names, layouts
+from synth.sources.layouts.table import (
+    ClassList,
+    Layout,
+    class_list,
+    class_list_of,
+    folders_by,
+    kinds_of,
+    layout_names,
+    layouts,
+)
 from synth.sources.layouts.voc import read_voc
 from synth.sources.layouts.yolo import read_yolo
 from synth.sources.ledger import Fate, excluded_line
 from synth.sources.reading import AbsentError, check_names, check_root, parameter, read_classes
 
 _KNOWN = ("layout", "labels", "split", "condition", "classes", "space", "first_pixel", "riders_are_persons")
-_SPLIT, _CONDITION = "val", "rain"
+_USUAL = {"split": "val", "condition": "rain"}
 
 
 @dataclass(frozen=True)
@@ -173,25 +182,24 @@ def open_layout(root: Path | None, parameters: Parameters) -> LayoutSource | Coc
 def _rows(parameters: Parameters) -> list[Layout]:
     """Choose the rows of one layout and kind of labels, places filled in."""
     name = parameter(parameters, "layout", "")
-    rows = [row for row in layouts() if row.layout == name]
-    if not rows:
+    if name not in layout_names():
         raise UserError(f"unknown layout {name!r}. Known: {', '.join(layout_names())}")
-    labels = parameter(parameters, "labels", rows[0].labels)
-    kinds = dict.fromkeys(row.labels for row in rows)
+    kinds = kinds_of(name)
+    labels = parameter(parameters, "labels", kinds[0])
     if labels not in kinds:
         raise UserError(f"layout {name} has no labels {labels!r}; it has {', '.join(kinds)}")
-    rows = [row for row in rows if row.labels == labels]
-    values = {"split": _SPLIT, "condition": _CONDITION}
-    for part in values:
-        if part in parameters and not any(row.takes(part) for row in rows):
-            raise UserError(f"layout {name} has no folders by {part}; leave out {part}")
-        values[part] = parameter(parameters, part, values[part])
-        if not values[part].replace("_", "").isalnum():
-            raise UserError(
-                f"{part}: expected a folder's name such as {'val' if part == 'split' else 'rain'}, "
-                f"got {values[part][:80]!r}"
-            )
-    return [row.filled(values["split"], values["condition"]) for row in rows]
+    split, condition = (_folder(name, part, parameters, usual) for part, usual in _USUAL.items())
+    return [row.filled(split, condition) for row in layouts() if (row.layout, row.labels) == (name, labels)]
+
+
+def _folder(layout: str, part: str, parameters: Parameters, usual: str) -> str:
+    """Look up the folder of one split or condition."""
+    value = parameter(parameters, part, usual)
+    if part in parameters and part not in folders_by(layout):
+        raise UserError(f"layout {layout} has no folders by {part}; leave out {part}")
+    if not value.replace("_", "").isalnum():
+        raise UserError(f"{part}: expected a folder's name such as {usual}, got {value[:80]!r}")
+    return value
 
 
 def _labels(root: Path, row: Layout, parameters: Parameters) -> Labels:

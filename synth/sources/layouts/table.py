@@ -46,11 +46,6 @@ class Layout:
     clean_name: str
     weather: str
 
-    def takes(self, value: str) -> bool:
-        """Test whether the places differ by ``split`` or by ``condition``."""
-        texts = f"{self.photographs} {self.place}".lower()
-        return f"{{{value}}}" in texts
-
     def filled(self, split: str, condition: str) -> Layout:
         """Fill a split and a condition into the places."""
         values = dict(zip(_VALUES, (split, condition, condition.capitalize()), strict=True))
@@ -101,6 +96,19 @@ def layouts() -> tuple[Layout, ...]:
 def layout_names() -> tuple[str, ...]:
     """List the names of the layouts that can be read."""
     return tuple(dict.fromkeys(row.layout for row in layouts()))
+
+
+@cache
+def kinds_of(layout: str) -> tuple[str, ...]:
+    """List the kinds of labels of one layout."""
+    return tuple(dict.fromkeys(row.labels for row in layouts() if row.layout == layout))
+
+
+@cache
+def folders_by(layout: str) -> frozenset[str]:
+    """List by what one layout has folders: ``split``, ``condition``, both or nothing."""
+    places = " ".join(f"{row.photographs} {row.place}" for row in layouts() if row.layout == layout).lower()
+    return frozenset(value for value in ("split", "condition") if f"{{{value}}}" in places)
 
 
 @cache
