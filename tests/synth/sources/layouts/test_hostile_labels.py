@@ -186,6 +186,7 @@ def test_a_folder_that_leads_elsewhere(tmp_path: Path, photo: Photo) -> None:
 def test_photographs_that_differ_in_their_ending(tmp_path: Path, photo: Photo) -> None:
     photo("images/a.png")
     photo("images/a.jpg")
+    write_text(tmp_path / "annotations/a.xml", voc_text())
     with pytest.raises(UserError, match=r"a\.png and a\.jpg differ in their ending alone"):
         open_layout(tmp_path, {"layout": "rid"})
 

@@ -87,6 +87,22 @@ def test_acdc_boxes_of_a_file_for_one_and_for_all_conditions(tmp_path: Path, pho
     assert names_of(joined) == {24: "person", 26: "car"}
 
 
+def test_acdc_names_that_lead_elsewhere_are_refused_and_only_those_there_are_read(tmp_path: Path, photo: Photo) -> None:
+    names = {1: f"rain/val/{FRAME}_rgb_anon.png", 2: "../../rain/val/out.png", 3: "rain/val/s/gone_rgb_anon.png"}
+    photo(f"rgb_anon/{names[1]}")
+    boxes = [(number, number, 26, [1.0, 1.0, 5.0, 5.0]) for number in names]
+    write_coco(tmp_path / "gt_detection/rain/instancesonly_rain_val_gt_detection.json", names, boxes)
+    source = open_layout(tmp_path, {"layout": "acdc"})
+    assert len(source.load("GOPR0402_frame_000010").truth.instances.boxes) == 1  # type: ignore[union-attr]
+    for id, said in (("out", "is not a file below the folder of images"), ("gone", "no such image")):
+        with pytest.raises(ImageError, match=said):
+            source.load(id)
+    assert dict(source.fates(source.ids)) == {"given": 2, "unusable image": 1}
+    (tmp_path / f"rgb_anon/{names[1]}").unlink()
+    with pytest.raises(UserError, match=r"names 3 images of rgb_anon/rain/val/, none of which is there"):
+        open_layout(tmp_path, {"layout": "acdc"})
+
+
 def test_muses_knows_day_and_night(tmp_path: Path, photo: Photo) -> None:
     for time, name in (("day", "REC0001_frame_000001"), ("night", "REC0002_frame_000002")):
         photo(f"frame_camera/val/rain/{time}/{name}_frame_camera.png")
