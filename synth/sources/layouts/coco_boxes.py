@@ -12,6 +12,7 @@ from bench.errors import UserError
 from synth.sources.coco import CocoSource
 from synth.sources.coco_file import CocoFile, CocoImage, group_annotations, list_records, read_coco_file
 from synth.sources.layouts.table import Layout, plain_word
+from synth.sources.reading import AbsentError
 
 _RIDER, _PERSON = "rider", "person"
 
@@ -28,7 +29,8 @@ def open_coco_boxes(root: Path, layout: Layout, riders_are_persons: bool) -> Coc
         The source; None where there is no such label file.
 
     Raises:
-        UserError: The label file is no COCO file, has no images of the condition, or none of them is there.
+        AbsentError: None of the images of the condition is there.
+        UserError: The label file is no COCO file.
     """
     path = root / layout.place
     if not path.is_file():
@@ -38,7 +40,7 @@ def open_coco_boxes(root: Path, layout: Layout, riders_are_persons: bool) -> Coc
     grouped, orphans = group_annotations(file)
     records, left_out = _chosen(list_records(file, grouped, root / layout.label), layout)
     if not any(record.path.is_file() for record in records.values()):
-        raise UserError(
+        raise AbsentError(
             f"{path}: names {len(records)} images of {layout.photographs}/, none of which is there. Expected "
             f"{layout.expected}"
         )
