@@ -25,6 +25,11 @@ class Labels(Protocol):
         """The classes of the labels."""
         ...
 
+    @property
+    def key(self) -> object:
+        """What numbers and words mean, as plain values: labels are others where it is another."""
+        ...
+
     def truth(self, path: Path | None, size: tuple[int, int]) -> Truth:
         """Read the labels of one image of this size; raise ImageError when they are absent or wrong."""
         ...
@@ -48,6 +53,12 @@ class Boxes:
     parse: Callable[[Path], LabelFile]
     known: Mapping[str, int]
 
+    @property
+    def key(self) -> object:
+        """What the classes are called, in label files and in tables."""
+        space = self.classes.instances
+        return dict(self.known), space.names if space else ()
+
     def truth(self, path: Path | None, size: tuple[int, int]) -> Truth:
         """Read the boxes of one image."""
         return Truth(size, instances_of(self.file(path), size, self.known, str(path))[0])
@@ -69,6 +80,11 @@ class Maps:
     def classes(self) -> Classes:
         """The classes of the label maps."""
         return Classes(labels=self.meaning.space)
+
+    @property
+    def key(self) -> object:
+        """What the numbers mean."""
+        return list(self.meaning.numbers.items()), self.meaning.space.names
 
     def truth(self, path: Path | None, size: tuple[int, int]) -> Truth:
         """Read the label map of one image."""
@@ -94,6 +110,11 @@ class NoLabels:
     def classes(self) -> Classes:
         """Return no classes."""
         return Classes()
+
+    @property
+    def key(self) -> object:
+        """Nothing."""
+        return ()
 
     def truth(self, path: Path | None, size: tuple[int, int]) -> Truth:
         """Return the size alone."""

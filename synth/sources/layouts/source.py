@@ -76,9 +76,11 @@ class LayoutSource:
         return sum(not box.ignored for box in self._file(self.found.items[id].label).boxes)
 
     def identity(self, id: str, /) -> str:
-        """Digest the files of one image; empty if one is absent."""
+        """Digest the files of one image and what the labels mean; empty if a file is absent."""
         files = self.found.items[id].files
-        return key_of([sha256_of(path) for path in files]) if all(path.is_file() for path in files) else ""
+        if not all(path.is_file() for path in files):
+            return ""
+        return key_of([sha256_of(path) for path in files], self.labels.key)
 
     def fates(self, ids: Collection[str], /) -> Mapping[Fate, int]:
         """Count all labelled objects by what becomes of them in a run of these images; the sum is exact."""

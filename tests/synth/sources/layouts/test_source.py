@@ -276,6 +276,16 @@ def test_a_dataset_is_built_of_a_layout(tmp_path: Path, photo: Photo) -> None:
     assert list(open_builder(recipe, tmp_path / "out").missing()) == ["a"]
 
 
+def test_other_class_names_make_other_labels(tmp_path: Path, photo: Photo) -> None:
+    photo("images/a.png")
+    write_text(tmp_path / "labels/a.txt", "0 0.5 0.5 0.5 0.5")
+    write_text(tmp_path / "classes.txt", "person")
+    before = open_layout(tmp_path, {"layout": "yolo"}).identity("a")
+    assert before == open_layout(tmp_path, {"layout": "yolo"}).identity("a") != ""
+    write_text(tmp_path / "classes.txt", "car")
+    assert open_layout(tmp_path, {"layout": "yolo"}).identity("a") != before
+
+
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
