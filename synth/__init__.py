@@ -29,6 +29,7 @@ SOURCES: Registry[Callable[[Path | None, Parameters], Source]] = Registry(
         "bdd": "synth.sources.bdd:open_bdd",
         "coco": "synth.sources.coco:open_coco",
         "folder": "synth.sources.folder:open_folder",
+        "layout": "synth.sources.layouts.source:open_layout",
         "pairs": "synth.sources.pairs:open_pairs",
         "streets": "synth.streets.source:open_streets",
     },

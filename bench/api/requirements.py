@@ -9,8 +9,10 @@ from pathlib import Path
 from bench.api.derainers import NamedRow
 from bench.contract import Options
 from bench.errors import UserError
-from bench.suites.suite import Suite, missing_roots
+from bench.suites.suite import Suite, missing_roots, resolve_roots
 from derainers.weights import require_weights
+from synth import SOURCES
+from synth.sources.reading import AbsentError
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,24 @@ def missing_requirements(
         except UserError as error:
             derainers[row.name] = str(error)
     return Requirements(derainers, missing_roots(suite, roots))
+
+
+def absent_layouts(suite: Suite, roots: Mapping[str, Path]) -> dict[str, str]:
+    """List the datasets whose folder is there without the files that they read, with what was expected.
+
+    Opens every source of photographs once, which reads large label files twice in a run.
+    """
+    without_folder = missing_roots(suite, roots)
+    there = {name: one for name, one in suite.datasets.items() if one.root and name not in without_folder}
+    used = {one.root for one in there.values()}
+    part = suite.model_copy(update={"datasets": there})
+    found: dict[str, str] = {}
+    for name, root in resolve_roots(part, {key: path for key, path in roots.items() if key in used}).items():
+        try:
+            SOURCES.load(SOURCES.find(there[name].source))(root, dict(there[name].parameters))
+        except AbsentError as error:
+            found[name] = str(error)
+    return found
 
 
 def refuse(missing: Requirements) -> None:

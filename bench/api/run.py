@@ -12,7 +12,7 @@ from bench.api.datasets import BuilderLoader, recipe_of
 from bench.api.derainers import NamedRow, is_network, is_untrained, named_rows
 from bench.api.guest_files import guest_files
 from bench.api.preflight import try_models
-from bench.api.requirements import Requirements, missing_requirements, refuse
+from bench.api.requirements import Requirements, absent_layouts, missing_requirements, refuse
 from bench.api.run_card import released_weights, run_card
 from bench.contract import Classes, Options
 from bench.devices import card_places, check_precision, memory_of
@@ -68,9 +68,16 @@ class OpenedSuite:
         """Task to its model as the suite names it, ``BACKEND:CHECKPOINT``; empty text where it has none."""
         return {name: str(parameters.get("model", "")) for name, parameters in self.suite.tasks.items()}
 
-    def missing(self) -> Requirements:
-        """Find out what is not here, downloading the weights that can be downloaded."""
-        return missing_requirements(self.suite, self.rows, self.roots, self.options)
+    def missing(self, layouts: bool = False) -> Requirements:
+        """Find out what is not here, downloading the weights that can be downloaded.
+
+        Args:
+            layouts: Whether to look into the folders of photographs, too: not every archive may be unpacked there.
+        """
+        found = missing_requirements(self.suite, self.rows, self.roots, self.options)
+        if not layouts:
+            return found
+        return replace(found, datasets={**found.datasets, **absent_layouts(self.suite, self.roots)})
 
     def without(self, missing: Requirements) -> OpenedSuite:
         """Leave out the rows and datasets that something is missing of, and the folders that nobody reads then.
@@ -83,7 +90,9 @@ class OpenedSuite:
         datasets = {name: one for name, one in self.suite.datasets.items() if name not in missing.datasets}
         if not datasets or all(row.name in (RAIN, CLEAN) for row in rows):
             refuse(missing)
-        needless = {self.suite.datasets[name].root for name in missing.datasets}
+        needless = {self.suite.datasets[name].root for name in missing.datasets} - {
+            one.root for one in datasets.values()
+        }
         roots = {name: place for name, place in self.roots.items() if name not in needless}
         suite = self.suite.model_copy(update={"derainers": tuple(specs), "datasets": datasets})
         return replace(self, suite=suite, rows=rows, roots=roots)

@@ -94,7 +94,7 @@ def run(
     ] = 0,
     out: Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")] = None,
     available: Annotated[
-        bool, typer.Option("--available", help="Leave out rows without weights and datasets without a folder.")
+        bool, typer.Option("--available", help="Leave out rows without weights and datasets whose files are not there.")
     ] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Do everything again.")] = False,
     only_missing: Annotated[
@@ -145,7 +145,7 @@ def run(
     options = replace(options, precision=precision, compile=compile, batch=batch)
     opened = open_suite(chosen, _roots(coco, bdd, data), options)
     if available:
-        missing = opened.missing()
+        missing = opened.missing(layouts=True)
         for line in missing.lines:
             error_console.print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
         opened = opened.without(missing)

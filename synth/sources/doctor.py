@@ -16,11 +16,15 @@ from synth.sources.census import Census
 from synth.sources.coco import coco_files, open_coco
 from synth.sources.findings import Audited, Finding
 from synth.sources.folder import open_folder
+from synth.sources.layouts.source import open_layout
+from synth.sources.layouts.table import folders_by, kinds_of, layout_names
 from synth.sources.pairs import PairSource, groups_of_rules, open_group, open_pairs
 from synth.sources.reading import AbsentError, check_root
 from synth.sources.side_by_side import clean_half
 
 _TOLERANCE_PIXELS = 1.0
+_TOLD_BY_A_SUITE = ("rid", "ris")
+"""Layouts that are the same as ``voc`` but for their classes."""
 _SETS_OF_HALVES = {"left half": "rain800", "right half": "rain1200"}
 
 
@@ -68,7 +72,7 @@ def sources_in(kind: Literal["coco", "bdd", "data"], root: Path, published: str 
 
     Args:
         kind: ``coco`` (every split with an instances JSON), ``bdd`` (boxes, label maps, bitmasks of every split) or
-            ``data`` (images with masks in ``<name>annot``, pairs in any published layout, or images alone).
+            ``data`` (images with masks in ``<name>annot``, pairs or labels in any published layout, or images alone).
         root: The folder.
         published: Published set of pairs that the folder is; empty to try them all.
 
@@ -153,14 +157,16 @@ def _data_in(root: Path) -> list[OfferedSource]:
         ]
     if pairs := _pairs_in(root):
         return [pairs]
+    if published := _layouts_in(root):
+        return published
     try:
         return [OfferedSource("folder", open_folder(root, {}))]
     except AbsentError as error:
         there = left_out(root)
         raise UserError(
             f"{root}: holds no images{f' (it has {there})' if there else ''}, no folder NAME with masks in NAMEannot, "
-            "and no pairs of a published layout, such as rainy/ and clean/. Expected one of these; a suite file can "
-            "name other folders (derainbench doctor SUITE.toml)"
+            "no pairs of a published layout, such as rainy/ and clean/, and no labels of one, such as ACDC or VOC. "
+            "Expected one of these; a suite file can name other folders (derainbench doctor SUITE.toml)"
         ) from error
 
 
@@ -186,6 +192,23 @@ def _pairs_in(root: Path) -> OfferedSource | None:
     if misses:
         raise UserError(f"{root}: {'; '.join(dict.fromkeys(misses))}")
     return None
+
+
+def _layouts_in(root: Path) -> list[OfferedSource]:
+    """Labelled photographs in any published layout, every split of it."""
+    offered: list[OfferedSource] = []
+    for name in layout_names():
+        if name in _TOLD_BY_A_SUITE:
+            continue
+        for labels in kinds_of(name):
+            for split in ("train", "val") if "split" in folders_by(name) else ("",):
+                try:
+                    chosen = {"layout": name, "labels": labels, **({"split": split} if split else {})}
+                    source = open_layout(root, chosen)
+                except AbsentError:
+                    continue
+                offered.append(OfferedSource(f"layout {name}, {', '.join(filter(None, (labels, split)))}", source))
+    return offered
 
 
 def _images_of(root: Path) -> Sequence[Path]:

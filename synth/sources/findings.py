@@ -24,12 +24,15 @@ Fault = Literal[
     "other name",
     "not read",
     "class absent",
+    "size unknown",
     "excluded",
 ]
 """``unusable``: the image would be a failure, and the detail says why (absent, truncated, rotated, of another size
 than its labels, with unknown classes, ...). The others are left out, or used as the detail says."""
 
-HARMLESS: frozenset[Fault] = frozenset({"greyscale", "other name", "not read", "class absent", "excluded"})
+HARMLESS: frozenset[Fault] = frozenset(
+    {"greyscale", "other name", "not read", "class absent", "size unknown", "excluded"}
+)
 """What is worth knowing and nobody has to mend."""
 
 

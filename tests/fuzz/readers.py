@@ -37,6 +37,8 @@ from synth.sources.annotations import read_annotations
 from synth.sources.bdd import open_bdd
 from synth.sources.coco import open_coco
 from synth.sources.doctor import examine
+from synth.sources.layouts.class_names import read_class_names
+from synth.sources.layouts.source import open_layout
 from synth.sources.panoptic import open_semantic
 from synth.sources.reading import read_classes
 from tasks.detection.backends.darknet_cfg import parse_cfg
@@ -153,6 +155,33 @@ def _read_bdd(folder: Path, data: bytes) -> object:
     _put(folder, "labels/det_20/det_val.json", data)
     source = open_bdd(folder, {"image_size": "any"})
     return list(source.audit()), _each(source.load, source.ids)
+
+
+VOC = (
+    '<?xml version="1.0"?>\n<annotation><filename>a.png</filename>\n<size><width>16</width><height>12</height></size>\n'
+    "<object><name>car</name><difficult>0</difficult>\n<bndbox><xmin>2</xmin><ymin>3.5</ymin><xmax>9</xmax>"
+    "<ymax>8</ymax></bndbox>\n<part><name>head</name></part></object>\n</annotation>\n"
+)
+ACDC = {
+    **COCO,
+    "images": [
+        {**image, "file_name": f"rain/val/s/{image['file_name']}"[:-4] + "_rgb_anon.png"} for image in COCO["images"]
+    ],
+    "categories": [{"id": 1, "name": "person"}, {"id": 3, "name": "rider"}],
+}
+
+
+def _read_layout(layout: str, photographs: str, label: str) -> Callable[[Path, bytes], object]:
+    def read(folder: Path, data: bytes) -> object:
+        for number in (1, 2):
+            _put(folder, f"{photographs.format(number)}.png", _pictures()[3])
+        _put(folder, "classes.txt", b"person\ncar\n")
+        _put(folder, label, data)
+        source = open_layout(folder, {"layout": layout, "riders_are_persons": layout == "acdc"})
+        list(examine(source))
+        return source.fates(source.ids[:1]), [source.load(id) for id in source.ids]
+
+    return read
 
 
 def _each(load: Callable[[str], object], ids: tuple[str, ...] | list[str]) -> list[object]:
@@ -295,6 +324,20 @@ PLAIN: Mapping[str, Reader] = {
     "objects": Reader(_read_objects, _text([OBJECT | {"segmentation": part} for part in ([SQUARE], RUNS, PACKED)])),
     "panoptic": Reader(_read_panoptic, _text(PANOPTIC)),
     "bdd": Reader(_read_bdd, _text(BDD)),
+    "voc": Reader(
+        _read_layout("rid", "images/{}", "annotations/1.xml"), _text(VOC, VOC.replace("car", "<![CDATA[bus]]>"))
+    ),
+    "yolo": Reader(
+        _read_layout("yolo", "images/{}", "labels/1.txt"), _text("1 0.5 0.5 0.25 0.5\n0 0.25 0.5 0.5 1e-1\n")
+    ),
+    "acdc": Reader(
+        _read_layout("acdc", "rgb_anon/rain/val/s/{}_rgb_anon", "gt_detection/instancesonly_val_gt_detection.json"),
+        _text(ACDC),
+    ),
+    "yaml classes": Reader(
+        lambda f, d: read_class_names(_put(f, "data.yaml", d).parent, "", "mine"),
+        _text("names: [person, car]\n", "path: ../x\nnc: 2\nnames:\n  0: person\n  1: 'traffic light'\n"),
+    ),
     "classes": Reader(
         lambda f, d: read_classes(_put(f, "c.csv", d), "mine"), _text("id,name\n0,road\n1,sky\n11,void\n")
     ),

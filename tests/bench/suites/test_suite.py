@@ -46,7 +46,7 @@ def test_every_built_in_suite_parses_and_names_only_what_there_is(name: str) -> 
     for task in suite.tasks:
         TASKS.find(task)
     for dataset in suite.datasets.values():
-        assert dataset.rain == "" or dataset.rain in preset_names()
+        assert dataset.rain in ("", "real", *preset_names())
 
 
 def test_the_default_suite_is_there() -> None:

@@ -229,3 +229,16 @@ def test_an_empty_folder_is_refused(tmp_path: Path, kind: str) -> None:
 def test_the_real_photographs_are_sound(shared: Path) -> None:
     (source,) = (offered.source for offered in sources_in("coco", shared / "data/coco"))
     assert {finding.fault for finding in examine(source)} <= {"greyscale", "box outside", "class absent"}
+
+
+def test_published_layouts_of_labels_are_recognised(tmp_path: Path) -> None:
+    for number, name in enumerate(("Rain/a.jpg", "frame_camera/train/rain/day/REC_1_frame_camera.png")):
+        path = tmp_path / str(number) / name
+        path.parent.mkdir(parents=True)
+        Pillow.new("RGB", (16, 12), (number, 9, 9)).save(path)
+    (tmp_path / "0/Rain/Rain_YOLO_darknet").mkdir()
+    (tmp_path / "0/Rain/Rain_YOLO_darknet/a.txt").write_text("3 0.5 0.5 0.5 0.5\n")
+    (tmp_path / "1/gt_semantic/train/rain/day").mkdir(parents=True)
+    Pillow.new("L", (16, 12), 8).save(tmp_path / "1/gt_semantic/train/rain/day/REC_1_gt_labelTrainIds.png")
+    assert [offered.label for offered in sources_in("data", tmp_path / "0")] == ["layout dawn, boxes"]
+    assert [offered.label for offered in sources_in("data", tmp_path / "1")] == ["layout muses, masks, train"]

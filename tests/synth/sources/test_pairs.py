@@ -35,6 +35,14 @@ LAYOUTS = [
     ("rain12", {"rainy/004_in.png": 1, "groundtruth/004_GT.png": 2}, "004"),
     ("test100", {"input/5.png": 1, "target/5.png": 2}, "5"),
     ("bdd350-authors", {"input/b1.jpg": 1, "target/b1.png": 2}, "b1"),
+    ("spa-data", {"rain/000.png": 1, "gt/000gt.png": 2}, "000"),
+    ("spa-data", {"real_test_1000/rain/999.png": 1, "real_test_1000/gt/999gt.png": 2}, "999"),
+    ("realrain1k-h", {"RealRain-1k-H/test/input/4.png": 1, "RealRain-1k-H/test/target/4.png": 2}, "4"),
+    ("realrain1k-l", {"RealRain-1k-L/test/input/4.png": 1, "RealRain-1k-L/test/target/4.png": 2}, "4"),
+    ("realrain1k-l", {"test/input/4.png": 1, "test/target/4.png": 2}, "4"),
+    ("lhp-rain", {"test/input/0001_5.png": 1, "test/target/0001_5.png": 2}, "0001_5"),
+    ("weatherbench", {"rain/test/input/a.png": 1, "rain/test/target/a.png": 2}, "a"),
+    ("weatherbench", {"input/a.png": 1, "target/a.png": 2}, "a"),
     ("any", {"rainy/x.png": 1, "clean/x.png": 2}, "x"),
 ]
 
