@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal, TypeVar
-
-import pandas as pd
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
 from bench.contract import Options
 from bench.io.weights import weights_state
@@ -20,7 +19,12 @@ from derainers.weights import has_weights, unpinned_table, weights_of, weights_p
 from synth import SOURCES
 from tasks import TASKS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Factory = TypeVar("Factory")
+Rows: TypeAlias = list[dict[str, str]]
+"""A table by rows, all with the same columns: what is only told imports no pandas, which takes longer than telling."""
 Kind = Literal["derainers", "tasks", "models", "sources", "suites", "metrics"]
 
 _EXTRAS = {
@@ -39,21 +43,23 @@ def derainer_names() -> list[str]:
     return list(DERAINERS.entries())
 
 
-def catalogue(kind: Kind, weights_dirs: Sequence[Path] = ()) -> pd.DataFrame:
-    """Everything of one kind that can be named in a run, one a row."""
-    makers: dict[Kind, Callable[[], pd.DataFrame]] = {
+def catalogue(kind: Kind, weights_dirs: Sequence[Path] = ()) -> Rows:
+    """List everything of one kind that can be named in a run, one a row; what does not apply is empty."""
+    makers: dict[Kind, Callable[[], Rows]] = {
         "derainers": lambda: _derainers(weights_dirs),
         "tasks": lambda: _registered(TASKS),
-        "models": lambda: _models(),
+        "models": lambda: _csv_rows("tasks", "models.csv", ()),
         "sources": lambda: _registered(SOURCES),
         "suites": _suites,
-        "metrics": lambda: _metrics(),
+        "metrics": lambda: _csv_rows("bench.io", "metrics.csv", ("metric", "task", "unit", "better", "meaning")),
     }
     return makers[kind]()
 
 
 def health(weights_dirs: Sequence[Path] = ()) -> dict[str, pd.DataFrame]:
     """Versions, devices, optional libraries and weights of this installation, as tables by title."""
+    import pandas as pd
+
     from tasks.detection.backends.detectron2 import INSTALL
 
     versions = [{"library": name, "version": text or "absent"} for name, text in library_versions().items()]
@@ -84,7 +90,7 @@ def health(weights_dirs: Sequence[Path] = ()) -> dict[str, pd.DataFrame]:
     }
 
 
-def _derainers(weights_dirs: Sequence[Path]) -> pd.DataFrame:
+def _derainers(weights_dirs: Sequence[Path]) -> Rows:
     rows = [
         _derainer(name, weights_dirs)
         if entry.is_built_in
@@ -92,7 +98,8 @@ def _derainers(weights_dirs: Sequence[Path]) -> pd.DataFrame:
         for name, entry in DERAINERS.entries().items()
     ]
     rows.sort(key=lambda row: (_KINDS.index(row["kind"]), row["year"]))
-    return pd.DataFrame(rows).fillna("")
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return [{name: row.get(name, "") for name in columns} for row in rows]
 
 
 def _derainer(name: str, weights_dirs: Sequence[Path]) -> dict[str, str]:
@@ -122,18 +129,17 @@ def _weights(name: str, weights_dirs: Sequence[Path]) -> str:
     return ", ".join(states) or ("present" if weights_page_only(name) else "none")
 
 
-def _registered(registry: Registry[Factory]) -> pd.DataFrame:
-    rows = [
+def _registered(registry: Registry[Factory]) -> Rows:
+    return [
         {"name": e.name, "target": e.target, "origin": e.distribution or e.origin} for e in registry.entries().values()
     ]
-    return pd.DataFrame(rows)
 
 
-def _suites() -> pd.DataFrame:
+def _suites() -> Rows:
     from bench.suites.suite import load_suite, suite_names
 
     suites = [load_suite(name) for name in suite_names()]
-    return pd.DataFrame(
+    return [
         {
             "name": suite.name,
             "title": suite.title,
@@ -142,17 +148,13 @@ def _suites() -> pd.DataFrame:
             "needs": ", ".join(dict.fromkeys(d.root for d in suite.datasets.values() if d.root)) or "nothing",
         }
         for suite in suites
-    )
+    ]
 
 
-def _metrics() -> pd.DataFrame:
-    with files("bench.io").joinpath("metrics.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)[["metric", "task", "unit", "better", "meaning"]]
-
-
-def _models() -> pd.DataFrame:
-    with files("tasks").joinpath("models.csv").open(encoding="utf-8") as file:
-        return pd.read_csv(file, keep_default_na=False)
+def _csv_rows(package: str, name: str, columns: Sequence[str]) -> Rows:
+    """Read a table that lies beside the code; of the columns those named, or all."""
+    with files(package).joinpath(name).open(encoding="utf-8", newline="") as file:
+        return [{key: row[key] for key in columns or row} for row in csv.DictReader(file)]
 
 
 def _cuda() -> dict[str, object]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from bench.commands.console import FAILED, error_console, out_console, plain_rows, print_json
+from bench.commands.console import FAILED, error_console, out_console, plain_cells, plain_rows, print_json
 from bench.commands.options import Json, WeightsDirs, pairs_of
-from bench.commands.terminal_tables import print_table
+from bench.commands.terminal_tables import print_rows, print_table
 from bench.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bench.api.catalogue import Rows
 
 
 def list_(
@@ -44,11 +48,11 @@ def list_(
 
     found = catalogue(what, weights_dir)
     if json:
-        print_json(plain_rows(found))
+        print_json(plain_cells(found))
     elif what == "derainers":
         _print_derainers(found)
     else:
-        print_table(found.drop(columns="datasets", errors="ignore"), what)  # of a suite, mostly what it needs
+        print_rows(_without(found, "datasets"), what)  # of a suite, mostly what it needs
 
 
 _STATES = {
@@ -60,14 +64,18 @@ _STATES = {
 """What the states of weights mean to who wants them."""
 
 
-def _print_derainers(found: pd.DataFrame) -> None:
+def _print_derainers(found: Rows) -> None:
     """Print a table for each kind, by year, and say how the weights are had."""
-    for kind, group in found.groupby("kind", sort=False):
-        print_table(group.drop(columns=["kind", "year"]), str(kind))  # a paper has its year
+    for kind, group in groupby(found, key=lambda row: row["kind"]):
+        print_rows(_without(group, "kind", "year"), kind)  # a paper has its year
     for state, meaning in _STATES.items():
-        if names := list(found["name"][found["weights"] == state]):
+        if names := [row["name"] for row in found if row["weights"] == state]:
             text = f"weights of {len(names)} derainers ({state}) are {meaning}"
             out_console.print(text, markup=False, highlight=False)
+
+
+def _without(rows: Iterable[dict[str, str]], *columns: str) -> Rows:
+    return [{name: cell for name, cell in row.items() if name not in columns} for row in rows]
 
 
 def doctor(

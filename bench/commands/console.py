@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -70,11 +70,16 @@ def plain_rows(frame: pd.DataFrame) -> list[dict[str, Cell]]:
     Cells that are empty or not finite become None, and text that is a number becomes one, but for columns of names: a
     row may be called ``nan``, and an image ``000000001993``.
     """
+    return plain_cells(frame.to_dict("records"))
+
+
+def plain_cells(rows: Iterable[Mapping[Any, object]]) -> list[dict[str, Cell]]:
+    """Convert the cells of rows likewise."""
     from bench.runs.records import TEXT_COLUMNS
 
     return [
         {str(name): str(cell) or None if name in TEXT_COLUMNS else _plain(cell) for name, cell in row.items()}
-        for row in frame.to_dict("records")
+        for row in rows
     ]
 
 

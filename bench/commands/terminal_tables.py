@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import zip_longest
 from textwrap import wrap
@@ -100,28 +100,44 @@ def print_excluded(truth: Sequence[TruthLine]) -> None:
 
 def print_table(frame: pd.DataFrame, title: str) -> None:
     """Print a table under a title so that it fits the terminal: in parts if its columns do not fit side by side."""
+    headings = [str(column) for column in frame.columns]
+    print_columns(headings, [frame.iloc[:, place].astype(str).tolist() for place in range(len(headings))], title)
+
+
+def print_rows(rows: Sequence[Mapping[str, str]], title: str) -> None:
+    """Print rows, which have the same columns, likewise; pandas need not be there."""
+    headings = list(rows[0]) if rows else []
+    print_columns(headings, [[row[heading] for row in rows] for heading in headings], title)
+
+
+def print_columns(headings: Sequence[str], columns: Sequence[Sequence[str]], title: str) -> None:
+    """Print the headings and cells of a table's columns likewise."""
+    from bench.tables.ranking import FEWER, FEWER_TEXT
+
+    out_console.print(title, style="italic", markup=False, highlight=False)  # a table's own title is as narrow as it
+    # Broken before its protocol and its unit, a metric's name is as narrow as its numbers.
+    headings = [heading.replace("@", "\n@").replace(" (", "\n(") for heading in headings]
+    texts = [[*heading.splitlines(), *cells] for heading, cells in zip(headings, columns, strict=True)]
+    parts, gap = layout_of(texts, out_console.width)
+    for part in parts:
+        _print_part(headings, columns, part, gap)
+    if any(cell.endswith(FEWER) for cells in columns for cell in cells):
+        out_console.print(FEWER_TEXT, style="dim", markup=False, highlight=False)
+
+
+def _print_part(headings: Sequence[str], columns: Sequence[Sequence[str]], part: TablePart, gap: int) -> None:
+    """Print the columns that stand side by side in one part of a table."""
     from rich import box
     from rich.table import Table
-
-    from bench.tables.ranking import FEWER, FEWER_TEXT
 
     def broken(text: str, width: int) -> str:
         return escape("\n".join(line for given in text.splitlines() for line in lines_of(given, width)))
 
-    out_console.print(title, style="italic", markup=False, highlight=False)  # a table's own title is as narrow as it
-    # Broken before its protocol and its unit, a metric's name is as narrow as its numbers.
-    headings = [str(column).replace("@", "\n@").replace(" (", "\n(") for column in frame.columns]
-    columns = [frame.iloc[:, place].astype(str).tolist() for place in range(len(headings))]
-    texts = [[*heading.splitlines(), *cells] for heading, cells in zip(headings, columns, strict=True)]
-    parts, gap = layout_of(texts, out_console.width)
-    for part in parts:
-        shown = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False)
-        for place, width in part:
-            numbers = place > 0 and all(re.match(r"[-+.\d]|nan$", cell) for cell in columns[place] if cell)
-            side: Literal["left", "right"] = "right" if numbers else "left"
-            shown.add_column(broken(headings[place], width), width=width, justify=side, overflow="fold")
-        for row in zip(*columns, strict=True):
-            shown.add_row(*(broken(row[place], width) for place, width in part))
-        out_console.print(shown)
-    if any(cell.endswith(FEWER) for cells in columns for cell in cells):
-        out_console.print(FEWER_TEXT, style="dim", markup=False, highlight=False)
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False)
+    for place, width in part:
+        numbers = place > 0 and all(re.match(r"[-+.\d]|nan$", cell) for cell in columns[place] if cell)
+        side: Literal["left", "right"] = "right" if numbers else "left"
+        shown.add_column(broken(headings[place], width), width=width, justify=side, overflow="fold")
+    for row in zip(*columns, strict=True):
+        shown.add_row(*(broken(row[place], width) for place, width in part))
+    out_console.print(shown)

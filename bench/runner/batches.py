@@ -21,7 +21,7 @@ _FEWEST_LANES, _MOST_LANES = 2, 8
 
 _MOST_IMAGES = 16
 _BYTES_PER_PIXEL = 16_000
-"""Memory of a large network for one pixel: what MPRNet, Restormer and MSPFN take in float32, and some room."""
+"""Memory of a large network for one pixel in float32, and some room: an estimate for MPRNet, Restormer and MSPFN."""
 
 
 @dataclass(frozen=True)

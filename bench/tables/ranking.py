@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bench.contract import Metric, Record
 from bench.errors import UserError
 from bench.runs.rows import kind_of
 from bench.scoring.metrics import heading, main_metrics, sign_of, stem_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FEWER = " *"
 """Ends a number that rests on fewer images than others of its column; it is not ranked among them."""

@@ -37,8 +37,8 @@ class TrainingMachine:
     """Devices on which one training runs.
 
     Attributes:
-        accelerator: ``cpu`` or ``cuda``.
-        devices: Number of devices; several share each batch.
+        accelerator: ``cpu``, ``cuda``, or one GPU such as ``cuda:1``.
+        devices: Number of devices; several share each batch. A GPU that is named trains alone.
         tensorboard: True writes TensorBoard's files, too.
         loaders: Processes a device that make batches ahead; 0 makes them between the steps.
     """
@@ -47,6 +47,19 @@ class TrainingMachine:
     devices: int = 1
     tensorboard: bool = False
     loaders: int = 0
+
+    def fabric_devices(self) -> tuple[str, int | list[int]]:
+        """Return the kind of device, and how many or the number of the one that is named, as Lightning Fabric asks.
+
+        Raises:
+            UserError: One GPU is named, and several devices are asked for.
+        """
+        kind, _, number = self.accelerator.partition(":")
+        if not number:
+            return kind, self.devices
+        if self.devices > 1:
+            raise UserError(f"{self.accelerator} is one device, not {self.devices}; say {kind} for {self.devices}")
+        return kind, [int(number)]
 
 
 @dataclass(frozen=True)
@@ -205,9 +218,10 @@ def _fabric(settings: DerainerSettings, machine: TrainingMachine, folder: Path) 
             loggers.append(TensorBoardLogger(root_dir=folder, name="tensorboard", version=""))
     except ModuleNotFoundError as error:
         raise missing_extra(error, "TensorBoard", "train", "--tensorboard") from error
+    accelerator, devices = machine.fabric_devices()
     return Fabric(
-        accelerator=machine.accelerator,
-        devices=machine.devices,
+        accelerator=accelerator,
+        devices=devices,
         precision="bf16-mixed" if settings.precision == "bf16" else "32-true",
         loggers=loggers,
     )

@@ -12,7 +12,7 @@ class GpuFigure:
     Attributes:
         what: Name of what was measured: a network, a stage of a run, a limit of the device.
         how: Way in which it was: ``network alone``, ``whole call``, ``inside networks``, ...
-        precision: As in :class:`bench.contract.Options`.
+        precision: As in :class:`bench.contract.Options`, where bf16 is autocast, or ``bf16 weights``.
         compiled: True if the network was compiled.
         height: Height of the images in pixels.
         width: Width of the images in pixels.

@@ -89,7 +89,7 @@ def with_shares(found: Sequence[GpuFigure]) -> pd.DataFrame:
     copying = speed.get(("copy", ""))
     rows = []
     for each in found:
-        product = speed.get(("matrix product", each.precision))
+        product = speed.get(("matrix product", each.precision.removesuffix(" weights")))
         row = asdict(each)
         row["arithmetic_share"] = _share(each.gflop, product and 1e3 * product, each)
         row["memory_share"] = _share(each.gigabytes, copying, each)

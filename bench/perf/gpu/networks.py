@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _SHIPPED = ("mspfn-light", "prenet-small")
 """Networks whose trained weights are at hand."""
 
+_BY_WEIGHTS = "bf16 weights"
+"""Precision of figures for a network that is bfloat16 throughout, where ``bf16`` is autocast."""
+
 
 def precisions_of(device: str) -> tuple[Precision, ...]:
     """List the precisions that a device computes in, the usual one first."""
@@ -52,6 +55,7 @@ def networks(device: str, scale: GpuScale) -> Iterator[GpuFigure]:
         work = work_of(name, *scale.size)
         for precision in precisions_of(device):
             yield from _timed(name, Options(device, allow_random_weights=True, precision=precision), scale, work)
+        yield from _timed(name, Options(device, allow_random_weights=True), scale, work, by_weights=True)
 
 
 def compiled_networks(device: str, scale: GpuScale) -> Iterator[GpuFigure]:
@@ -67,10 +71,13 @@ def differences(device: str, scale: GpuScale) -> Iterator[GpuFigure]:
     """Compare a restored picture in every precision with the processor's in float32, in levels of 255."""
     picture = draw_picture(*scale.small, seed=0)
     for name in (name for name in scale.networks if name in _SHIPPED):
-        exact = build_derainer(find_derainer(name), Options())(picture.copy())
-        for precision in precisions_of(device):
-            apart = levels_apart(_restored(name, Options(device, precision=precision), picture), exact)
-            for how, value in apart.items():
+        exact = _built(name, Options())(picture.copy())
+        derainers: dict[str, TorchDerainer] = {
+            precision: _built(name, Options(device, precision=precision)) for precision in precisions_of(device)
+        }
+        derainers[_BY_WEIGHTS] = in_bfloat16(_built(name, Options(device)))
+        for precision, derainer in derainers.items():
+            for how, value in levels_apart(derainer(picture.copy()), exact).items():
                 yield GpuFigure(
                     name, f"{how} difference to the CPU", precision, False, *scale.small, 1, value, "levels"
                 )
@@ -138,25 +145,38 @@ def _bytes_of(value: object) -> int:
     return sum(map(_bytes_of, value)) if isinstance(value, (list, tuple)) else 0
 
 
-def _restored(name: str, options: Options, picture: Image) -> Image:
-    return build_derainer(find_derainer(name), options)(picture.copy())
+def in_bfloat16(derainer: TorchDerainer) -> TorchDerainer:
+    """Turn a float32 derainer's weights into bfloat16, in which it then computes all but the ends; return it."""
+    import torch
+
+    network = derainer.network.to(torch.bfloat16)
+    derainer.forward = lambda x: cast("torch.Tensor", network(x.to(torch.bfloat16))).float()
+    return derainer
 
 
-def _timed(name: str, options: Options, scale: GpuScale, work: NetworkWork) -> Iterator[GpuFigure]:
+def _built(name: str, options: Options) -> TorchDerainer:
+    return cast("TorchDerainer", build_derainer(find_derainer(name), options))
+
+
+def _timed(
+    name: str, options: Options, scale: GpuScale, work: NetworkWork, by_weights: bool = False
+) -> Iterator[GpuFigure]:
     """Time one network alone and as a derainer; a failure is a figure without value."""
     height, width = scale.size
-    half = 0.5 if options.precision in ("bf16", "fp16") else 1.0
+    precision = _BY_WEIGHTS if by_weights else options.precision
+    half = 0.5 if precision in ("bf16", "fp16", _BY_WEIGHTS) else 1.0
     try:
-        derainer = cast("TorchDerainer", build_derainer(find_derainer(name), options))
+        derainer = _built(name, options)
+        derainer = in_bfloat16(derainer) if by_weights else derainer
         picture = draw_picture(height, width, seed=0)
         alone = _alone(derainer, picture, options.device, scale.calls)
         whole = _median_seconds(lambda: derainer(picture), "cpu", scale.calls)
     except Exception as error:  # of memory, of a compiler: the other networks go on
-        yield GpuFigure(name, "", options.precision, options.compile, height, width, note=reason_of(error))
+        yield GpuFigure(name, "", precision, options.compile, height, width, note=reason_of(error))
         return
     for how, seconds in (("network alone", alone), ("whole call", whole)):
         yield GpuFigure(
-            name, how, options.precision, options.compile, height, width, 1, 1e3 * seconds, "ms",
+            name, how, precision, options.compile, height, width, 1, 1e3 * seconds, "ms",
             work.gflop, half * work.gigabytes,
         )  # fmt: skip
 

@@ -79,7 +79,7 @@ def _steps_a_second(device: str, scale: GpuScale, photographs: Path, out: Path, 
 
     changes = {"batch": scale.batch, "steps": 100_000, "every": 100_000, "crop": 128}
     training, counter = load_training("mspfn-light", changes), _StepCounter(scale.steps_seconds)
-    machine = TrainingMachine(accelerator=device.partition(":")[0], loaders=loaders)
+    machine = TrainingMachine(accelerator=device, loaders=loaders)
     with suppress(_EnoughError):
         train_derainer(training, Material((photographs,)), out, machine, after_step=counter.step)
     rate, how = counter.steps / counter.seconds, f"training, {loaders} loaders"

@@ -149,3 +149,11 @@ def test_the_log_is_a_table(settings, stream, new_trainee, tmp_path):
 def test_settings_survive_json():
     made = DerainerSettings(network="prenet", steps=5)
     assert DerainerSettings.model_validate(json.loads(made.model_dump_json())) == made
+
+
+def test_a_gpu_that_is_named_is_the_one_that_trains() -> None:
+    assert TrainingMachine("cuda:1").fabric_devices() == ("cuda", [1])
+    assert TrainingMachine("cuda", 2).fabric_devices() == ("cuda", 2)
+    assert TrainingMachine().fabric_devices() == ("cpu", 1)
+    with pytest.raises(UserError, match="cuda:1 is one device, not 2; say cuda for 2"):
+        TrainingMachine("cuda:1", 2).fabric_devices()
