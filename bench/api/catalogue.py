@@ -153,8 +153,8 @@ def _suites() -> Rows:
 
 def _csv_rows(package: str, name: str, columns: Sequence[str]) -> Rows:
     """Read a table that lies beside the code; of the columns those named, or all."""
-    lines = files(package).joinpath(name).read_text(encoding="utf-8").splitlines()
-    return [{key: row[key] for key in columns or row} for row in csv.DictReader(lines)]
+    with files(package).joinpath(name).open(encoding="utf-8") as file:
+        return [{key: row[key] for key in columns or row} for row in csv.DictReader(file)]
 
 
 def _cuda() -> dict[str, object]:

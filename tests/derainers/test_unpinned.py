@@ -12,12 +12,20 @@ from derainers import DERAINERS
 
 torch = pytest.importorskip("torch")
 
-from derainers.check import trial_image  # noqa: E402
+from derainers.check import check_derainer, trial_image  # noqa: E402
 from derainers.networks.dense_blocks import normalise_with_the_image  # noqa: E402
 from derainers.networks.didmdn.didmdn import DIDMDN  # noqa: E402
 from derainers.networks.didmdn.networks import DensityAwareDerain, RainDensity, RainResidual  # noqa: E402
-from derainers.weights import has_weights, require_weights, unpinned_table, weights_key, weights_page_only  # noqa: E402
+from derainers.weights import (  # noqa: E402
+    has_weights,
+    require_weights,
+    unpinned_table,
+    weights_key,
+    weights_page_only,
+    weights_table,
+)
 from tests.derainers.networks.seeded import seeded_state  # noqa: E402
+from tests.derainers.networks.test_parity import NETWORKS  # noqa: E402
 
 
 def test_a_derainer_without_weights_runs_only_where_random_ones_are_allowed(tmp_path, monkeypatch):
@@ -37,6 +45,14 @@ def test_a_derainer_without_weights_runs_only_where_random_ones_are_allowed(tmp_
         if weights_page_only(name):
             with pytest.raises(UserError, match=name):
                 require_weights(name, Options(offline=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(DERAINERS.targets.keys() - weights_table().keys() - NETWORKS.keys()))
+def test_it_keeps_the_contract_with_random_weights(name):
+    """All other names do it with published files, or files like them, in ``networks/``."""
+    derainer = DERAINERS.load(DERAINERS.find(name))(Options(offline=True, allow_random_weights=True))
+    assert [finding for finding in check_derainer(derainer) if not finding.passed] == []
 
 
 def test_saved_weights_of_a_design_are_found_by_its_name(tmp_path):

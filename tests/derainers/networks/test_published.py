@@ -63,7 +63,7 @@ def test_numbers_of_parameters(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(weights_table()))
 def test_it_keeps_the_contract(options, name):
-    if any(find_weights(entry, options.weights_dirs) is None for entry in weights_of(name)):
+    if any(find_weights(entry, options) is None for entry in weights_of(name)):
         pytest.skip("its weights are not in the developers' folder")
     derainer = DERAINERS.load(DERAINERS.find(name))(options)
     assert [finding for finding in check_derainer(derainer) if not finding.passed] == []
