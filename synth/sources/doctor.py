@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench.contract import Image, Photograph
+from bench.contract import Image, Photograph, Truth
 from bench.errors import ImageError, UserError
 from bench.io.images import left_out, list_images
 from bench.protocols import Source
@@ -39,12 +39,17 @@ class OfferedSource:
     source: Source
 
 
-def examine(source: Source, after_image: Callable[[str], None] | None = None) -> Iterator[Finding]:
+def examine(
+    source: Source,
+    after_image: Callable[[str], None] | None = None,
+    with_labels: Callable[[Truth], None] | None = None,
+) -> Iterator[Finding]:
     """Decode every photograph of one source and name what is wrong with it.
 
     Args:
         source: An opened source.
         after_image: Called with each id when it is done, for a progress bar.
+        with_labels: Called with the labels of each image that can be read.
 
     Yields:
         The faults of the files first, then image by image, then of the labels as a whole.
@@ -61,6 +66,8 @@ def examine(source: Source, after_image: Callable[[str], None] | None = None) ->
         else:
             read.append(id)
             census.add(photograph.truth)
+            if with_labels is not None:
+                with_labels(photograph.truth)
             yield from _findings(photograph)
         if after_image is not None:
             after_image(id)

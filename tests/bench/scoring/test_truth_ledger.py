@@ -180,6 +180,18 @@ def test_a_run_says_what_of_its_truth_is_not_scored(call: Call, detect: Path, tm
     assert sorted(counts) == [5, 6], "of the task, and of the label file"
 
 
+def test_the_doctor_says_it_before_the_run(call: Call, detect: Path, tmp_path: Path) -> None:
+    folder = coco_folder(tmp_path / "coco", ("car", "unicorn"), (2, 3))
+    notes = json.loads(call("doctor", detect, "--coco", folder, "--json").out)["notes"]
+    assert {note["detail"] for note in notes if note["fault"] == "excluded"} == {
+        "detection on mine: 3 of 5 true objects are not scored: 3 unicorn (class not scored)",
+        "1 of 6 objects are excluded: 1 orphan id",
+    }
+    detect.write_text(SUITE.replace("shipped:streets-yolo", "ultralytics:nowhere.pt"))
+    notes = json.loads(call("doctor", detect, "--coco", folder, "--json").out)["notes"]
+    assert any(note["detail"].startswith("detection on mine: what it scores is not known: ") for note in notes)
+
+
 def test_where_nothing_is_left_to_score_there_is_no_row_and_a_failure(call: Call, detect: Path, tmp_path: Path) -> None:
     folder = coco_folder(tmp_path / "coco", ("car", "unicorn"), (0, 3))
     done = call("run", detect, "--coco", folder, "--out", "out")
