@@ -98,20 +98,7 @@ def test_the_library_example_runs(
     assert "clean ssim_y 1.0" in capsys.readouterr().out
 
 
-CAMVID = (
-    "sky",
-    "building",
-    "pole",
-    "road",
-    "pavement",
-    "tree",
-    "sign",
-    "fence",
-    "car",
-    "pedestrian",
-    "bicyclist",
-    "void",
-)
+CAMVID = "sky building pole road pavement tree sign fence car pedestrian bicyclist void"
 
 
 def write_photographs(home: Path) -> None:
@@ -125,7 +112,7 @@ def write_photographs(home: Path) -> None:
             Image.new("RGB", size, (90, 99, 40 * number)).save(home / place / f"{number}.jpg")
         for place, size in (("camvid/valannot", (96, 64)), ("bdd/labels/sem_seg/masks/val", (1280, 720))):
             Image.new("L", size, number).save(home / place / f"{number}.png")
-    rows = [f"{number},{name}\n" for number, name in enumerate(CAMVID)]
+    rows = [f"{number},{name}\n" for number, name in enumerate(CAMVID.split())]
     (home / "camvid/classes.csv").write_text("id,name\n" + "".join(rows))
     box = {"x1": 5, "y1": 5, "x2": 50, "y2": 40}
     frames = [{"name": f"{n}.jpg", "labels": [{"category": "car", "box2d": box}]} for n in (1, 2)]
