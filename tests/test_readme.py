@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import subprocess
@@ -10,10 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bench.runs.records import read_records
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def block(marker: str) -> str:
@@ -92,6 +96,56 @@ def test_the_library_example_runs(
     monkeypatch.chdir(tmp_path)
     exec(compile(block("python: library"), "README.md", "exec"), {"__name__": "readme"})  # noqa: S102
     assert "clean ssim_y 1.0" in capsys.readouterr().out
+
+
+CAMVID = "sky building pole road pavement tree sign fence car pedestrian bicyclist void"
+
+
+def write_photographs(home: Path) -> None:
+    """Two photographs of each kind that the README names, where it says that they are."""
+    for place in ("coco/val2017", "coco/annotations", "camvid/val", "camvid/valannot", "bdd/images/100k/val",
+                  "bdd/images/10k/val", "bdd/labels/det_20", "bdd/labels/sem_seg/masks/val"):  # fmt: skip
+        (home / place).mkdir(parents=True)
+    for number in (1, 2):
+        for place, size in (("coco/val2017", (96, 64)), ("camvid/val", (96, 64)), ("bdd/images/100k/val", (1280, 720)),
+                            ("bdd/images/10k/val", (1280, 720))):  # fmt: skip
+            Image.new("RGB", size, (90, 99, 40 * number)).save(home / place / f"{number}.jpg")
+        for place, size in (("camvid/valannot", (96, 64)), ("bdd/labels/sem_seg/masks/val", (1280, 720))):
+            Image.new("L", size, number).save(home / place / f"{number}.png")
+    rows = [f"{number},{name}\n" for number, name in enumerate(CAMVID.split())]
+    (home / "camvid/classes.csv").write_text("id,name\n" + "".join(rows))
+    box = {"x1": 5, "y1": 5, "x2": 50, "y2": 40}
+    frames = [{"name": f"{n}.jpg", "labels": [{"category": "car", "box2d": box}]} for n in (1, 2)]
+    (home / "bdd/labels/det_20/det_val.json").write_text(json.dumps(frames))
+    content = {
+        "images": [{"id": n, "file_name": f"{n}.jpg", "height": 64, "width": 96} for n in (1, 2)],
+        "categories": [{"id": 3, "name": "car"}],
+        "annotations": [{"id": n, "image_id": n, "category_id": 3, "bbox": [5, 5, 20, 20]} for n in (1, 2)],
+    }
+    (home / "coco/annotations/instances_val2017.json").write_text(json.dumps(content))
+
+
+def commands_for_photographs() -> list[str]:
+    """Runs of published models on photographs; a commit or a file of the reader's own is theirs to name."""
+    lines = [line for line in README.splitlines() if line.startswith("derainbench run") and "~/" in line]
+    return [line for line in lines if "@COMMIT" not in line and "mine.py" not in line]
+
+
+@pytest.mark.slow
+def test_runs_on_photographs_are_planned_as_they_stand(tmp_path: Path) -> None:
+    pytest.importorskip("ultralytics", exc_type=ImportError)
+    smp = pytest.importorskip("segmentation_models_pytorch", exc_type=ImportError)
+    write_photographs(tmp_path)
+    smp.Unet("resnet18", encoder_weights=None, classes=11).save_pretrained(tmp_path / "path/to/checkpoint_folder")
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "DERAINBENCH_OFFLINE": "1"}
+    assert len(commands_for_photographs()) >= 6
+    for line in commands_for_photographs():
+        command = f"{sys.executable} -m bench.cli {line.removeprefix('derainbench ')} --count 2 --size any --dry-run"
+        done = subprocess.run(  # through a shell, which knows what ~ is
+            ["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        assert "rain: " in done.stdout
 
 
 def test_every_command_that_is_shown_exists() -> None:

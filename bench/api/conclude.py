@@ -15,6 +15,7 @@ from bench.runs.result import WorkDone
 from bench.scoring.protocol_hash import ProtocolParts, hash_of, rain_parts
 from bench.scoring.score_run import ScoredDataset, score_run
 from bench.scoring.scores import RunResult, Scores
+from bench.scoring.truth_ledger import LabelFiles
 from bench.tables.run_files import write_results
 
 
@@ -63,15 +64,23 @@ def protocols_of(scores: Scores) -> dict[str, dict[str, ProtocolCard]]:
     return found
 
 
-def _facts(folder: Path) -> tuple[dict[str, int], int, ProtocolParts]:
-    """Read what a dataset's card says of the label file, of its objects and of its rain."""
+def _facts(folder: Path) -> tuple[list[LabelFiles], ProtocolParts]:
+    """Read what a dataset's card says of its label files and of its rain."""
     card = read_json(folder / "card.json")
     try:
         if not isinstance(card, dict):
             raise TypeError("no object")
         recipe = card["recipe"]
-        labels = {str(fate): int(count) for fate, count in card.get("labels", {}).items()}
+        counts = card["counts"]
+        labels = [
+            LabelFiles("objects", _numbers(card.get("labels", {})), int(counts["objects"])),
+            LabelFiles("pixels", _numbers(card.get("label_pixels", {})), int(counts.get("label_pixels", 0))),
+        ]
         rain = rain_parts(str(card["renderer"]), str(recipe["rain"]), float(recipe["severity"]), int(recipe["seed"]))
-        return labels, int(card["counts"]["objects"]), rain
+        return labels, rain
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder / 'card.json'}: damaged ({error!r}); build the dataset again") from error
+
+
+def _numbers(fates: Mapping[object, object]) -> dict[str, int]:
+    return {str(fate): int(str(count)) for fate, count in fates.items()}

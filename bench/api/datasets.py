@@ -13,6 +13,7 @@ from typing import Literal
 
 import pandas as pd
 
+from bench.api.suite_truth import SuiteTruth
 from bench.contract import Failure, Options
 from bench.errors import UserError
 from bench.io.lock import locked, refuse_links
@@ -146,38 +147,42 @@ def examine_folder(
     Raises:
         UserError: Nothing could be opened; the message says what was expected.
     """
-    return _examine(sources_in(kind, folder, published), progress or Silent())
+    return _examine([(offered, None) for offered in sources_in(kind, folder, published)], progress or Silent())
 
 
 def examine_suite(suite: Suite, roots: Mapping[str, Path], progress: Progress | None = None) -> Examination:
     """Name every fault of the photographs of one suite, read as a run reads them: by the same readers and parameters.
 
+    What the suite's tasks will not score is a note, such as objects of classes that the model cannot see.
     Datasets that are drawn by a program have no photographs to examine.
 
     Raises:
         UserError: A folder or label file is absent or is something else.
     """
-    sources: list[OfferedSource] = []
+    sources: list[tuple[OfferedSource, SuiteTruth | None]] = []
     for name, root in resolve_roots(suite, roots).items():
         config = suite.datasets[name]
         if root is not None:
             source: Source = SOURCES.load(SOURCES.find(config.source))(root, dict(config.parameters))
-            sources.append(OfferedSource(f"{name} ({config.source})", source))
+            offered = OfferedSource(f"{name} ({config.source})", source)
+            sources.append((offered, SuiteTruth(suite, name, source.classes)))
     if not sources:
         raise UserError(f"suite {suite.name} reads no photographs: its datasets are drawn by programs")
     return _examine(sources, progress or Silent())
 
 
-def _examine(sources: Sequence[OfferedSource], watch: Progress) -> Examination:
+def _examine(sources: Sequence[tuple[OfferedSource, SuiteTruth | None]], watch: Progress) -> Examination:
     found: list[Finding] = []
-    for offered in sources:
+    for offered, truth in sources:
         watch.begin("examine", len(offered.source.ids), 0)
-        found += examine(offered.source, partial(_tell, watch, Row(offered.source.name)))
+        tell = partial(_tell, watch, Row(offered.source.name))
+        found += examine(offered.source, tell, truth.add if truth else None)
+        found += truth.findings() if truth else []
         if (space := offered.source.classes.instances) is not None:
             found += [Finding("classes alike", "", text) for text in classes_alike(space)]
     table = pd.DataFrame([vars(finding) for finding in found], columns=["fault", "image", "detail"])
     harmless = table["fault"].isin(HARMLESS)
-    examined = [{"source": offered.label, "images": len(offered.source.ids)} for offered in sources]
+    examined = [{"source": offered.label, "images": len(offered.source.ids)} for offered, _ in sources]
     return Examination(pd.DataFrame(examined), table[~harmless], table[harmless])
 
 

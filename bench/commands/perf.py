@@ -78,7 +78,7 @@ def perf(
     scenes: road scenes drawn a second, on one core.
     resampling: 1,000 resamples of AP and mIoU of a whole table. pipeline: a run beside the script that one would
     write in an hour, beside its model alone, and around a stand-in for a GPU. budget: where the time of a run goes.
-    memory: the most that a run held, by its images. coverage: how often AP's 95 % interval holds the truth, on
+    memory: the most that a run held, by its images. coverage: how often intervals of AP and mIoU hold the truth, on
     drawn detections. training: how busy loaders keep a training whose steps take 50 ms.
     gpu: networks in every precision against the limits of a GPU, how busy a run keeps it, batches, differences to the
     CPU, training; into results/perf/gpu.csv, figure by figure.

@@ -41,6 +41,8 @@ from bench.commands.terminal_tables import print_excluded, print_table
 from bench.errors import UserError
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from bench.api.run import OpenedSuite
     from bench.runner.engines import Engine
     from bench.runner.runner import Existing, RunPlan
@@ -138,7 +140,6 @@ def run(
     from bench.runner.processes import local_engine
     from bench.runner.ray_cluster import ray_cluster
     from bench.runs.shards import WHOLE, read_shard
-    from bench.scoring.truth_ledger import absent_lines, excluded_lines
 
     chosen = _chosen_suite(suite, derainers, also, tasks, model, count, size)
     options = options_of(first_of(device), weights_dir, offline, allow_random_weights)
@@ -172,10 +173,7 @@ def run(
             shard=share,
             progress=Logged(bars, log),
         )
-        for line in excluded_lines(result.scores.truth):
-            log.warning("%s", line)
-        for line in absent_lines(result.scores.truth):
-            log.info("%s", line)
+        _say_what_is_not_scored(result, log)
     if not quiet:
         _show(opened, result, folder)
     if report:
@@ -221,6 +219,20 @@ def _print_plan(planned: RunPlan) -> None:
         out_console.print(f"{stage}: {plan.images} images to do, {plan.done} done")
     if planned.render.images:
         out_console.print("images that are yet to be rained on are counted as rain only")
+
+
+def _say_what_is_not_scored(result: RunResult, log: Logger) -> None:
+    """Log what of the truth is not scored; print rows for which nothing is left, which no stage has told of."""
+    from bench.scoring.truth_ledger import absent_lines, excluded_lines
+
+    for line in excluded_lines(result.scores.truth):
+        log.warning("%s", line)
+    for line in absent_lines(result.scores.truth):
+        log.info("%s", line)
+    for failure in result.scores.unscored:
+        line = f"failed {failure.dataset} {failure.derainer} {failure.task}: {failure.reason}"
+        log.warning("%s", line)
+        error_console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _show(opened: OpenedSuite, result: RunResult, folder: Path) -> None:

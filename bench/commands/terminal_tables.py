@@ -92,9 +92,9 @@ def _longest_word(texts: Sequence[str]) -> int:
 
 def print_excluded(truth: Sequence[TruthLine]) -> None:
     """Print, below the tables of a run, what of the truth is not scored and why; nothing where all is."""
-    from bench.scoring.truth_ledger import excluded_lines
+    from bench.scoring.truth_ledger import notes_below
 
-    for line in excluded_lines(truth):
+    for line in notes_below(truth):
         out_console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -16,7 +16,7 @@ from bench.report.plots import Plot
 from bench.report.run import ReadRun, card_of, costs_of, extra_tables, suite_of
 from bench.report.tables import plain_table, recovery_table, score_table
 from bench.runs.records import read_table
-from bench.scoring.truth_ledger import excluded_lines, read_truth
+from bench.scoring.truth_ledger import notes_below, read_truth
 from bench.suites.suite import DatasetConfig
 from bench.tables.wide import wide
 
@@ -37,7 +37,7 @@ def make_page(run: ReadRun, galleries: Sequence[Gallery], curves: Mapping[str, S
     over_severity = [severity(run.estimates, metric, configs, run.ranked) for metric in metrics] if configs else []
     return Page(
         title=(suite.title or suite.name) if suite else run.store.root.name,
-        notes=[*([suite.note] if suite and suite.note else []), *excluded_lines(read_truth(run.store.root))],
+        notes=[*([suite.note] if suite and suite.note else []), *notes_below(read_truth(run.store.root))],
         sections=[_section(run, name, configs.get(name), costs, curves.get(name, ())) for name in names],
         plots=[plot for plot in over_severity if plot],
         tables=extra_tables(run.store.root),

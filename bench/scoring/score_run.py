@@ -22,7 +22,7 @@ from bench.scoring.scores import Scores
 from bench.scoring.slices import find_slices, slice_row
 from bench.scoring.summary import resample_row, summarise_row
 from bench.scoring.task_on_dataset import TaskOnDataset
-from bench.scoring.truth_ledger import TruthLine, excluded_lines, file_lines, scored_count, task_lines
+from bench.scoring.truth_ledger import LabelFiles, TruthLine, excluded_lines, file_lines, scored_count, task_lines
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,13 @@ class ScoredDataset:
 
     Attributes:
         dataset: Its labels.
-        labels: What became of the objects of its label file; empty if its source does not say.
-        objects: Objects of its images, crowds among them.
+        labels: What became of the truth in its label files.
         rain: What the dataset's card says of its rain (:func:`bench.scoring.protocol_hash.rain_parts`).
         tasks: Name to task; their models are never loaded.
     """
 
     dataset: Dataset
-    labels: Mapping[str, int]
-    objects: int
+    labels: Sequence[LabelFiles]
     rain: ProtocolParts
     tasks: Mapping[str, Task]
 
@@ -57,7 +55,7 @@ def score_run(store: RunStore, card: RunCard, datasets: Mapping[str, ScoredDatas
     """
     scores = Scores(spent={"metrics": 0.0, "statistics": 0.0})
     for name, opened in datasets.items():
-        scores.truth += file_lines(name, opened.labels, opened.objects)
+        scores.truth += [line for files in opened.labels for line in file_lines(name, files)]
     questions = list(_questions(store, card, datasets))
     for question in questions:
         name, digests = question.dataset.name, [question.dataset.digest(id) for id in question.dataset.ids]

@@ -63,21 +63,32 @@ def task_lines(question: TaskOnDataset) -> list[TruthLine]:
     ]
 
 
-def file_lines(dataset: str, fates: Mapping[str, int], objects: int) -> list[TruthLine]:
-    """Account for the objects of one label file.
+@dataclass(frozen=True)
+class LabelFiles:
+    """What became of the truth in a dataset's label files.
 
-    Args:
-        dataset: Name of the dataset.
-        fates: What the source says of all objects of its label file; empty if it says nothing.
-        objects: Objects in the finished dataset, crowds among them. What the source gave and the dataset lacks is of
-            images that could not be rendered.
+    Attributes:
+        counted: ``objects`` or ``pixels``.
+        fates: What the source says of all of them; empty if it says nothing.
+        rendered: How many are in the finished dataset, crowds and pixels that are not labelled among them.
     """
-    if not fates:
+
+    counted: str
+    fates: Mapping[str, int]
+    rendered: int
+
+
+def file_lines(dataset: str, files: LabelFiles) -> list[TruthLine]:
+    """Account for the objects or the pixels of one dataset's label files.
+
+    What the source gave and the dataset lacks is of images that could not be rendered.
+    """
+    if not files.fates:
         return []
-    found = Counter(fates)
-    lost = found["given"] + found["crowd"] - objects
-    found["given"], found["crowd"], found["image not rendered"] = objects, 0, lost
-    return [TruthLine(dataset, "", "objects", fate, "", count) for fate, count in found.items() if count]
+    found = Counter(files.fates)
+    lost = found["given"] + found["crowd"] - files.rendered
+    found["given"], found["crowd"], found["image not rendered"] = files.rendered, 0, lost
+    return [TruthLine(dataset, "", files.counted, fate, "", count) for fate, count in found.items() if count]
 
 
 def truth_frame(lines: Sequence[TruthLine]) -> pd.DataFrame:
@@ -107,14 +118,15 @@ def scored_count(lines: Iterable[TruthLine], dataset: str, task: str) -> int | N
 def excluded_lines(lines: Sequence[TruthLine]) -> list[str]:
     """Say, in one line a dataset and task, what of the truth is excluded and why; none where nothing is."""
     found: list[str] = []
-    for dataset, task in dict.fromkeys((line.dataset, line.task) for line in lines):
-        own = [line for line in lines if (line.dataset, line.task) == (dataset, task) and line.fate != NOT_CHOSEN]
+    for dataset, task, counted in dict.fromkeys((line.dataset, line.task, line.counted) for line in lines):
+        of_it = [line for line in lines if (line.dataset, line.task, line.counted) == (dataset, task, counted)]
+        own = [line for line in of_it if line.fate != NOT_CHOSEN]
         out = [line for line in own if line.fate not in (SCORED, GIVEN) and line.fate not in IGNORED and line.count]
         if out:
             total, sum_out = sum(line.count for line in own), sum(line.count for line in out)
             what = f"{task} on {dataset}" if task else f"labels of {dataset}"
             reasons = _joined([" ".join(filter(None, (str(line.count), line.label, f"({line.fate})"))) for line in out])
-            found.append(f"{what}: {sum_out} of {total} true {own[0].counted} are not scored: {reasons}")
+            found.append(f"{what}: {sum_out} of {total} true {counted} are not scored: {reasons}")
     return found
 
 
@@ -128,6 +140,14 @@ def absent_lines(lines: Sequence[TruthLine]) -> list[str]:
                 f"{task} on {dataset}: {len(absent)} of {len(scored)} classes are in no image: {_joined(absent)}"
             )
     return found
+
+
+def notes_below(lines: Sequence[TruthLine]) -> list[str]:
+    """Say what belongs below a run's tables: what is excluded, and classes of label maps that no pixel has.
+
+    A few photographs never have all classes of objects, but a label map without a class is often saved wrongly.
+    """
+    return [*excluded_lines(lines), *absent_lines([line for line in lines if line.counted == "pixels"])]
 
 
 def _joined(parts: Sequence[str]) -> str:

@@ -26,12 +26,20 @@ from bench.protocols import Source
 from bench.registry import Entry
 from synth import RAINS, SOURCES
 from synth.datasets.dataset import FORMAT, FolderDataset, open_dataset
-from synth.datasets.manifest import ManifestRow, manifest_text, pixels_sha256, read_row, row_text, write_instances
+from synth.datasets.manifest import (
+    ManifestRow,
+    manifest_text,
+    mapped_pixels,
+    pixels_sha256,
+    read_row,
+    row_text,
+    write_instances,
+)
 from synth.datasets.selection import Policy, choose
 from synth.rain.presets import preset_names
 from synth.rain.renderer import Renderer
 from synth.sources.annotations import write_annotations
-from synth.sources.ledger import Accounted
+from synth.sources.ledger import Accounted, Mapped, pixel_fates
 from synth.sources.reading import NO_NUMBER, Identified, Numbered
 
 _PACKAGES = ("derainbench", "numpy", "pillow", "pycocotools")
@@ -244,10 +252,17 @@ class FolderBuilder:
                 "rendered": len(rows),
                 "objects": objects,
                 "label_maps": sum(bool(row.label_map_sha256) for row in rows),
+                "label_pixels": mapped_pixels(rows),
             },
             "labels": dict(self.source.fates(self.ids)) if isinstance(self.source, Accounted) else {},
+            "label_pixels": self._pixel_fates(),
             "packages": {package: _version(package) for package in _PACKAGES},
         }
+
+    def _pixel_fates(self) -> dict[str, int]:
+        if not isinstance(self.source, Mapped):
+            return {}
+        return {str(fate): count for fate, count in pixel_fates(self.source, self.source.ids, self.ids).items()}
 
 
 def open_builder(recipe: Recipe, folder: Path) -> FolderBuilder:

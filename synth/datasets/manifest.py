@@ -114,6 +114,11 @@ def read_manifest(path: Path) -> list[ManifestRow]:
     return rows
 
 
+def mapped_pixels(rows: Iterable[ManifestRow]) -> int:
+    """Count the pixels of the label maps of these images."""
+    return sum(row.height * row.width for row in rows if row.label_map_sha256)
+
+
 def write_instances(path: Path, rows: Sequence[ManifestRow], labels: Mapping[str, str], classes: Classes) -> int:
     """Write the objects of a dataset as a COCO instances file, image by image.
 

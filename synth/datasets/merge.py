@@ -10,7 +10,7 @@ from typing import Any
 from bench.errors import UserError
 from bench.io.files import read_json, safe_name, write_json, write_text
 from synth.datasets.dataset import FolderDataset
-from synth.datasets.manifest import manifest_text, read_row, write_instances
+from synth.datasets.manifest import manifest_text, mapped_pixels, read_row, write_instances
 
 IMAGE_FILES = ("rainy/{}.png", "clean/{}.png", "labels/semantic/{}.png", "rows/{}.json")
 """Files of one image in a dataset folder; in the braces goes its safe name."""
@@ -40,6 +40,7 @@ def finish_merged(folder: Path, ids: Sequence[str], datasets: Sequence[FolderDat
     write_text(folder / "manifest.csv", manifest_text(rows))
     cards = [_card_of(dataset.folder / "card.json") for dataset in datasets]
     counts = {key: sum(card["counts"][key] for card in cards) for key in _COUNTED}
+    counts["label_pixels"] = mapped_pixels(rows)
     write_json(folder / "card.json", {**cards[0], "counts": {**cards[0]["counts"], **counts}})
 
 

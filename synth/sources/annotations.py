@@ -12,6 +12,7 @@ import numpy as np
 from bench.contract import Instances, Rle
 from bench.errors import ImageError
 from bench.io.masks import encode_polygons, encode_runs, rle_functions
+from synth.sources.ledger import Fate
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -39,6 +40,12 @@ class Annotations:
     dropped: int
     unmasked: tuple[str, ...] = ()
     unreadable: int = 0
+
+    @property
+    def fates(self) -> dict[Fate, int]:
+        """Count the labelled objects by what becomes of them."""
+        crowds = int(self.instances.crowd.sum())
+        return {"given": len(self.ids) - crowds, "crowd": crowds, "zero area": self.dropped}
 
 
 @dataclass(frozen=True)

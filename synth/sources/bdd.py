@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.contract import Classes, ClassSpace, Instances, LabelMap, Parameters, Photograph, Truth
@@ -12,8 +12,19 @@ from bench.io.files import key_of, sha256_of
 from bench.io.images import list_images, read_bitmask, read_image, read_label_map, size_of_image
 from synth.sources.findings import Finding
 from synth.sources.label_maps import check_label_map
+from synth.sources.ledger import Fate, object_fates
 from synth.sources.reading import AbsentError, check_names, check_root, escapes, parameter, parse_size, stem_of, words
-from synth.sources.scalabel import Frame, bdd_classes, boxes_of, flat_boxes, masks_of, read_frames
+from synth.sources.scalabel import (
+    Frame,
+    bdd_classes,
+    boxes_of,
+    count_objects,
+    fates_of_boxes,
+    fates_of_masks,
+    flat_boxes,
+    masks_of,
+    read_frames,
+)
 
 KINDS = ("det_20", "sem_seg", "ins_seg")
 
@@ -62,6 +73,7 @@ class BddSource:
         image_size: (height, width) that every photograph must have; None for any.
         inclusive: Whether a box's x2, y2 are its last pixels.
         unpaired: Stems of images without labels and of labels without image.
+        maps: The files of all label maps by stem, if they are wanted.
     """
 
     name: str
@@ -70,6 +82,7 @@ class BddSource:
     image_size: tuple[int, int] | None
     inclusive: bool
     unpaired: Sequence[str]
+    maps: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def ids(self) -> Sequence[str]:
@@ -94,6 +107,21 @@ class BddSource:
         if escapes(item.frame.name) or not all(path.is_file() for path in item.files):
             return ""
         return key_of([sha256_of(path) for path in item.files], item.frame.labels, dict(item.frame.attributes))
+
+    def fates(self, ids: Collection[str], /) -> Mapping[Fate, int]:
+        """Count all labelled objects by what becomes of them in a run of these images; the sum is exact.
+
+        Objects in bitmasks are counted in these images alone: each has to be decoded.
+        """
+        if self.classes.instances is None:
+            return {}
+        masked = any(item.bitmask is not None for item in self.items.values())
+        counts = {id: 0 if masked else count_objects(item.frame.labels) for id, item in self.items.items()}
+        return object_fates(counts, self._fates_in, ids)
+
+    def label_maps(self) -> Mapping[str, Path]:
+        """List the files of all label maps by stem, those of no image among them; none if they are not wanted."""
+        return self.maps
 
     def audit(self) -> Iterator[Finding]:
         """Name images and labels without partner, frames whose labels are null, boxes without area."""
@@ -129,6 +157,13 @@ class BddSource:
         return Photograph(
             id, image, None, Truth(size, self._instances(item, size), label_map), None, dict(item.frame.attributes)
         )
+
+    def _fates_in(self, id: str) -> Mapping[Fate, int]:
+        item = self.items[id]
+        assert self.classes.instances is not None  # noqa: S101 - for mypy
+        if item.bitmask is not None:
+            return fates_of_masks(read_bitmask(item.bitmask))
+        return fates_of_boxes(item.frame.labels, self.classes.instances, self.inclusive, str(item.image))
 
     def _instances(self, item: BddImage, size: tuple[int, int]) -> Instances | None:
         if self.classes.instances is None:
@@ -168,7 +203,7 @@ def open_bdd(root: Path | None, parameters: Parameters) -> BddSource:
         )
     split = parameter(parameters, "split", "val")
     annotations = parameter(parameters, "annotations", "")
-    items, unpaired = (
+    items, unpaired, maps = (
         _boxed(folder, split, annotations) if "det_20" in kinds else _masked(folder, split, kinds, annotations)
     )
     wanted = parse_size(parameter(parameters, "image_size", "1280x720"))
@@ -178,23 +213,29 @@ def open_bdd(root: Path | None, parameters: Parameters) -> BddSource:
         labels=SEMANTIC if "sem_seg" in kinds else None,
     )
     inclusive = parameter(parameters, "inclusive", True)
-    return BddSource("bdd", classes, items, wanted[::-1] if wanted else None, inclusive, unpaired)
+    return BddSource("bdd", classes, items, wanted[::-1] if wanted else None, inclusive, unpaired, maps)
 
 
-def _boxed(root: Path, split: str, given: str) -> tuple[dict[str, BddImage], list[str]]:
+_Found = tuple[dict[str, BddImage], list[str], Mapping[str, Path]]
+"""Photographs by id, stems without partner, all label maps by stem."""
+
+
+def _boxed(root: Path, split: str, given: str) -> _Found:
     names = [f"labels/det_20/det_{split}.json", f"labels/bdd100k_labels_images_{split}.json"]
     path = _first([root / name for name in ([given] if given else names)], "label file")
     images = _first([root / f"images/100k/{split}", root / f"images/{split}", root / split], "folder of images")
     items: dict[str, BddImage] = {}
     for frame in read_frames(path):
-        items[stem_of(frame.name)] = BddImage(images / frame.name, frame)
+        if (id := stem_of(frame.name)) in items:
+            raise UserError(f"{path}: {items[id].frame.name!r} and {frame.name!r} share a stem; rename one of them")
+        items[id] = BddImage(images / frame.name, frame)
     there = _stems(images)
     if not there.keys() & items.keys():
         raise UserError(f"{path} names {len(items)} images, none of which is in {images}. Expected {_EXPECTED}")
-    return items, sorted(there.keys() ^ items.keys())
+    return items, sorted(there.keys() ^ items.keys()), {}
 
 
-def _masked(root: Path, split: str, kinds: Sequence[str], given: str) -> tuple[dict[str, BddImage], list[str]]:
+def _masked(root: Path, split: str, kinds: Sequence[str], given: str) -> _Found:
     images = _stems(_first([root / f"images/10k/{split}", root / f"seg/images/{split}"], "folder of images"))
     folders: dict[str, dict[str, Path]] = {}
     for kind in kinds:
@@ -212,7 +253,7 @@ def _masked(root: Path, split: str, kinds: Sequence[str], given: str) -> tuple[d
         frame = facts.get(path.name, Frame(path.name, {}, (), False))
         items[id] = BddImage(path, frame, folders.get("sem_seg", {}).get(id), folders.get("ins_seg", {}).get(id))
     everything = set(images).union(*folders.values())
-    return items, sorted(everything - set(paired))
+    return items, sorted(everything - set(paired)), folders.get("sem_seg", {})
 
 
 def _stems(folder: Path) -> dict[str, Path]:

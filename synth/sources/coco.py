@@ -17,7 +17,7 @@ from synth.sources.coco_audit import file_findings, object_findings
 from synth.sources.coco_file import CocoFile, CocoImage, group_annotations, is_coco_file, list_records, read_coco_file
 from synth.sources.file_names import ImageFiles
 from synth.sources.findings import Finding
-from synth.sources.ledger import Fate, coco_fates, excluded_line
+from synth.sources.ledger import Fate, object_fates
 from synth.sources.panoptic import SemanticMaps, open_semantic
 from synth.sources.reading import check_names, check_root, escapes, parameter
 
@@ -101,7 +101,22 @@ class CocoSource:
 
     def fates(self, ids: Collection[str], /) -> Mapping[Fate, int]:
         """Count all labelled objects by what becomes of them in a run of these images; the sum is exact."""
-        return coco_fates(self.labelled, self.orphans, self.records, self.annotations, ids)
+        objects = {id: len(record.annotations) for id, record in self.records.items()}
+        fates = object_fates(objects, lambda id: self.annotations(id).fates, ids)
+        fates["orphan id"] += self.orphans
+        fates["unusable image"] += self.labelled - fates.total()  # of faulty records, and of photographs not there
+        return +fates
+
+    def label_maps(self) -> Mapping[str, Path]:
+        """List the files of all label maps by image id, those of no image among them; none if there are none."""
+        if self.semantic is None:
+            return {}
+        found: dict[str, Path] = {}
+        for id, record in self.records.items():
+            with suppress(ImageError):
+                found[id] = self.semantic.path(id, record.image_id)
+        others = set(self.semantic.folder.glob("*.png")).difference(found.values())
+        return found | {f"{path.parent}/{path.name}": path for path in others}
 
     def audit(self) -> Iterator[Finding]:
         """Name extra files, annotations of no image, objects without area or mask, labels that say nothing."""
@@ -114,8 +129,6 @@ class CocoSource:
             with suppress(ImageError):
                 readable[id] = self.annotations(id)
         yield from object_findings(readable)
-        if text := excluded_line(self.fates(self.ids)):
-            yield Finding("excluded", "", text)
 
     def load(self, id: str, /) -> Photograph:
         """Decode one photograph and its labels.

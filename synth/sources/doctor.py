@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench.contract import Image, Photograph
+from bench.contract import Image, Photograph, Truth
 from bench.errors import ImageError, UserError
 from bench.io.images import left_out, list_images
 from bench.protocols import Source
@@ -18,6 +19,7 @@ from synth.sources.findings import Audited, Finding
 from synth.sources.folder import open_folder
 from synth.sources.layouts.source import open_layout
 from synth.sources.layouts.table import folders_by, kinds_of, layout_names
+from synth.sources.ledger import Accounted, Mapped, excluded_line, pixel_fates
 from synth.sources.pairs import PairSource, groups_of_rules, open_group, open_pairs
 from synth.sources.reading import AbsentError, check_root
 from synth.sources.side_by_side import clean_half
@@ -41,12 +43,17 @@ class OfferedSource:
     source: Source
 
 
-def examine(source: Source, after_image: Callable[[str], None] | None = None) -> Iterator[Finding]:
+def examine(
+    source: Source,
+    after_image: Callable[[str], None] | None = None,
+    with_labels: Callable[[Truth], None] | None = None,
+) -> Iterator[Finding]:
     """Decode every photograph of one source and name what is wrong with it.
 
     Args:
         source: An opened source.
         after_image: Called with each id when it is done, for a progress bar.
+        with_labels: Called with the labels of each image that can be read.
 
     Yields:
         The faults of the files first, then image by image, then of the labels as a whole.
@@ -54,16 +61,21 @@ def examine(source: Source, after_image: Callable[[str], None] | None = None) ->
     if isinstance(source, Audited):
         yield from source.audit()
     census = Census()
+    read: list[str] = []
     for id in source.ids:
         try:
             photograph = source.load(id)
         except ImageError as error:
             yield Finding("unusable", id, str(error))
         else:
+            read.append(id)
             census.add(photograph.truth)
+            if with_labels is not None:
+                with_labels(photograph.truth)
             yield from _findings(photograph)
         if after_image is not None:
             after_image(id)
+    yield from _excluded(source, read)
     yield from census.findings(source.classes.instances, source.classes.labels)
 
 
@@ -87,6 +99,16 @@ def sources_in(kind: Literal["coco", "bdd", "data"], root: Path, published: str 
     if kind == "coco":
         return _coco_in(root)
     return _bdd_in(root) if kind == "bdd" else _data_in(root)
+
+
+def _excluded(source: Source, read: Sequence[str]) -> Iterator[Finding]:
+    """Say in a line each what of the objects and of the pixels is excluded, when these images can be read."""
+    objects = Counter(source.fates(read) if isinstance(source, Accounted) else {})
+    pixels = pixel_fates(source, source.ids, read) if isinstance(source, Mapped) else Counter()
+    for fates, counted in ((objects, "objects"), (pixels, "pixels")):
+        fates["unusable image"] += fates.pop("not chosen", 0)
+        if line := excluded_line(fates, counted):
+            yield Finding("excluded", "", line)
 
 
 def _findings(photograph: Photograph) -> Iterator[Finding]:

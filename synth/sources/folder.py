@@ -59,6 +59,10 @@ class FolderSource:
         found = [file for file in files if file is not None and file.is_file()]
         return key_of([sha256_of(file) for file in found]) if len(found) == len(files) else ""
 
+    def label_maps(self) -> Mapping[str, Path]:
+        """List the mask files by image id, those of no image among them; none if the source has none."""
+        return self.masks
+
     def audit(self) -> Iterator[Finding]:
         """Name what has no partner, and files that look like images and are not read."""
         folders = {path.parent for files in (self.images, self.masks, self.depths) for path in files.values()}

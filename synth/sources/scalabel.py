@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from bench.errors import ImageError, UserError
 from bench.io.files import read_json
 from bench.io.masks import encode, rle_functions
 from synth.sources.annotations import Json, is_number, read_flag
+from synth.sources.ledger import Fate
 
 _LABELS = Path(__file__).with_name("bdd_labels.csv")
 _MASKED_CLASSES = 8
@@ -106,29 +108,28 @@ def boxes_of(labels: Sequence[object], classes: ClassSpace, inclusive: bool, whe
     Raises:
         ImageError: A box is not finite or negative, a category is unknown, or crowd or ignored is neither yes nor no.
     """
-    rows: list[tuple[list[float], int, bool]] = []
-    for number, label in enumerate(labels, start=1):
-        place = f"{where}: label {number}"
-        if not isinstance(label, dict):
-            raise ImageError(f"{place}: expected an object, found {type(label).__name__}")
-        if label.get("box2d") is None:
-            continue
-        box = _box(label["box2d"], inclusive, place)
-        meaning = meanings().get(str(label.get("category")).lower())
-        if meaning is None:
-            raise ImageError(f"{place}: unknown category {label.get('category')!r}")
-        class_id = _class_of(meaning.id, classes)
-        if class_id is not None and box[2] > box[0] and box[3] > box[1]:
-            rows.append(
-                (box, class_id, meaning.ignored or _flag(label, "crowd", place) or _flag(label, "ignored", place))
-            )
-    boxes = np.array([box for box, _, _ in rows], dtype=np.float64).reshape(-1, 4)
+    rows = [row for row in _labelled(labels, classes, inclusive, where) if row.fate in ("given", "crowd")]
+    boxes = np.array([row.box for row in rows], dtype=np.float64).reshape(-1, 4)
     return Instances(
         boxes=boxes,
-        class_ids=np.array([class_id for _, class_id, _ in rows], dtype=np.int64),
-        crowd=np.array([ignored for _, _, ignored in rows], dtype=np.bool_),
+        class_ids=np.array([row.class_id for row in rows], dtype=np.int64),
+        crowd=np.array([row.fate == "crowd" for row in rows], dtype=np.bool_),
         areas=(boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]),
     )
+
+
+def fates_of_boxes(labels: Sequence[object], classes: ClassSpace, inclusive: bool, where: str) -> Counter[Fate]:
+    """Count the objects of one frame by what :func:`boxes_of` makes of them.
+
+    Raises:
+        ImageError: As :func:`boxes_of`.
+    """
+    return Counter(row.fate for row in _labelled(labels, classes, inclusive, where))
+
+
+def count_objects(labels: Sequence[object]) -> int:
+    """Count the objects of one frame, crowds among them: all labels but those without box (lanes, drivable area)."""
+    return sum(not isinstance(label, dict) or label.get("box2d") is not None for label in labels)
 
 
 def flat_boxes(labels: Sequence[object]) -> int:
@@ -153,7 +154,7 @@ def masks_of(bitmask: npt.NDArray[np.uint8], classes: ClassSpace, where: str) ->
     Raises:
         ImageError: There is a class above 8.
     """
-    codes = bitmask.astype(np.uint32) @ np.array([1 << 24, 1 << 16, 1 << 8, 1], dtype=np.uint32)
+    codes = _codes(bitmask)
     masks: list[Rle] = []
     class_ids: list[int] = []
     crowd: list[bool] = []
@@ -178,6 +179,50 @@ def masks_of(bitmask: npt.NDArray[np.uint8], classes: ClassSpace, where: str) ->
         areas=np.array([library.area(mask) for mask in masks], dtype=np.float64),
         masks=tuple(masks),
     )
+
+
+def fates_of_masks(bitmask: npt.NDArray[np.uint8]) -> Counter[Fate]:
+    """Count the objects of one bitmask by what :func:`masks_of` makes of them: no class is left out."""
+    numbers = [code for code in np.unique(_codes(bitmask)).tolist() if code >> 24]
+    return Counter("crowd" if code >> 16 & _CROWD_OR_IGNORE else "given" for code in numbers)
+
+
+def _codes(bitmask: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint32]:
+    """Join the four bytes of every pixel, red the highest."""
+    return bitmask.astype(np.uint32) @ np.array([1 << 24, 1 << 16, 1 << 8, 1], dtype=np.uint32)
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """One checked label with a box; the class is 0 where it is left out."""
+
+    box: Sequence[float]
+    class_id: int
+    fate: Fate
+
+
+def _labelled(labels: Sequence[object], classes: ClassSpace, inclusive: bool, where: str) -> list[_Labelled]:
+    found: list[_Labelled] = []
+    for number, label in enumerate(labels, start=1):
+        place = f"{where}: label {number}"
+        if not isinstance(label, dict):
+            raise ImageError(f"{place}: expected an object, found {type(label).__name__}")
+        if label.get("box2d") is None:
+            continue
+        box = _box(label["box2d"], inclusive, place)
+        meaning = meanings().get(str(label.get("category")).lower())
+        if meaning is None:
+            raise ImageError(f"{place}: unknown category {label.get('category')!r}")
+        class_id = _class_of(meaning.id, classes)
+        fate: Fate = "given"
+        if class_id is None:
+            fate = "class left out"
+        elif not (box[2] > box[0] and box[3] > box[1]):
+            fate = "zero area"
+        elif meaning.ignored or _flag(label, "crowd", place) or _flag(label, "ignored", place):
+            fate = "crowd"
+        found.append(_Labelled(box, class_id or 0, fate))
+    return found
 
 
 def _box(value: object, inclusive: bool, where: str) -> list[float]:

@@ -11,7 +11,16 @@ import pytest
 from PIL import Image as Pillow
 
 from bench.contract import Classes, ClassSpace, Instances, Truth
-from bench.scoring.truth_ledger import TruthLine, absent_lines, excluded_lines, file_lines, read_truth, truth_frame
+from bench.scoring.truth_ledger import (
+    LabelFiles,
+    TruthLine,
+    absent_lines,
+    excluded_lines,
+    file_lines,
+    notes_below,
+    read_truth,
+    truth_frame,
+)
 from tasks.detection.task import build as build_detection
 from tasks.instances.task import build as build_instances
 from tasks.semantic.task import build as build_semantic
@@ -81,6 +90,8 @@ LINES = [
     TruthLine("d", "detection", "objects", "scored", "dog", 0),
     TruthLine("d", "detection", "objects", "crowd", "car", 1),
     TruthLine("d", "detection", "objects", "class not scored", "people", 4),
+    TruthLine("d", "", "pixels", "given", "", 50),
+    TruthLine("d", "", "pixels", "unpaired", "", 10),
     TruthLine("e", "semantic", "pixels", "scored", "road", 4),
     TruthLine("e", "semantic", "pixels", "not labelled", "", 4),
 ]
@@ -90,18 +101,21 @@ def test_what_is_excluded_is_said_in_one_line_and_what_is_ignored_is_not() -> No
     assert excluded_lines(LINES) == [
         "labels of d: 2 of 11 true objects are not scored: 2 (orphan id)",
         "detection on d: 4 of 9 true objects are not scored: 4 people (class not scored)",
+        "labels of d: 10 of 60 true pixels are not scored: 10 (unpaired)",
     ]
     assert absent_lines(LINES) == ["detection on d: 1 of 2 classes are in no image: dog"]
+    void = TruthLine("e", "semantic", "pixels", "scored", "sky", 0)
+    assert notes_below([*LINES, void])[3:] == ["semantic on e: 1 of 2 classes are in no image: sky"]
 
 
 def test_the_sum_over_a_label_file_is_exact_when_images_are_lost() -> None:
     fates = {"given": 10, "crowd": 2, "zero area": 1, "orphan id": 3, "not chosen": 4}
-    lines = file_lines("d", fates, objects=9)
+    lines = file_lines("d", LabelFiles("objects", fates, rendered=9))
     assert sum(line.count for line in lines) == sum(fates.values())
     assert {line.fate: line.count for line in lines} == {
         "given": 9, "image not rendered": 3, "zero area": 1, "orphan id": 3, "not chosen": 4,
     }  # fmt: skip
-    assert file_lines("d", {}, 9) == []
+    assert file_lines("d", LabelFiles("objects", {}, 9)) == []
 
 
 def test_the_ledger_is_read_back_as_it_was_written(tmp_path: Path) -> None:
@@ -166,12 +180,63 @@ def test_a_run_says_what_of_its_truth_is_not_scored(call: Call, detect: Path, tm
     assert sorted(counts) == [5, 6], "of the task, and of the label file"
 
 
+def test_the_doctor_says_it_before_the_run(call: Call, detect: Path, tmp_path: Path) -> None:
+    folder = coco_folder(tmp_path / "coco", ("car", "unicorn"), (2, 3))
+    notes = json.loads(call("doctor", detect, "--coco", folder, "--json").out)["notes"]
+    assert {note["detail"] for note in notes if note["fault"] == "excluded"} == {
+        "detection on mine: 3 of 5 true objects are not scored: 3 unicorn (class not scored)",
+        "1 of 6 objects are excluded: 1 orphan id",
+    }
+    detect.write_text(SUITE.replace("shipped:streets-yolo", "ultralytics:nowhere.pt"))
+    notes = json.loads(call("doctor", detect, "--coco", folder, "--json").out)["notes"]
+    assert any(note["detail"].startswith("detection on mine: what it scores is not known: ") for note in notes)
+
+
 def test_where_nothing_is_left_to_score_there_is_no_row_and_a_failure(call: Call, detect: Path, tmp_path: Path) -> None:
     folder = coco_folder(tmp_path / "coco", ("car", "unicorn"), (0, 3))
     done = call("run", detect, "--coco", folder, "--out", "out")
     assert done.status == 1
+    assert "failed mine clean detection: nothing is left to score against: detection on mine: 3 of 3" in done.error
     assert len((tmp_path / "out/records.csv").read_text().splitlines()) == 1, "the heading alone"
     failures = pd.read_csv(tmp_path / "out/failures.csv")
     assert failures["derainer"].tolist() == ["rain", "clean"]
     assert failures["reason"].str.contains("nothing is left to score against: detection on mine: 3 of 3").all()
+    assert call("verify", "out").status == 0
+
+
+SEMANTIC_SUITE = """
+derainers = ["rain", "clean"]
+[datasets.photos]
+source = "folder"
+root = "photos"
+rain = "coco350_y"
+parameters = { images = "val", masks = "valannot" }
+[tasks.semantic]
+model = "shipped:streets-unet"
+"""
+
+
+def test_every_pixel_of_the_mask_files_is_accounted_for(call: Call, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    rng = np.random.default_rng(3)
+    for place in ("val", "valannot"):
+        (tmp_path / "photos" / place).mkdir(parents=True)
+    (tmp_path / "photos/classes.csv").write_text("id,name\n0,road\n1,sky\n11,void\n")
+    for name, ids in {"a": (0, 1, 11, 255), "b": (0, 1), "c": (0, 77), "no-photo": (0, 1)}.items():
+        if name != "no-photo":
+            pixels = rng.integers(0, 255, (64, 96, 3), dtype=np.uint8)
+            Pillow.fromarray(pixels).save(tmp_path / "photos/val" / f"{name}.png")
+        mask = rng.choice(np.array(ids, dtype=np.uint8), (64, 96))
+        Pillow.fromarray(mask).save(tmp_path / "photos/valannot" / f"{name}.png")
+    (tmp_path / "semantic.toml").write_text(SEMANTIC_SUITE)
+    done = call("run", "semantic.toml", "--data", "photos=photos", "--out", "out")
+    assert done.status == 1, "c has an unknown class"
+    area = 64 * 96
+    said = f"labels of photos: {2 * area} of {4 * area} true pixels are not scored: {area} (unpaired), "
+    assert f"{said}{area} (image not rendered)" in (tmp_path / "out/run.log").read_text()
+    lines = read_truth(tmp_path / "out")
+    assert {line.fate: line.count for line in lines if not line.task} == {
+        "given": 2 * area, "unpaired": area, "image not rendered": area,
+    }  # fmt: skip
+    assert sum(line.count for line in lines if line.task == "semantic") == 2 * area
     assert call("verify", "out").status == 0

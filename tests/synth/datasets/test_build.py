@@ -57,7 +57,7 @@ def test_what_is_in_the_folder(recipe: Recipe, tmp_path: Path) -> None:
         rows = list(csv.DictReader(file))
     assert [row["image_id"] for row in rows] == ["10", "20", "30", "40", "50", "60"]
     card = json.loads((tmp_path / "out/card.json").read_text())
-    assert card["counts"] == {"chosen": 6, "rendered": 6, "objects": 6, "label_maps": 0}
+    assert card["counts"] == {"chosen": 6, "rendered": 6, "objects": 6, "label_maps": 0, "label_pixels": 0}
     assert str(tmp_path) not in (tmp_path / "out/card.json").read_text()
 
 

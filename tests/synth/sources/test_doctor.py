@@ -49,7 +49,7 @@ def test_every_fault_of_a_coco_folder_has_a_name(coco_folder: Path, coco_content
     assert "1 annotations" in found["orphan annotation", ""]
     assert ("extra file", "holiday.jpg") in found
     assert found["class absent", ""] == "1 of 2 classes have no object: person"
-    assert found["excluded", ""] == "3 of 8 objects are excluded: 1 zero area, 1 unusable image, 1 orphan id"
+    assert found["excluded", ""] == "7 of 8 objects are excluded: 1 zero area, 5 unusable image, 1 orphan id"
     assert len(found) == 11
 
 
@@ -59,7 +59,10 @@ def test_faults_of_a_plain_folder(camvid_folder: Path) -> None:
     Pillow.new("L", (64, 48), 99).save(camvid_folder / "valannot" / "c.png")
     source = open_folder(camvid_folder, {"images": "val", "masks": "valannot"})
     found = [(finding.fault, finding.image) for finding in examine(source)]
-    assert found == [("unpaired", "a"), ("unpaired", "b"), ("unusable", "b"), ("unusable", "c")]
+    assert found == [("unpaired", "a"), ("unpaired", "b"), ("unusable", "b"), ("unusable", "c"), ("excluded", "")]
+    (line,) = (finding.detail for finding in examine(source) if finding.fault == "excluded")
+    area = 48 * 64
+    assert line == f"{2 * area} of {2 * area} pixels are excluded: {area} unpaired, {area} unusable image"
 
 
 def test_labels_that_are_null_or_flat(tmp_path: Path) -> None:
