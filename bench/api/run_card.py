@@ -43,7 +43,7 @@ def run_card(
         suite=suite.model_dump(mode="json"),
         datasets={name: len(ids) for name, ids in images.items()},
         chosen={name: tuple(ids) for name, ids in images.items()},
-        severities={name: dataset.severity for name, dataset in suite.datasets.items() if dataset.rain},
+        severities={name: dataset.severity for name, dataset in suite.datasets.items() if dataset.is_drawn},
         resamples=suite.resamples,
         derainers={derainer.name: derainer.fingerprint for derainer in work.derainers},
         weights={
