@@ -44,6 +44,7 @@ def run_card(
         datasets={name: len(ids) for name, ids in images.items()},
         chosen={name: tuple(ids) for name, ids in images.items()},
         severities={name: dataset.severity for name, dataset in suite.datasets.items() if dataset.is_drawn},
+        without_clean=[dataset.name for dataset in work.datasets if not kept_data(dataset.builder).has_clean],
         resamples=suite.resamples,
         derainers={derainer.name: derainer.fingerprint for derainer in work.derainers},
         weights={
