@@ -93,6 +93,10 @@ class Truth:
     label_map: LabelMap | None = None
 
 
+REAL_RAIN = "real"
+"""A dataset's rain that is in its photographs: they are used as they are, and there is no clean image."""
+
+
 @dataclass(frozen=True)
 class Photograph:
     """A labelled photograph as a source gives it; at least one of ``clean`` and ``rainy`` is there.

@@ -311,6 +311,11 @@ class DatasetBuilder(Protocol):
     @property
     def classes(self) -> Classes: ...
 
+    @property
+    def has_clean(self) -> bool:
+        """Whether its images have clean originals, as real rain has not."""
+        ...
+
     def missing(self) -> Sequence[str]:
         """List the chosen images that are not in the folder yet, or are there with other parameters."""
         ...

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bench.api.run import run_suite as run_suite
     from bench.api.verify import verify_run as verify_run
     from bench.runs.records import read_records as read_records
+    from bench.scoring.gains import gains_over_rain as gains_over_rain
     from bench.scoring.intervals import compare_rows as compare_rows
     from bench.suites.suite import load_suite as load_suite
     from bench.suites.suite import override as override
@@ -49,6 +50,7 @@ _HOMES = {
     "bench.api.run": ("open_suite", "plan_run", "run_opened", "run_suite"),
     "bench.api.verify": ("verify_run",),
     "bench.runs.records": ("read_records",),
+    "bench.scoring.gains": ("gains_over_rain",),
     "bench.scoring.intervals": ("compare_rows",),
     "bench.suites.suite": ("load_suite", "override"),
     "bench.tables.joining": ("join_runs",),

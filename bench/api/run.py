@@ -14,6 +14,7 @@ from bench.api.guest_files import guest_files
 from bench.api.preflight import try_models
 from bench.api.requirements import Requirements, absent_layouts, missing_requirements, refuse
 from bench.api.run_card import released_weights, run_card
+from bench.api.without_clean import refuse_clean_rows, refuse_clean_rows_of, refuse_task_on_clean
 from bench.contract import Classes, Options
 from bench.devices import card_places, check_precision, memory_of
 from bench.errors import UserError
@@ -87,7 +88,11 @@ class OpenedSuite:
         """
         kept = [index for index, row in enumerate(self.rows) if row.name not in missing.derainers]
         specs, rows = [self.suite.derainers[index] for index in kept], tuple(self.rows[index] for index in kept)
-        datasets = {name: one for name, one in self.suite.datasets.items() if name not in missing.datasets}
+        datasets = {
+            name: one.model_copy(update={"reference": ""}) if one.reference in missing.datasets else one
+            for name, one in self.suite.datasets.items()
+            if name not in missing.datasets
+        }
         if not datasets or all(row.name in (RAIN, CLEAN) for row in rows):
             refuse(missing)
         needless = {self.suite.datasets[name].root for name in missing.datasets} - {
@@ -112,9 +117,11 @@ def open_suite(suite: Suite, roots: Mapping[str, Path] | None = None, options: O
         options: Device, folders of weights.
 
     Raises:
-        UserError: A derainer is unknown, or two rows have one name.
+        UserError: A derainer is unknown, two rows have one name, or a row needs clean images and the rain is real.
     """
-    return OpenedSuite(suite, tuple(named_rows(suite.derainers)), roots or {}, options or Options())
+    rows = tuple(named_rows(suite.derainers))
+    refuse_clean_rows_of(suite, rows)
+    return OpenedSuite(suite, rows, roots or {}, options or Options())
 
 
 def plan_run(opened: OpenedSuite, out: Path, shard: Shard = WHOLE) -> RunPlan:
@@ -254,7 +261,7 @@ def _runner(opened: OpenedSuite, out: Path) -> Runner:
     # A plug-in may work in another folder while results are written.
     store = RunStore(out.absolute() if any(row.entry.is_guest for row in opened.rows) else out)
     derainers = tuple(_derainer_work(row, options, rule) for row in opened.rows)
-    datasets = tuple(_dataset_work(suite, name, found[name], store.data_folder(name)) for name in suite.datasets)
+    datasets = tuple(_dataset_work(opened, name, found[name], store.data_folder(name)) for name in suite.datasets)
     return Runner(Workload(datasets, derainers, options), store, local_engine(1), rule=rule)
 
 
@@ -293,12 +300,16 @@ def _derainer_work(row: NamedRow, options: Options, rule: BatchRule) -> Derainer
     return DerainerWork(row.name, DerainerLoader(entry, options), fingerprint, row.on_clean, is_network(entry), files)
 
 
-def _dataset_work(suite: Suite, name: str, root: Path | None, folder: Path) -> DatasetWork:
-    config = suite.datasets[name]
+def _dataset_work(opened: OpenedSuite, name: str, root: Path | None, folder: Path) -> DatasetWork:
+    suite, config = opened.suite, opened.suite.datasets[name]
     builder = BuilderLoader(recipe_of(name, config, root), folder)
-    classes = kept_data(builder).classes
+    classes, has_clean = kept_data(builder).classes, kept_data(builder).has_clean
+    if not has_clean:
+        refuse_clean_rows(name, opened.rows)
     chosen = config.tasks if config.tasks is not None else tuple(suite.tasks)
     tasks = {task: _task(task, suite, name, classes) for task in chosen}
+    for task, _ in () if has_clean else tasks.values():
+        refuse_task_on_clean(name, task)
     return DatasetWork(name, builder, DatasetLoader(open_dataset, folder), tasks)
 
 

@@ -43,7 +43,8 @@ def run_card(
         suite=suite.model_dump(mode="json"),
         datasets={name: len(ids) for name, ids in images.items()},
         chosen={name: tuple(ids) for name, ids in images.items()},
-        severities={name: dataset.severity for name, dataset in suite.datasets.items() if dataset.rain},
+        severities={name: dataset.severity for name, dataset in suite.datasets.items() if dataset.is_drawn},
+        without_clean=[dataset.name for dataset in work.datasets if not kept_data(dataset.builder).has_clean],
         resamples=suite.resamples,
         derainers={derainer.name: derainer.fingerprint for derainer in work.derainers},
         weights={

@@ -37,6 +37,7 @@ def table(
     all_metrics: AllMetrics = False,
     untrained: Annotated[bool, typer.Option("--untrained", help="Also rows with random weights.")] = False,
     intervals: Annotated[bool, typer.Option("--intervals", help="95 % intervals beside the numbers.")] = False,
+    gain: Annotated[bool, typer.Option("--gain", help="What each derainer gains over the rain.")] = False,
     mix: Mix = False,
     paper: Annotated[
         Literal["no", "difference", "beside"],
@@ -50,7 +51,8 @@ def table(
 
     LaTeX has the best row bold and the second underlined, without rain and clean, between which they lie; the
     document needs the packages booktabs and [T1]fontenc. A difference to the paper is told only where its authors'
-    images were used, and all of them.
+    images were used, and all of them. A gain is paired: on the images and resamples of the rain, with its interval,
+    p after Holm's correction over the derainers, and how many images got better or worse.
 
     Examples:
 
@@ -59,6 +61,8 @@ def table(
         derainbench table run1 --format latex > table.tex
 
         derainbench table run1 --by timeofday
+
+        derainbench table run1 --gain
 
         derainbench table run1 --paper difference
 
@@ -83,6 +87,8 @@ def table(
         return
     if paper != "no":
         frames = _with_paper(runs, paper == "difference", dataset)
+    elif gain:
+        frames = _gains(runs, dataset, all_metrics, described, as_text=format not in ("csv", "json"))
     elif by:
         frames = _sliced(runs, by, _datasets_of(records), all_metrics, described)
     elif layout == "long":
@@ -90,12 +96,14 @@ def table(
     else:
         frames = _wide(records, described, all_metrics, untrained, mix)
         frames = _with_intervals(frames, runs) if intervals else frames
+        frames = _with_references(frames, runs, intervals, described)
     if cost:
         frames = _with_costs(frames, runs)
     _give(frames, format, into, out, column_signs(records))
     if format == "terminal" and not out and not into:
         for run in runs:
             print_excluded([line for line in read_truth(run) if dataset in ("", line.dataset)])
+        _say_what_is_not_told(runs, dataset, gain)
 
 
 def leaderboard(
@@ -218,6 +226,55 @@ def _with_intervals(frames: dict[str, pd.DataFrame], runs: list[Path]) -> dict[s
             error_console.print(f"{run}: {FEW_IMAGES}", style="yellow", markup=False, soft_wrap=True)
         frames = {name: with_intervals(frame, intervals, name) for name, frame in frames.items()}
     return frames
+
+
+def _with_references(
+    frames: dict[str, pd.DataFrame], runs: list[Path], intervals: bool, described: Sequence[Metric]
+) -> dict[str, pd.DataFrame]:
+    """Put the references that the suite of a run names below its wide tables."""
+    from bench.runs.records import read_records
+    from bench.scoring.intervals import read_intervals
+    from bench.tables.gains import references_of, with_reference
+
+    for run in runs:
+        for name, reference in references_of(run).items():
+            if name in frames:
+                known = read_intervals(run) if intervals else None
+                frames[name] = with_reference(frames[name], read_records(run), reference, known, described)
+    return frames
+
+
+def _gains(
+    runs: list[Path], dataset: str, all_metrics: bool, described: Sequence[Metric], as_text: bool
+) -> dict[str, pd.DataFrame]:
+    """Make the tables of what the derainers of one run gain over the rain, dataset by dataset."""
+    from bench.scoring.gains import gains_over_rain
+    from bench.tables.gains import gain_tables
+
+    if len(runs) > 1:
+        raise UserError("--gain is told of one run, whose rows share their resamples; give one folder")
+    gains = gains_over_rain(runs[0], all_metrics, described)
+    gains = gains[gains["dataset"].isin([dataset] if dataset else gains["dataset"])]
+    return gain_tables(gains, described) if as_text else {runs[0].name: gains}
+
+
+def _say_what_is_not_told(runs: list[Path], dataset: str, gain: bool) -> None:
+    """Say below the tables of real rain what they cannot hold, and how to read the rest."""
+    from bench.runs.card import CARD, read_card
+    from bench.tables.gains import HOLM, UNPAIRED, references_of
+
+    cards = [read_card(run) for run in runs if (run / CARD).is_file()]
+    names = dict.fromkeys(name for card in cards for name in card.without_clean if dataset in ("", name))
+    lines = [HOLM] if gain else []
+    if names and not gain:
+        lines.append(
+            f"{', '.join(names)}: no clean images, so no row clean, no recovery and no pseudo_gt; --gain tells what is "
+            "gained over the rain"
+        )
+    if not gain and any(references_of(run) for run in runs):
+        lines.append(UNPAIRED)
+    for line in lines:
+        out_console.print(line, style="dim", markup=False, soft_wrap=True)
 
 
 def _with_costs(frames: dict[str, pd.DataFrame], runs: list[Path]) -> dict[str, pd.DataFrame]:

@@ -20,6 +20,9 @@ SCENE = {"severity", "tasks"}
 """Settings that may differ between the datasets of one severity curve."""
 
 
+_ENDS = {RAIN: "the rain itself", CLEAN: "the clean images"}
+
+
 @dataclass(frozen=True)
 class Curve:
     """Precision and recall as the least score falls, ratios in [0, 1].
@@ -49,9 +52,10 @@ def ranking(estimates: Estimates, dataset: str, metric: str, rows: Sequence[str]
     if len(found) < 2:
         return None
     marked = [(f"s-{row}", one.value) for row, one in found if row in (RAIN, CLEAN)]
+    ends = " and ".join(text for end, text in _ENDS.items() if any(row == end for row, _ in found))
     return draw_ranking(
         f"{metric}, row by row",
-        "Points are scores, bars 95 % intervals over images. Dashed: the rain itself and the clean images.",
+        f"Points are scores, bars 95 % intervals over images.{f' Dashed: {ends}.' if ends else ''}",
         heading(metric, found[0][1].unit),
         [(row, styles[row], value_of(one)) for row, one in found],
         marked,

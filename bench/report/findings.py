@@ -35,6 +35,7 @@ def findings(
     rows: Sequence[str],
     comparisons: Comparisons,
     described: Sequence[Metric] = (),
+    has_clean: bool = True,
 ) -> list[Sentence]:
     """Say everything worth saying of one dataset, in sentences.
 
@@ -46,6 +47,7 @@ def findings(
         comparisons: Every derainer against ``rain`` and every ``clean+NAME`` against ``clean``, where the run has
             resamples of both.
         described: Metrics of tasks from outside, from the run's card.
+        has_clean: False where the dataset has no clean images to test harm on.
     """
     untrained = untrained_in(records)
     derainers = [row for row in rows if kind_of(row, untrained) == "derainer"]
@@ -58,7 +60,7 @@ def findings(
     if not harms and any((row, RAIN) in comparisons for row in derainers):
         found.append(Sentence("No derainer's scores fall below the rain itself beyond chance."))
     few = max(most_images(record for record in records if record.dataset == dataset).values(), default=0)
-    found += _untested(rows, derainers, comparisons, few < FEWEST_IMAGES)
+    found += _untested(rows, derainers, comparisons, few < FEWEST_IMAGES, has_clean)
     if shown_untrained := [row for row in rows if row in untrained]:
         found.append(Sentence(f"Untrained weights, so neither ranked nor plotted: {', '.join(shown_untrained)}."))
     return found
@@ -168,14 +170,16 @@ def rank_agreement(correlations: pd.DataFrame, dataset: str, metrics: Sequence[s
     ]
 
 
-def _untested(rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons, few: bool) -> list[Sentence]:
+def _untested(
+    rows: Sequence[str], derainers: Sequence[str], comparisons: Comparisons, few: bool, has_clean: bool
+) -> list[Sentence]:
     if not derainers:
         return []
     found: list[Sentence] = []
     if not any((row, RAIN) in comparisons for row in derainers):
         why = FEW_IMAGES if few else "no resamples of both rows"
         found.append(Sentence(f"Whether a derainer does worse than the rain was not tested: {why}."))
-    if missing := [row for row in derainers if ON_CLEAN + row not in rows]:
+    if has_clean and (missing := [row for row in derainers if ON_CLEAN + row not in rows]):
         wanted = _joined([ON_CLEAN + row for row in missing])
         text = f"Not tested: harm to images without rain, by {_joined(missing)}. It takes the rows {wanted}."
         found.append(Sentence(text))

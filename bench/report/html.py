@@ -44,6 +44,8 @@ class Page:
         card: Facts about the run: heading to value.
         card_json: The whole card as text.
         explain: True explains the words rain, clean and recovery.
+        has_clean: False if no dataset has clean images, so that these words need no explanation.
+        has_gains: True if some dataset has none, so that gains are to be explained.
     """
 
     title: str
@@ -56,6 +58,8 @@ class Page:
     card: Sequence[tuple[str, Mapping[str, str]]] = ()
     card_json: str = ""
     explain: bool = True
+    has_clean: bool = True
+    has_gains: bool = False
 
 
 def render_page(page: Page) -> str:

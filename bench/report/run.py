@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from bench.contract import Metric, Record
 from bench.errors import UserError
 from bench.io.files import sha256_of
@@ -17,6 +19,7 @@ from bench.runs.folder import RunStore
 from bench.runs.records import read_records, read_table, untrained_in
 from bench.runs.rows import CLEAN, RAIN, kind_of
 from bench.scoring.estimates import Comparisons, Estimates, compare_pairs, drop_uncertain_recovery, estimates_of
+from bench.scoring.gains import GAIN_COLUMNS, gains_over_rain
 from bench.scoring.intervals import read_intervals
 from bench.scoring.truth_ledger import TRUTH
 from bench.suites.suite import Suite, suite_of_card
@@ -48,6 +51,8 @@ class ReadRun:
         records: Every number.
         estimates: Every number with its interval; recovery only of losses that are certain.
         rows: Names of the rows: rain, derainers, untrained ones, clean, harm tests.
+        gains: What each derainer gains over the rain (:func:`bench.scoring.gains.gains_over_rain`), on datasets without
+            clean images; empty where all have them.
         comparisons: Every row against rain or clean (:func:`bench.report.findings.references`), and clean against rain.
     """
 
@@ -57,6 +62,7 @@ class ReadRun:
     estimates: Estimates
     rows: Sequence[str]
     comparisons: Comparisons
+    gains: pd.DataFrame
 
     @property
     def described(self) -> list[Metric]:
@@ -83,7 +89,18 @@ def read_run(run: Path) -> ReadRun:
     comparisons = compare_pairs(run, records, [*references(rows), (CLEAN, RAIN)])
     estimates = estimates_of(records, read_intervals(run))
     estimates = drop_uncertain_recovery(estimates, comparisons.get((CLEAN, RAIN), {}))
-    return ReadRun(store, card, records, estimates, rows, comparisons)
+    return ReadRun(store, card, records, estimates, rows, comparisons, _gains(run, card))
+
+
+def _gains(run: Path, card: RunCard) -> pd.DataFrame:
+    """Compute the gains on datasets without clean images; empty where nothing can be paired."""
+    if not card.without_clean:
+        return pd.DataFrame(columns=GAIN_COLUMNS)
+    try:
+        gains = gains_over_rain(run, described=described_in(card))
+    except UserError:  # no derainer, no row rain or no resamples; the findings say that nothing was tested
+        return pd.DataFrame(columns=GAIN_COLUMNS)
+    return gains[gains["dataset"].isin(card.without_clean)]
 
 
 def extra_tables(root: Path) -> list[Table]:

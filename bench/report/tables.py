@@ -87,7 +87,7 @@ def score_table(
             name,
             kind_of(name, untrained),
             (
-                *(_score_cell(estimates.get((dataset, name, metric)), (name, metric) in fewer) for metric in metrics),
+                *(score_cell(estimates.get((dataset, name, metric)), (name, metric) in fewer) for metric in metrics),
                 counts.get(name, Cell("")),
             ),
         )
@@ -153,7 +153,8 @@ def _column(heading: str, numeric: bool) -> Column:
     return Column(heading, "", numeric)
 
 
-def _score_cell(estimate: Estimate | None, fewer: bool) -> Cell:
+def score_cell(estimate: Estimate | None, fewer: bool) -> Cell:
+    """Make the cell of one score with its interval, empty without a score; ``fewer`` marks it as not ranked."""
     if estimate is None:
         return Cell("")
     interval = ""

@@ -79,6 +79,7 @@ class RunCard(_Model):
         datasets: Name to the number of images expected.
         chosen: Name to the ids of the images expected.
         severities: Name to the severity of the rain, for datasets whose rain is drawn.
+        without_clean: Names of the datasets that have no clean images, because their photographs are used as they are.
         resamples: Bootstrap resamples.
         derainers: Row to its fingerprint.
         weights: Row to its published files of weights and their SHA-256.
@@ -105,6 +106,7 @@ class RunCard(_Model):
     datasets: Mapping[str, int]
     chosen: Mapping[str, Sequence[str]] = {}
     severities: Mapping[str, float] = {}
+    without_clean: Sequence[str] = ()
     resamples: int = 0
     derainers: Mapping[str, str]
     weights: Mapping[str, Mapping[str, str]] = {}

@@ -31,6 +31,7 @@ _EQUAL = (
     "libraries",
     "commit",
     "severities",
+    "without_clean",
     "resamples",
     "schema_version",
 )

@@ -12,8 +12,11 @@ RAIN, CLEAN = "rain", "clean"
 ON_CLEAN = "clean+"
 """Prefix of a row in which a derainer restores the clean images: it should leave them as they are."""
 
-RowKind = Literal["derainer", "rain", "clean", "harm test", "untrained"]
-"""Kinds of rows; only a ``derainer`` is ranked. A ``harm test`` is a derainer on the clean images."""
+_REFERENCE = "reference ("
+
+RowKind = Literal["derainer", "rain", "clean", "harm test", "untrained", "reference"]
+"""Kinds of rows; only a ``derainer`` is ranked. A ``harm test`` is a derainer on the clean images; a ``reference`` is
+another dataset's row ``rain``, in clear weather."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ class Row:
     task: str = ""
 
 
+def reference_name(dataset: str) -> str:
+    """Name the row in which tables show another dataset as the upper reference of one of real rain."""
+    return f"{_REFERENCE}{dataset})"
+
+
 def kind_of(name: str, untrained: Collection[str] = ()) -> RowKind:
     """Tell derainers from control rows, harm tests and rows with random weights, by the name of one row.
 
@@ -37,6 +45,8 @@ def kind_of(name: str, untrained: Collection[str] = ()) -> RowKind:
     """
     if name in untrained:
         return "untrained"
+    if name.startswith(_REFERENCE):
+        return "reference"
     if name in (RAIN, CLEAN):
         return "rain" if name == RAIN else "clean"
     return "harm test" if name.startswith(ON_CLEAN) else "derainer"

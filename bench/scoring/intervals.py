@@ -14,8 +14,9 @@ import pandas as pd
 from bench.contract import Metric, Record
 from bench.errors import UserError
 from bench.io.files import csv_errors_as_user_errors, safe_name
+from bench.runs.card import CARD, read_card
 from bench.runs.records import read_records, read_table, untrained_in
-from bench.runs.rows import CLEAN, RAIN, Row
+from bench.runs.rows import CLEAN, RAIN, Row, kind_of
 from bench.scoring.common_images import common_images, recovery_rows
 from bench.scoring.metrics import shortened, sign_of
 from bench.scoring.per_image import read_measures
@@ -102,9 +103,9 @@ def compare_rows(
     """
     records = read_records(root)
     _check_rows(root, records, (first, second))
-    images, shown = read_measures(root), _headlines(records, described)
+    images, shown = read_measures(root), headlines(records, described)
     rows = [
-        _comparison(paired, images)
+        comparison(paired, images)
         for paired in paired_differences(root, records, [(first, second)])
         if every_metric or (paired.first.dataset, paired.first.task, paired.first.metric) in shown
     ]
@@ -120,16 +121,21 @@ def compare_rows(
 def _check_rows(root: Path, records: Sequence[Record], names: Sequence[str]) -> None:
     known = list(dict.fromkeys(record.derainer for record in records))
     for name in names:
-        if name not in known:
-            raise UserError(f"{root} has no row {name!r}; it has {', '.join(known)}")
+        if name in known:
+            continue
+        real = kind_of(name) in ("clean", "harm test") and (root / CARD).is_file() and read_card(root).without_clean
+        why = f" ({real[0]} has no clean images: its photographs are used as they are)" if real else ""
+        raise UserError(f"{root} has no row {name!r}{why}; it has {', '.join(known)}")
 
 
-def _headlines(records: Sequence[Record], described: Sequence[Metric]) -> set[tuple[str, str, str]]:
-    """Find the (dataset, task, metric) of the short tables of a run."""
+def headlines(
+    records: Sequence[Record], described: Sequence[Metric], every_headline: bool = False
+) -> set[tuple[str, str, str]]:
+    """Find the (dataset, task, metric) of the short tables of a run; arguments as of :func:`shortened`."""
     by_dataset: dict[str, list[Record]] = {}
     for record in records:
         by_dataset.setdefault(record.dataset, []).append(record)
-    short = [record for own in by_dataset.values() for record in shortened(own, described=described)]
+    short = [record for own in by_dataset.values() for record in shortened(own, every_headline, described)]
     return {(record.dataset, record.task, record.metric) for record in short}
 
 
@@ -295,8 +301,13 @@ def _read_unequal(root: Path) -> dict[tuple[Row, Row], dict[str, Mapping[Hashabl
     return found
 
 
-def _comparison(paired: PairedDifference, images: pd.DataFrame) -> dict[str, object]:
-    """Make one row of the table of :func:`compare_rows`."""
+def comparison(paired: PairedDifference, images: pd.DataFrame) -> dict[str, object]:
+    """Make one row of the table of :func:`compare_rows`.
+
+    Args:
+        paired: One metric of two rows.
+        images: ``per_image.csv`` of the run.
+    """
     ours, theirs = paired.first, paired.second
     same = images[(images.dataset == ours.dataset) & (images.task == ours.task) & (images.metric == ours.metric)]
     of_both = same.pivot_table(index="image", columns="derainer", values="value", observed=True)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from bench.contract import Parameter
+from bench.contract import REAL_RAIN, Parameter
 from bench.errors import UserError, did_you_mean, faults_of
 from bench.io.toml_files import TomlText, names_in, text_of, validated
 
@@ -33,7 +33,8 @@ class DatasetConfig(_Model):
         root: Name under which the command line gives the folder (``--coco``, ``--bdd``, ``--data NAME=DIR``),
             or a folder. Empty for sources that need no files.
         parameters: Settings of the reader.
-        rain: Rain preset; empty when the source brings its own rain.
+        rain: Rain preset; empty when the source brings its own rain and its own clean images; ``real`` when the
+            photographs are used as they are, and there are no clean ones.
         rain_parameters: Changes to the preset.
         severity: 1 is the preset as it is; less is lighter, more is heavier.
         count: How many images are chosen; None takes all.
@@ -44,6 +45,8 @@ class DatasetConfig(_Model):
         share: A pair that a fixed share of the images has: ``timeofday=night:0.3``.
         seed: Chooses the images and the rain.
         tasks: Tasks asked of this dataset; None means all of the suite's.
+        reference: Another dataset of the suite, of ``rain = "real"``: photographs of clear weather, whose row ``rain``
+            tables show as the upper reference. Other images, so nothing is paired.
     """
 
     source: Reader
@@ -60,6 +63,19 @@ class DatasetConfig(_Model):
     share: str = ""
     seed: int = Field(default=2020, ge=0)
     tasks: tuple[Name, ...] | None = None
+    reference: str = ""
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether rain is drawn on its photographs."""
+        return self.rain not in ("", REAL_RAIN)
+
+    @model_validator(mode="after")
+    def _check_real_rain(self) -> DatasetConfig:
+        """Refuse settings of drawn rain where none is drawn."""
+        if self.rain == REAL_RAIN and (self.severity != 1 or self.rain_parameters):
+            raise ValueError('rain = "real" draws no rain; leave severity and rain_parameters out')
+        return self
 
 
 class Suite(_Model):
@@ -117,7 +133,24 @@ def _suite_of(text: TomlText, name: str) -> Suite:
             raise UserError(
                 f"{text.origin}: datasets.{dataset_name}.tasks names {wrong[0]!r}, which [tasks] does not define"
             )
+        if fault := _fault_of_reference(suite, dataset_name):
+            raise UserError(f"{text.origin}: datasets.{dataset_name}.reference: {fault}")
     return suite
+
+
+def _fault_of_reference(suite: Suite, name: str) -> str:
+    """Say what is wrong with the reference of one dataset; empty if nothing is, or if it has none."""
+    dataset, other = suite.datasets[name], suite.datasets.get(suite.datasets[name].reference)
+    if not dataset.reference:
+        return ""
+    if other is None or other is dataset:
+        others = ", ".join(one for one in suite.datasets if one != name) or "none"
+        return f"expected another dataset of this suite ({others}), got {dataset.reference!r}"
+    if other.rain != REAL_RAIN:
+        return f"{dataset.reference} does not show its photographs as they are; give it rain = {REAL_RAIN!r}"
+    if lacks := [task for task in dataset.tasks or suite.tasks if task not in (other.tasks or suite.tasks)]:
+        return f"{dataset.reference} is not asked task {lacks[0]!r}; add it to datasets.{dataset.reference}.tasks"
+    return ""
 
 
 def dataset_config(name: str, changes: Mapping[str, object]) -> DatasetConfig:

@@ -18,7 +18,7 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench.contract import Classes, Failure, Image, Parameter, Parameters, Photograph
+from bench.contract import REAL_RAIN, Classes, Failure, Image, Parameter, Parameters, Photograph
 from bench.errors import ImageError, UserError, reason_of
 from bench.io.files import key_of, safe_name, write_json, write_text
 from bench.io.images import write_png
@@ -40,7 +40,7 @@ from synth.rain.presets import preset_names
 from synth.rain.renderer import Renderer
 from synth.sources.annotations import write_annotations
 from synth.sources.ledger import Accounted, Mapped, pixel_fates
-from synth.sources.reading import NO_NUMBER, Identified, Numbered
+from synth.sources.reading import NO_NUMBER, Identified, KnowsClean, Numbered
 
 _PACKAGES = ("derainbench", "numpy", "pillow", "pycocotools")
 
@@ -55,7 +55,7 @@ class Recipe:
         root: The photographs' folder; None for sources that draw them.
         parameters: The source's parameters.
         rain: A preset (``coco350_y``) or a renderer (``imgaug``, ``path/to/mine.py:build``); empty for sources
-            that bring rainy images.
+            that bring rainy images; ``real`` for photographs that are used as they are, without clean ones.
         rain_parameters: The renderer's parameters, or changes to the preset.
         severity: 1 is the preset as calibrated; less is lighter, more is heavier.
         seed: Of the choice of photographs and of the rain.
@@ -98,7 +98,7 @@ class FolderBuilder:
         recipe: How the dataset is made.
         folder: Where.
         source: The opened source of photographs.
-        renderer: What rains; None for sources that bring rainy images.
+        renderer: What rains; None where nothing is drawn.
         code: Digest of the code of both.
     """
 
@@ -112,6 +112,13 @@ class FolderBuilder:
     def classes(self) -> Classes:
         """The source's class spaces."""
         return self.source.classes
+
+    @property
+    def has_clean(self) -> bool:
+        """Whether its images have clean originals: not where the rain is real."""
+        if self.recipe.rain == REAL_RAIN:
+            return False
+        return self.source.has_clean if isinstance(self.source, KnowsClean) else True
 
     @cached_property
     def ids(self) -> Sequence[str]:
@@ -156,7 +163,7 @@ class FolderBuilder:
                     labels[id] = json.dumps(annotations)
         if not rows:
             raise UserError(f"{self.recipe.name}: none of the {len(self.ids)} chosen images could be rendered")
-        self._drop_stale({safe_name(row.id) for row in rows})
+        self._drop_stale(rows)
         objects = 0
         if self.source.classes.instances is not None:
             objects = write_instances(self.folder / "labels/instances.json", rows, labels, self.source.classes)
@@ -164,7 +171,7 @@ class FolderBuilder:
         write_json(self.folder / "card.json", self._card(rows, objects))
 
     def _render(self, id: str) -> None:
-        photograph = self.source.load(id)
+        photograph = self._load(id)
         rainy, record = self._rain(photograph)
         clean, truth = photograph.clean, photograph.truth
         for image, what in ((rainy, "rainy"), (clean, "clean")):
@@ -197,10 +204,20 @@ class FolderBuilder:
         )
         write_text(self.folder / "rows" / f"{name}.json", row_text(row, annotations))
 
+    def _load(self, id: str) -> Photograph:
+        """Load one photograph; where the rain is real, it is the rainy image, and a clean one is put away."""
+        photograph = self.source.load(id)
+        if self.recipe.rain != REAL_RAIN:
+            return photograph
+        return replace(photograph, rainy=photograph.clean if photograph.rainy is None else photograph.rainy, clean=None)
+
     def _rain(self, photograph: Photograph) -> tuple[Image, Mapping[str, Parameter]]:
         if self.renderer is None:
             if photograph.rainy is None:
-                raise ImageError(f"image {photograph.id!r}: the source has no rainy image, and no rain is to be drawn")
+                raise ImageError(
+                    f"image {photograph.id!r}: the source has no rainy image, and no rain is to be drawn; name a rain, "
+                    f"or rain = {REAL_RAIN!r} if it rains in the photographs"
+                )
             return photograph.rainy, {}
         if photograph.clean is None:
             raise ImageError(f"image {photograph.id!r}: there is no clean image to rain on")
@@ -224,13 +241,16 @@ class FolderBuilder:
 
     def _key(self, id: str, identity: str) -> str:
         recipe = self.recipe
-        rain = self.renderer.fingerprint if self.renderer else ""
+        rain = self.renderer.fingerprint if self.renderer else recipe.rain
         strength = recipe.severity if self.renderer else 0
         source = (_short(recipe.source), portable(recipe.parameters), self.code, identity)
         return key_of(FORMAT, recipe.name, recipe.seed, rain, strength, *source, id)
 
-    def _drop_stale(self, names: set[str]) -> None:
-        for place in ("rainy", "clean", "labels/semantic", "rows"):
+    def _drop_stale(self, rows: Sequence[ManifestRow]) -> None:
+        every = {safe_name(row.id) for row in rows}
+        kept = dict.fromkeys(("rainy", "labels/semantic", "rows"), every)
+        kept["clean"] = {safe_name(row.id) for row in rows if row.clean_sha256}
+        for place, names in kept.items():
             for path in (self.folder / place).glob("*"):
                 ours = path.suffix in (".png", ".json", ".part")
                 if path.is_file() and ours and (path.stem not in names or path.suffix == ".part"):
@@ -275,8 +295,9 @@ def open_builder(recipe: Recipe, folder: Path) -> FolderBuilder:
         raise UserError(f"{folder}: is not empty and no dataset; choose another folder, or an empty one")
     entry = SOURCES.find(recipe.source)
     source = SOURCES.load(entry)(recipe.root, recipe.parameters)
-    renderer = open_renderer(recipe.rain, recipe.rain_parameters) if recipe.rain else None
-    code = key_of(entry.code_version(), _rain_entry(recipe.rain).code_version() if recipe.rain else "")
+    drawn = recipe.rain not in ("", REAL_RAIN)
+    renderer = open_renderer(recipe.rain, recipe.rain_parameters) if drawn else None
+    code = key_of(entry.code_version(), _rain_entry(recipe.rain).code_version() if drawn else "")
     return FolderBuilder(recipe, folder, source, renderer, code)
 
 

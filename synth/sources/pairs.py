@@ -26,7 +26,8 @@ from synth.sources.reading import NO_NUMBER, AbsentError, check_names, check_roo
 _FOLDER = Path(__file__).parent
 HALVES = ("left half", "right half")
 """Of a file that holds both images of a pair: the half that is clean."""
-_INSIDE = (*HALVES, "none")
+_NONE = "none"
+_INSIDE = (*HALVES, _NONE)
 _LABELS = ("annotations", "masks", "classes", "ignore", "space")
 
 
@@ -64,7 +65,7 @@ class PairSource:
         pairs: The files by id.
         half: Which half of a file is clean, ``left half`` or ``right half``; empty for files of their own.
         unpaired: Names that the rule does not know, and clean images that belong to no rainy one.
-        labels: Labels of the clean images, where the user gave some.
+        labels: Labels of the clean images, or of the rainy ones where there are no clean ones; None if none were given.
         folders: The folders of images that were read.
     """
 
@@ -74,6 +75,11 @@ class PairSource:
     unpaired: Sequence[str]
     labels: CocoSource | FolderSource | None = None
     folders: tuple[Path, ...] = ()
+
+    @property
+    def has_clean(self) -> bool:
+        """Whether the set has clean images: real rain has none."""
+        return bool(self.half) or any(pair.clean is not None for pair in self.pairs.values())
 
     @cached_property
     def _label_ids(self) -> Mapping[str, str]:
@@ -158,7 +164,8 @@ def open_pairs(root: Path | None, parameters: Parameters) -> PairSource:
 
     Args:
         root: The set's folder.
-        parameters: ``set``, one of :func:`set_names` (``any``). Labels of the clean images, if there are any:
+        parameters: ``set``, one of :func:`set_names` (``any``). Labels of the clean images (of the
+            rainy ones in a set of real rain), if there are any:
             ``annotations``, a COCO instances JSON below the root, or ``masks`` with ``classes`` and ``ignore`` as
             for a plain folder; ``space``, the class space's name.
 
@@ -267,11 +274,10 @@ def _open_labels(root: Path, rule: PairRule, parameters: Parameters) -> CocoSour
     given = {name: value for name, value in parameters.items() if name in _LABELS}
     if not given:
         return None
-    if rule.clean in _INSIDE:
-        raise UserError("pairs: labels can be read only for clean images that are files of their own")
-    if "annotations" in given:
-        return open_coco(root, {**given, "images": rule.clean})
-    return open_folder(root, {**given, "images": rule.clean})
+    if rule.clean in HALVES:
+        raise UserError("pairs: labels can be read only for images that are files of their own, not for halves of one")
+    labelled = {**given, "images": rule.rainy if rule.clean == _NONE else rule.clean}
+    return open_coco(root, labelled) if "annotations" in given else open_folder(root, labelled)
 
 
 def _images_in(root: Path, place: str) -> dict[str, Path]:

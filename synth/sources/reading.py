@@ -48,6 +48,16 @@ class Numbered(Protocol):
 
 
 @runtime_checkable
+class KnowsClean(Protocol):
+    """A source that may be of real rain; one that does not say has clean images."""
+
+    @property
+    def has_clean(self) -> bool:
+        """Whether its photographs have clean images."""
+        ...
+
+
+@runtime_checkable
 class Described(Protocol):
     """A source that knows facts about its photographs without decoding them."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from bench.suites.suite import Suite, parse_suite
 from synth.datasets.build import Recipe, open_builder
 from synth.datasets.dataset import FolderDataset
 from tests.bench.cli_call import MINE, TWO_ROWS, Call, Done
-from tests.bench.report_folder import make_run
+from tests.bench.report_folder import STREETS, make_run
 
 IDS = ("a", "b", "c", "d", "e")
 SUITE = """
@@ -82,6 +83,14 @@ def derainer_of(tmp_path: Path) -> Callable[..., DerainerLoader]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run on three drawn streets: every task, a derainer that helps, one that harms, one untrained."""
     return make_run(tmp_path_factory.mktemp("runs") / "finished")
+
+
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run without clean images: ``wet``, and ``dry`` as its reference in clear weather."""
+    wet, dry = replace(STREETS, name="wet", rain="real"), replace(STREETS, name="dry", rain="real", seed=8)
+    skills = {"rain": 0.45, "fogger": 0.1, "mine": 0.8}
+    return make_run(tmp_path_factory.mktemp("runs") / "real", wet, skills, ("detection", "semantic"), reference=dry)
 
 
 @pytest.fixture

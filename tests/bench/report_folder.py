@@ -38,6 +38,7 @@ def make_run(
     tasks: Sequence[str] = tuple(SCORING),
     suite: Mapping[str, object] | None = None,
     renamed: Mapping[str, str] | None = None,
+    reference: Recipe | None = None,
 ) -> Path:
     """Make a finished run folder.
 
@@ -48,29 +49,26 @@ def make_run(
         tasks: Names of tasks; those of plug-ins have no parameters.
         suite: Title and note in the card.
         renamed: Class names of the dataset that are changed.
+        reference: A second dataset, in clear weather: every row sees all of the truth in it.
     """
     store = RunStore(root)
-    folder = store.data_folder(recipe.name)
-    builder = open_builder(recipe, folder)
-    assert not builder.render(builder.ids)
-    builder.finish()
-    for old, new in (renamed or {}).items():
-        card = (folder / "card.json").read_text()
-        assert old in card
-        (folder / "card.json").write_text(card.replace(f'"{old}"', new))
-    dataset = open_dataset(folder)
-    asked = {name: TASKS.load(TASKS.find(name))(SCORING.get(name, {}), dataset.classes) for name in tasks}
-    for row, skill in skills.items():
-        for place, id in enumerate(dataset.ids):
-            _answer(store, dataset, asked, Row(recipe.name, row), skill, id, place)
+    recipes = [recipe, *([reference] if reference else [])]
+    datasets = {one.name: _build(store, one, renamed or {}) for one in recipes}
+    classes = datasets[recipe.name].classes
+    asked = {name: TASKS.load(TASKS.find(name))(SCORING.get(name, {}), classes) for name in tasks}
+    for name, dataset in datasets.items():
+        for row, skill in skills.items():
+            for place, id in enumerate(dataset.ids):
+                _answer(store, dataset, asked, Row(name, row), skill if name == recipe.name else 1.0, id, place)
     about = {"name": "tiny", "title": "A tiny run", "note": "Made for tests.", **(suite or {})}
     card = RunCard(
         schema_version=SCHEMA,
-        suite={**about, "derainers": list(skills), "tasks": {n: {} for n in tasks}, "datasets": _config(recipe)},
-        datasets={recipe.name: len(dataset.ids)},
+        suite={**about, "derainers": list(skills), "tasks": {n: {} for n in tasks}, "datasets": _configs(recipes)},
+        datasets={name: len(dataset.ids) for name, dataset in datasets.items()},
+        without_clean=[one.name for one in recipes if one.rain == "real"],
         derainers={row: f"digest of {row}" for row in skills},
-        tasks={recipe.name: {name: _task_card(task) for name, task in asked.items()}},
-        order=RunOrder(derainers=list(skills), tasks=[(recipe.name, list(asked))]),
+        tasks={name: {task: _task_card(one) for task, one in asked.items()} for name in datasets},
+        order=RunOrder(derainers=list(skills), tasks=[(name, list(asked)) for name in datasets]),
         libraries={"numpy": np.__version__, "torch": ""},
         commit="c0ffee",
         device="cpu",
@@ -79,12 +77,30 @@ def make_run(
         untrained=[row for row in skills if row == "wild"],
     )
     write_card(root, card)
-    conclude(store, card, WorkDone(datasets={recipe.name: dataset}), {recipe.name: asked})
+    conclude(store, card, WorkDone(datasets=dict(datasets)), dict.fromkeys(datasets, asked))
     return root
 
 
-def _config(recipe: Recipe) -> dict[str, object]:
-    return {recipe.name: {"source": recipe.source, "rain": recipe.rain, "seed": recipe.seed}}
+def _build(store: RunStore, recipe: Recipe, renamed: Mapping[str, str]) -> FolderDataset:
+    folder = store.data_folder(recipe.name)
+    builder = open_builder(recipe, folder)
+    assert not builder.render(builder.ids)
+    builder.finish()
+    for old, new in renamed.items():
+        card = (folder / "card.json").read_text()
+        assert old in card
+        (folder / "card.json").write_text(card.replace(f'"{old}"', new))
+    return open_dataset(folder)
+
+
+def _configs(recipes: Sequence[Recipe]) -> dict[str, object]:
+    """The first dataset refers to the second, if there is one."""
+    configs: dict[str, dict[str, object]] = {
+        one.name: {"source": one.source, "rain": one.rain, "seed": one.seed} for one in recipes
+    }
+    for other in recipes[1:]:
+        configs[recipes[0].name]["reference"] = other.name
+    return dict(configs)
 
 
 def _task_card(task: Task) -> TaskCard:
@@ -111,7 +127,8 @@ def _answer(
 
 
 def _between(sample: Sample, skill: float) -> Image:
-    assert sample.clean is not None
+    if sample.clean is None:
+        return sample.rainy
     mixed = (1 - skill) * sample.rainy.astype(np.float64) + skill * sample.clean
     return sample.clean if skill == 1 else mixed.round().astype(np.uint8)
 

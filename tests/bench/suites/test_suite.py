@@ -164,3 +164,42 @@ def test_a_root_that_is_missing_or_fits_nothing_is_said_so(
         resolve_roots(suite, {"coco": tmp_path})
     with pytest.raises(UserError, match=r"dataset coco350: .*--coco DIR"):
         resolve_roots(load_suite("coco350"), {})
+
+
+TWO_WEATHERS = """
+derainers = ["rain", "classical"]
+[datasets.wet]
+source = "coco"
+rain = "real"
+reference = "dry"
+[datasets.dry]
+source = "coco"
+rain = "real"
+[tasks.detection]
+[tasks.semantic]
+"""
+
+
+def test_a_reference_is_another_dataset_as_it_was_photographed() -> None:
+    suite = parse_suite(TWO_WEATHERS, "two", "two.toml")
+    assert suite.datasets["wet"].reference == "dry"
+    assert not suite.datasets["wet"].is_drawn
+    assert load_suite("coco350").datasets["coco350"].is_drawn
+
+
+DRY = '[datasets.dry]\nsource = "coco"\nrain = '
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('e = "dry"', 'e = "sun"', r"wet.reference: expected another dataset of this suite \(dry\), got 'sun'"),
+        ('e = "dry"', 'e = "wet"', r"wet.reference: expected another dataset of this suite \(dry\), got 'wet'"),
+        (f'{DRY}"real"', f'{DRY}"coco350_y"', "wet.reference: dry does not show its photographs as they are"),
+        ("[tasks.d", 'tasks = ["semantic"]\n[tasks.d', "wet.reference: dry is not asked task 'detection'; add it"),
+        ('reference = "dry"', "severity = 2", "wet: .*draws no rain; leave severity and rain_parameters out"),
+    ],
+)
+def test_a_wrong_reference_or_strength_of_real_rain_is_told(old: str, new: str, fault: str) -> None:
+    with pytest.raises(UserError, match=rf"two\.toml: datasets\.{fault}"):
+        parse_suite(TWO_WEATHERS.replace(old, new, 1), "two", "two.toml")

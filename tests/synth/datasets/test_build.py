@@ -334,3 +334,22 @@ def test_a_plugin_leaves_no_path_in_the_dataset(recipe: Recipe, tmp_path: Path) 
 
 def test_absolute_paths_do_not_reach_the_card() -> None:
     assert portable({"semantic": "/home/somebody/maps", "split": "val2017"}) == {"semantic": "maps", "split": "val2017"}
+
+
+def test_real_rain_is_the_photograph_itself(coco_folder: Path, recipe: Recipe, tmp_path: Path) -> None:
+    real = replace(recipe, rain="real")
+    assert build(recipe, tmp_path / "out") == build(real, tmp_path / "out") == []
+    dataset = open_builder(real, tmp_path / "out").finish()
+    sample = dataset.load("000000000020")
+    np.testing.assert_array_equal(sample.rainy, read_image(coco_folder / "val2017/000000000020.jpg"))
+    assert sample.clean is None
+    assert sample.truth.instances is not None
+    assert not list((tmp_path / "out/clean").iterdir())  # those of the recipe before
+    assert open_builder(real, tmp_path / "out").missing() == []
+    assert not open_builder(real, tmp_path / "out").has_clean
+    assert open_builder(recipe, tmp_path / "out").has_clean
+
+
+def test_without_rain_the_message_names_real_rain(recipe: Recipe, tmp_path: Path) -> None:
+    builder = open_builder(replace(recipe, rain=""), tmp_path / "out")
+    assert "or rain = 'real' if it rains in the photographs" in builder.render(builder.missing())[0].reason

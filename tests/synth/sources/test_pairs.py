@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 
 from bench.contract import Parameters
 from bench.errors import ImageError, UserError
+from bench.io.images import read_image
 from synth.datasets.build import Recipe, open_builder
 from synth.sources.pairs import open_pairs, set_names
 
@@ -150,6 +151,33 @@ def test_a_dataset_of_real_rain(tmp_path: Path) -> None:
     sample = builder.finish().load("street")
     assert sample.clean is None
     assert sample.truth.instances is None
+
+
+def test_real_rain_leaves_the_clean_images_of_pairs_alone(tmp_path: Path) -> None:
+    fill(tmp_path / "set", {"rainy/1.png": 1, "clean/1.png": 2})
+    builder = open_builder(Recipe("any", "pairs", tmp_path / "set", rain="real"), tmp_path / "out")
+    assert builder.render(builder.missing()) == []
+    sample = builder.finish().load("1")
+    np.testing.assert_array_equal(sample.rainy, read_image(tmp_path / "set/rainy/1.png"))
+    assert sample.clean is None
+    assert open_pairs(tmp_path / "set", {}).has_clean
+
+
+def test_labels_of_real_rain_belong_to_the_rainy_images(coco_folder: Path) -> None:
+    (coco_folder / "val2017").rename(coco_folder / "input")
+    source = open_pairs(coco_folder, {"set": "rid", "annotations": "annotations/instances_val2017.json"})
+    photograph = source.load("000000000020")
+    assert not source.has_clean
+    assert photograph.clean is None
+    assert photograph.truth.instances is not None
+    assert photograph.truth.instances.class_ids.tolist() == [3, 1]
+    assert source.annotation_ids("000000000020") == (1020, 2000)
+
+
+def test_labels_of_halves_are_refused(tmp_path: Path) -> None:
+    root = fill(tmp_path, {"1.png": 1})
+    with pytest.raises(UserError, match="only for images that are files of their own"):
+        open_pairs(root, {"set": "rain800", "masks": "masks"})
 
 
 @pytest.mark.shared
