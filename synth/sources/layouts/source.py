@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +15,7 @@ from synth.sources.coco import CocoSource
 from synth.sources.findings import Finding
 from synth.sources.layouts.class_names import read_class_names
 from synth.sources.layouts.coco_boxes import open_coco_boxes
-from synth.sources.layouts.files import Found, Item, find_items
+from synth.sources.layouts.files import Found, find_items
 from synth.sources.layouts.labels import Boxes, Labels, Maps, NoLabels
 from synth.sources.layouts.objects import LabelFile, instances_of
 from synth.sources.layouts.table import (
@@ -31,7 +30,7 @@ from synth.sources.layouts.table import (
 )
 from synth.sources.layouts.voc import read_voc
 from synth.sources.layouts.yolo import read_yolo
-from synth.sources.ledger import Fate, excluded_line
+from synth.sources.ledger import Fate, object_fates
 from synth.sources.reading import AbsentError, check_names, check_root, parameter, read_classes
 
 _KNOWN = ("layout", "labels", "split", "condition", "classes", "space", "first_pixel", "riders_are_persons")
@@ -84,14 +83,17 @@ class LayoutSource:
 
     def fates(self, ids: Collection[str], /) -> Mapping[Fate, int]:
         """Count all labelled objects by what becomes of them in a run of these images; the sum is exact."""
-        chosen, fates = set(ids), Counter[Fate]()
-        for id, item in self.found.items.items():
-            if id in chosen:
-                fates.update(self._fates(item))
-            else:
-                fates["not chosen"] += len(self._file(item.label).boxes)
-        fates["orphan id"] = sum(len(self._file(path).boxes) for path in self.found.orphans)
+        objects = {id: len(self._file(item.label).boxes) for id, item in self.found.items.items()}
+        fates = object_fates(objects, self._fates_in, ids)
+        fates["orphan id"] += sum(len(self._file(path).boxes) for path in self.found.orphans)
         return +fates
+
+    def label_maps(self) -> Mapping[str, Path]:
+        """List the files of all label maps by image id, those of no image among them; none if there are none."""
+        if not isinstance(self.labels, Maps):
+            return {}
+        maps = {id: item.label for id, item in self.found.items.items() if item.label is not None}
+        return maps | {str(path): path for path in self.found.orphans}
 
     def audit(self) -> Iterator[Finding]:
         """Name files without partner, label files that name another image or no size, and objects left out."""
@@ -109,8 +111,6 @@ class LayoutSource:
         sizeless = sum(bool(file.boxes) and not file.shares and file.size is None for file in files.values())
         if sizeless:
             yield Finding("size unknown", "", f"{sizeless} label files state no size of the image; it is not checked")
-        if text := excluded_line(self.fates(self.ids)):
-            yield Finding("excluded", "", text)
 
     def load(self, id: str, /) -> Photograph:
         """Decode one photograph and its labels.
@@ -132,14 +132,14 @@ class LayoutSource:
         except ImageError:
             return LabelFile(())
 
-    def _fates(self, item: Item) -> Mapping[Fate, int]:
-        file, size = self._file(item.label), size_of_image(item.photograph)
-        if not isinstance(self.labels, Boxes) or size is None:
-            return {"unusable image": len(file.boxes)}
-        try:
-            instances, dropped = instances_of(file, size, self.labels.known, str(item.label))
-        except ImageError:
-            return {"unusable image": len(file.boxes)}
+    def _fates_in(self, id: str) -> Mapping[Fate, int]:
+        """Count the objects of one chosen image; raise ImageError where its labels are unusable."""
+        item, size = self.found.items[id], self.size(id)
+        if not isinstance(self.labels, Boxes):
+            return {}
+        if size is None:
+            raise ImageError(f"{item.photograph}: not a readable image")
+        instances, dropped = instances_of(self.labels.file(item.label), size, self.labels.known, str(item.label))
         crowds = int(instances.crowd.sum())
         return {"given": len(instances.boxes) - crowds, "crowd": crowds, "zero area": dropped}
 

@@ -123,6 +123,10 @@ def test_cityscapes_with_train_ids_or_as_it_is_downloaded(tmp_path: Path, photo:
     source = open_layout(tmp_path, {"layout": "cityscapes"})
     assert source.ids == ("frankfurt_000000_000294",)
     assert rows_of(source, source.ids[0]) == [0, 18, 255, 13]
+    write_map(tmp_path / "gtFine/val/frankfurt/gone_gtFine_labelIds.png", [7, 7])
+    said = [finding.detail for finding in examine(open_layout(tmp_path, {"layout": "cityscapes"}))]
+    assert "a label file without photograph" in said
+    assert "3072 of 6144 pixels are excluded: 3072 unpaired" in said
     write_map(tmp_path / f"gtFine/val/{frame}_gtFine_labelTrainIds.png", [1, 1, 255, 2])
     assert rows_of(open_layout(tmp_path, {"layout": "cityscapes"}), source.ids[0]) == [1, 1, 255, 2]
 
@@ -274,6 +278,18 @@ def test_a_dataset_is_built_of_a_layout(tmp_path: Path, photo: Photo) -> None:
     assert list(builder.missing()) == []
     write_text(tmp_path / "Annotations/a.xml", voc_text(voc_object("bus", (1, 1, 9, 8))))
     assert list(open_builder(recipe, tmp_path / "out").missing()) == ["a"]
+
+
+def test_real_rain_is_taken_as_it_is(tmp_path: Path, photo: Photo) -> None:
+    photo("JPEGImages/a.png")
+    write_text(tmp_path / "Annotations/a.xml", voc_text(voc_object("bus", (1, 1, 9, 9))))
+    builder = open_builder(Recipe("mine", "layout", tmp_path, {"layout": "rid"}, rain="real"), tmp_path / "out")
+    assert builder.render(builder.missing()) == []
+    sample = builder.finish().load("a")
+    assert sample.clean is None
+    np.testing.assert_array_equal(sample.rainy, open_layout(tmp_path, {"layout": "rid"}).load("a").clean)
+    assert sample.truth.instances is not None
+    assert sample.truth.instances.boxes.tolist() == [[0, 0, 9, 9]]
 
 
 def test_other_class_names_make_other_labels(tmp_path: Path, photo: Photo) -> None:
