@@ -9,10 +9,10 @@ from PIL import Image as Pillow
 from typer.testing import CliRunner
 
 from bench.api.datasets import examine_suite, recipe_of
-from bench.api.run import open_suite
+from bench.api.run import open_suite, run_suite
 from bench.cli import app
 from bench.errors import UserError
-from bench.suites.suite import load_suite
+from bench.suites.suite import load_suite, override
 from synth.datasets.selection import choose
 from synth.sources.bdd import open_bdd
 from tests.synth.sources.layouts.trees import voc_object, voc_text, write_coco, write_map, write_text
@@ -136,3 +136,22 @@ def test_the_command_examines_a_suite(rid: Path) -> None:
     ran = CliRunner().invoke(app, ["doctor", "rid-ris", "--data", f"rid={rid}", "--data", f"ris={rid}", "--json"])
     assert ran.exit_code == 1
     assert len(json.loads(ran.stdout)["faults"]) == 2
+
+
+@pytest.mark.slow
+def test_a_whole_run_of_acdc_rain_without_what_was_not_unpacked(acdc: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (acdc / "gt_detection").rename(acdc / "elsewhere")
+    suite = override(
+        load_suite("acdc-rain"),
+        derainers=["rain", "classical"],
+        tasks=["semantic"],
+        models={"semantic": "shipped:streets-unet"},
+    )
+    opened = open_suite(suite, {"acdc": acdc})
+    part = opened.without(opened.missing(layouts=True))
+    result = run_suite(part.suite, tmp_path / "run", roots=part.roots)
+    assert result.failures == []
+    found = {(record.dataset, record.derainer) for record in result.records if record.metric == "mIoU"}
+    assert found == {(name, row) for name in ("acdc-rain-masks", "acdc-reference") for row in ("rain", "classical")}
+    assert not list((tmp_path / "run").rglob("clean/*.png"))
