@@ -182,9 +182,9 @@ def _fault(image: Json, path: Path | None, numbers: set[int]) -> str:
 
 def _class_space(categories: Sequence[object], name: str, path: Path) -> ClassSpace:
     pairs = [(whole_number(item.get("id")), item.get("name")) for item in categories if isinstance(item, dict)]
-    good = [(id, label) for id, label in pairs if id is not None and isinstance(label, str)]
+    good = [(id, label) for id, label in pairs if id is not None and abs(id) <= _MOST_ID and isinstance(label, str)]
     if not good or len(good) != len(categories) or len({id for id, _ in good}) != len(good):
-        raise UserError(f"{path}: expected categories with distinct whole numbers as id and a name each")
+        raise UserError(f"{path}: expected categories with distinct whole numbers up to 2^53 as id and a name each")
     return ClassSpace(name, tuple(id for id, _ in good), tuple(label for _, label in good))
 
 

@@ -232,6 +232,7 @@ def test_a_faulty_record_says_what_is_wrong_and_its_file_is_not_extra(
     [
         (lambda content: content.update(annotations={}), "'annotations' is an object"),
         (lambda content: content.pop("categories"), "there is no 'categories'"),
+        (lambda content: content["categories"][0].update(id=2**64), r"whole numbers up to 2\^53 as id"),
         (lambda content: content["images"][0].pop("file_name"), "image 1 has no file_name; it has height, id, width"),
         (
             lambda content: content["images"][0].update(file_name=None, coco_url="http://x/1.jpg"),
