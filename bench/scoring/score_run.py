@@ -55,7 +55,8 @@ def score_run(store: RunStore, card: RunCard, datasets: Mapping[str, ScoredDatas
     """
     scores = Scores(spent={"metrics": 0.0, "statistics": 0.0})
     for name, opened in datasets.items():
-        scores.truth += [line for files in opened.labels for line in file_lines(name, files)]
+        sharded = card.shard is not None
+        scores.truth += [line for files in opened.labels for line in file_lines(name, files, sharded)]
     questions = list(_questions(store, card, datasets))
     for question in questions:
         name, digests = question.dataset.name, [question.dataset.digest(id) for id in question.dataset.ids]

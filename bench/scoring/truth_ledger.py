@@ -78,16 +78,18 @@ class LabelFiles:
     rendered: int
 
 
-def file_lines(dataset: str, files: LabelFiles) -> list[TruthLine]:
+def file_lines(dataset: str, files: LabelFiles, shard: bool = False) -> list[TruthLine]:
     """Account for the objects or the pixels of one dataset's label files.
 
-    What the source gave and the dataset lacks is of images that could not be rendered.
+    What the source gave and the dataset lacks is of images that could not be rendered; or, in a shard, of images that
+    are another shard's.
     """
     if not files.fates:
         return []
     found = Counter(files.fates)
     lost = found["given"] + found["crowd"] - files.rendered
-    found["given"], found["crowd"], found["image not rendered"] = files.rendered, 0, lost
+    found["given"], found["crowd"] = files.rendered, 0
+    found[NOT_CHOSEN if shard else "image not rendered"] += lost
     return [TruthLine(dataset, "", files.counted, fate, "", count) for fate, count in found.items() if count]
 
 

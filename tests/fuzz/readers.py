@@ -154,6 +154,7 @@ def _read_bdd(folder: Path, data: bytes) -> object:
     _with_pictures(folder / "images/100k/val")
     _put(folder, "labels/det_20/det_val.json", data)
     source = open_bdd(folder, {"image_size": "any"})
+    list(examine(source))
     return list(source.audit()), _each(source.load, source.ids)
 
 

@@ -204,6 +204,16 @@ def test_where_nothing_is_left_to_score_there_is_no_row_and_a_failure(call: Call
     assert call("verify", "out").status == 0
 
 
+def test_shards_leave_out_what_is_anothers_and_merge_to_the_whole(call: Call, detect: Path, tmp_path: Path) -> None:
+    folder = coco_folder(tmp_path / "coco", ("car", "unicorn"), (2, 3))
+    for out, more in (("whole", ()), ("s1", ("--shard", "1/2")), ("s2", ("--shard", "2/2"))):
+        done = call("run", detect, "--coco", folder, "--out", out, *more)
+        assert done.status == 0, done.error
+        assert "not rendered" not in done.out + (tmp_path / out / "truth.csv").read_text()
+    assert call("merge", "merged", "s1", "s2").status == 0
+    assert (tmp_path / "merged/truth.csv").read_bytes() == (tmp_path / "whole/truth.csv").read_bytes()
+
+
 SEMANTIC_SUITE = """
 derainers = ["rain", "clean"]
 [datasets.photos]
