@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from bench.api.datasets import build_dataset
+from bench.api.merge import merge_runs
 from bench.api.run import open_suite, plan_run, run_suite
 from bench.api.verify import verify_run
 from bench.contract import Options
 from bench.errors import UserError
 from bench.runs.card import read_card
 from bench.runs.records import read_records
+from bench.runs.shards import Shard
 from bench.scoring.intervals import paired_differences
 from bench.suites.suite import Suite, parse_suite
 from tests.bench.conftest import SUITE
@@ -58,6 +60,23 @@ tasks = ["semantic"]
 model = "shipped:streets-yolo"
 [tasks.semantic]
 model = "shipped:streets-unet"
+"""
+UNLABELLED = """
+derainers = ["rain", "classical"]
+resamples = 20
+[tasks.semantic]
+model = "shipped:streets-unet"
+[datasets.photos]
+source = "folder"
+root = "photos"
+rain = "real"
+parameters = { images = "images", masks = "masks", space = "cityscapes" }
+"""
+DRY = """
+[datasets.dry]
+source = "folder"
+root = "dry"
+rain = "real"
 """
 PHOTOS = SUITE.replace('"coco350_y"', '"real"').replace(', "clean"', "")
 
@@ -170,6 +189,25 @@ def test_a_set_of_real_rain_refuses_them_too(photos: Path, tmp_path: Path) -> No
     (photos / "images").rename(photos / "input")
     with pytest.raises(UserError, match="row clean: dataset photos has no clean images, because its rain is real"):
         plan_run(open_suite(suite_of(text), {"photos": photos}), tmp_path / "out")
+
+
+def test_a_merged_run_without_clean_images_is_that_of_one_machine(photos: Path, tmp_path: Path) -> None:
+    suite = suite_of(UNLABELLED)
+    whole = run_suite(suite, tmp_path / "whole", roots={"photos": photos})
+    parts = [tmp_path / "one", tmp_path / "two"]
+    for number, part in enumerate(parts, start=1):
+        run_suite(suite, part, roots={"photos": photos}, shard=Shard(number, 2))
+    assert merge_runs(tmp_path / "merged", parts).records == whole.records
+    assert read_card(tmp_path / "merged").without_clean == ["photos"]
+    assert verify_run(tmp_path / "merged") == []
+
+
+def test_a_reference_without_its_folder_is_left_out_with_it(photos: Path) -> None:
+    suite = suite_of(UNLABELLED.replace('rain = "real"', 'rain = "real"\nreference = "dry"') + DRY)
+    opened = open_suite(suite, {"photos": photos})
+    left = opened.without(opened.missing())
+    assert list(left.suite.datasets) == ["photos"]
+    assert left.suite.datasets["photos"].reference == ""
 
 
 @pytest.mark.slow
