@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.api.datasets import build_dataset
+from bench.api.merge import merge_runs
 from bench.api.run import open_suite, plan_run, run_suite
 from bench.api.verify import verify_run
+from bench.contract import Options
 from bench.errors import UserError
 from bench.runs.card import read_card
 from bench.runs.records import read_records
+from bench.runs.shards import Shard
 from bench.scoring.intervals import paired_differences
 from bench.suites.suite import Suite, parse_suite
 from tests.bench.conftest import SUITE
@@ -57,7 +61,67 @@ model = "shipped:streets-yolo"
 [tasks.semantic]
 model = "shipped:streets-unet"
 """
+UNLABELLED = """
+derainers = ["rain", "classical"]
+resamples = 20
+[tasks.semantic]
+model = "shipped:streets-unet"
+[datasets.photos]
+source = "folder"
+root = "photos"
+rain = "real"
+parameters = { images = "images", masks = "masks", space = "cityscapes" }
+"""
+DRY = """
+[datasets.dry]
+source = "folder"
+root = "dry"
+rain = "real"
+"""
 PHOTOS = SUITE.replace('"coco350_y"', '"real"').replace(', "clean"', "")
+
+SHARED = """
+derainers = [{rows}]
+resamples = 200
+[datasets.coco350]
+source = "coco"
+root = "coco"
+rain = "coco350_y"
+objects = 1
+count = {count}
+tasks = ["detection"]
+[datasets.camvid]
+source = "folder"
+root = "camvid"
+rain = "camvid_y"
+parameters = {{ images = "val", masks = "valannot", classes = "classes.csv", ignore = "void", space = "camvid" }}
+count = {count}
+tasks = ["semantic"]
+[tasks.detection]
+model = "ultralytics:{models}/detection/yolov8n_int8.tflite"
+[tasks.semantic]
+model = "smp:{models}/semantic/camvid_fpn"
+"""
+SHARED_REAL = """
+derainers = [{rows}]
+resamples = 200
+[datasets.coco350]
+source = "coco"
+root = "coco350"
+parameters = {{ annotations = "labels/instances.json", images = "rainy" }}
+rain = "real"
+tasks = ["detection"]
+[datasets.camvid]
+source = "folder"
+root = "camvid"
+parameters = {{ images = "rainy", masks = "labels/semantic", space = "camvid" }}
+rain = "real"
+tasks = ["semantic"]
+[tasks.detection]
+model = "ultralytics:{models}/detection/yolov8n_int8.tflite"
+[tasks.semantic]
+model = "smp:{models}/semantic/camvid_fpn"
+"""
 
 Gain = tuple[float, float, float, float, int]
 
@@ -127,12 +191,57 @@ def test_a_set_of_real_rain_refuses_them_too(photos: Path, tmp_path: Path) -> No
         plan_run(open_suite(suite_of(text), {"photos": photos}), tmp_path / "out")
 
 
-@pytest.mark.shared
-def test_qualities_that_need_no_clean_image(photos: Path, tmp_path: Path, shared: Path) -> None:
-    from bench.contract import Options
+def test_a_merged_run_without_clean_images_is_that_of_one_machine(photos: Path, tmp_path: Path) -> None:
+    suite = suite_of(UNLABELLED)
+    whole = run_suite(suite, tmp_path / "whole", roots={"photos": photos})
+    parts = [tmp_path / "one", tmp_path / "two"]
+    for number, part in enumerate(parts, start=1):
+        run_suite(suite, part, roots={"photos": photos}, shard=Shard(number, 2))
+    assert merge_runs(tmp_path / "merged", parts).records == whole.records
+    assert read_card(tmp_path / "merged").without_clean == ["photos"]
+    assert verify_run(tmp_path / "merged") == []
 
-    suite = suite_of(PHOTOS + 'metrics = ["niqe", "sseq"]\n')
-    weights = Options(offline=True, weights_dirs=(shared / "models/niqe", shared / "models/sseq"))
-    result = run_suite(suite, tmp_path / "out", roots={"photos": photos}, options=weights)
-    assert {record.metric for record in result.records} <= {"niqe", "sseq"}
+
+def test_a_reference_without_its_folder_is_left_out_with_it(photos: Path) -> None:
+    suite = suite_of(UNLABELLED.replace('rain = "real"', 'rain = "real"\nreference = "dry"') + DRY)
+    opened = open_suite(suite, {"photos": photos})
+    left = opened.without(opened.missing())
+    assert list(left.suite.datasets) == ["photos"]
+    assert left.suite.datasets["photos"].reference == ""
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_photographs_rained_on_once_and_used_as_real_rain(shared: Path, tmp_path: Path) -> None:
+    for library in ("ultralytics", "ai_edge_litert", "segmentation_models_pytorch"):
+        pytest.importorskip(library, exc_type=ImportError)
+    gains_of_both(shared, tmp_path, count=10)
+
+
+def gains_of_both(shared: Path, folder: Path, count: int) -> None:
+    """Build two datasets, put their clean images away, and run what is left beside the ordinary run."""
+    rows, models, data = '"rain", "classical", "ddn", "derainnet"', shared / "models", shared / "data"
+    options = Options(offline=True, weights_dirs=(models,))
+    ordinary = suite_of(SHARED.format(rows=f'{rows}, "clean"', models=models, count=count))
+    sources = {name: data / name for name in ("coco", "camvid")}
+    assert run_suite(ordinary, folder / "ordinary", roots=sources, options=options).failures == []
+    roots = {}
+    for name, config in ordinary.datasets.items():
+        dataset, failures = build_dataset(name, config, sources[config.root], folder / "built" / name)
+        assert (len(dataset.ids), failures) == (count, [])
+        roots[name] = put_away(folder / "built" / name, folder / name)
+    real = suite_of(SHARED_REAL.format(rows=rows, models=models))
+    assert run_suite(real, folder / "real", roots=roots, options=options).failures == []
+    found = gains_of(folder / "real")
+    assert found == gains_of(folder / "ordinary")
+    assert {("coco350", "ddn", "AP"), ("camvid", "derainnet", "mIoU")} <= found.keys()
+
+
+@pytest.mark.shared
+def test_qualities_that_need_no_clean_image(tmp_path: Path, shared: Path) -> None:
+    text = PHOTOS.replace('images = "images"\nmasks = "masks"', 'images = "quality"')
+    suite = suite_of(text + 'metrics = ["niqe", "sseq"]\n')
+    options = Options(offline=True, weights_dirs=(shared / "models",))
+    result = run_suite(suite, tmp_path / "out", roots={"photos": shared / "data"}, options=options)
+    assert {record.metric for record in result.records} == {"niqe", "sseq"}
     assert result.failures == []
