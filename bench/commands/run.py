@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from bench.api.run import OpenedSuite
     from bench.runner.engines import Engine
     from bench.runner.runner import Existing, RunPlan
+    from bench.runs.shards import Shard
     from bench.scoring.scores import RunResult
     from bench.suites.suite import Suite
 
@@ -53,62 +54,81 @@ MACHINES = "Several machines"
 _WIDE = 120  # columns of a terminal that has room for intervals
 
 
+Rows = Annotated[
+    list[str], typer.Option(help="Rows, by comma or repeated; see the examples.", autocompletion=complete_derainer)
+]
+Also = Annotated[list[str], typer.Option(help="Rows besides the suite's.", autocompletion=complete_derainer)]
+Tasks = Annotated[list[str], typer.Option(help="Tasks, by comma or repeated.")]
+Models = Annotated[list[str], typer.Option(help="TASK=MODEL, a model as BACKEND:CHECKPOINT; repeatable.")]
+Coco = Annotated[Path | None, typer.Option(help="Folder of COCO.", rich_help_panel="Data")]
+Bdd = Annotated[Path | None, typer.Option(help="Folder of BDD100K.", rich_help_panel="Data")]
+Data = Annotated[list[str], typer.Option(help="NAME=DIR; repeatable.", rich_help_panel="Data")]
+Count = Annotated[int | None, typer.Option(min=1, help="Images per dataset.", rich_help_panel="Data")]
+Size = Annotated[str | None, typer.Option(help="WIDTHxHEIGHT or any.", rich_help_panel="Data")]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Processes on the CPU; default the suite's, beside a GPU all cores.", rich_help_panel="Models"
+    ),
+]
+Share = Annotated[str, typer.Option(help="NUMBER/OF: only this share, such as 2/3.", rich_help_panel=MACHINES)]
+EngineName = Annotated[Literal["local", "ray"], typer.Option(help="Where it runs.", rich_help_panel=MACHINES)]
+Address = Annotated[
+    str, typer.Option(help="Ray cluster: HOST:PORT, auto for this machine's.", rich_help_panel=MACHINES)
+]
+GpuShare = Annotated[
+    float | None, typer.Option(min=0, help="GPUs of a Ray worker; 0.5: two on each.", rich_help_panel=MACHINES)
+]
+Batch = Annotated[
+    int, typer.Option(min=0, help="Images of one size at once; 0: what fits the GPU.", rich_help_panel="Models")
+]
+Out = Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")]
+Available = Annotated[
+    bool, typer.Option("--available", help="Leave out rows without weights and datasets whose files are not there.")
+]
+Rebuild = Annotated[bool, typer.Option("--rebuild", help="Do everything again.")]
+OnlyMissing = Annotated[bool, typer.Option("--only-missing", help="Replace nothing; what is out of date is a failure.")]
+FailFast = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")]
+TimeLimit = Annotated[
+    float, typer.Option(min=0, help="Seconds that an image may take, with the loading of its model; 0: no limit.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")]
+WithPage = Annotated[bool, typer.Option("--report/--no-report", help="Write report.html, the run's page.")]
+
+
 def run(
     suite: Annotated[
         str, typer.Argument(help="Name of a built-in suite, or a TOML file.", autocompletion=complete_suite)
     ] = "streets",
-    derainers: Annotated[
-        list[str],
-        typer.Option(help="Rows, by comma or repeated; see the examples.", autocompletion=complete_derainer),
-    ] = [],  # noqa: B006
-    also: Annotated[list[str], typer.Option(help="Rows besides the suite's.", autocompletion=complete_derainer)] = [],  # noqa: B006
-    tasks: Annotated[list[str], typer.Option(help="Tasks, by comma or repeated.")] = [],  # noqa: B006
-    model: Annotated[list[str], typer.Option(help="TASK=MODEL, a model as BACKEND:CHECKPOINT; repeatable.")] = [],  # noqa: B006
-    coco: Annotated[Path | None, typer.Option(help="Folder of COCO.", rich_help_panel="Data")] = None,
-    bdd: Annotated[Path | None, typer.Option(help="Folder of BDD100K.", rich_help_panel="Data")] = None,
-    data: Annotated[list[str], typer.Option(help="NAME=DIR; repeatable.", rich_help_panel="Data")] = [],  # noqa: B006
-    count: Annotated[int | None, typer.Option(min=1, help="Images per dataset.", rich_help_panel="Data")] = None,
-    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT or any.", rich_help_panel="Data")] = None,
+    derainers: Rows = [],  # noqa: B006
+    also: Also = [],  # noqa: B006
+    tasks: Tasks = [],  # noqa: B006
+    model: Models = [],  # noqa: B006
+    coco: Coco = None,
+    bdd: Bdd = None,
+    data: Data = [],  # noqa: B006
+    count: Count = None,
+    size: Size = None,
     device: Devices = "auto",
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Processes on the CPU; default the suite's, beside a GPU all cores.",
-            rich_help_panel="Models",
-        ),
-    ] = None,
-    shard: Annotated[str, typer.Option(help="NUMBER/OF: only this share, such as 2/3.", rich_help_panel=MACHINES)] = "",
-    engine: Annotated[Literal["local", "ray"], typer.Option(help="Where it runs.", rich_help_panel=MACHINES)] = "local",
-    address: Annotated[
-        str, typer.Option(help="Ray cluster: HOST:PORT, auto for this machine's.", rich_help_panel=MACHINES)
-    ] = "",
-    gpu_share: Annotated[
-        float | None, typer.Option(min=0, help="GPUs of a Ray worker; 0.5: two on each.", rich_help_panel=MACHINES)
-    ] = None,
+    workers: Processes = None,
+    shard: Share = "",
+    engine: EngineName = "local",
+    address: Address = "",
+    gpu_share: GpuShare = None,
     weights_dir: WeightsDirs = [],  # noqa: B006
     offline: Offline = False,
     allow_random_weights: AllowRandomWeights = False,
     precision: Precision = "fp32",
     compile: Compile = False,
-    batch: Annotated[
-        int, typer.Option(min=0, help="Images of one size at once; 0: what fits the GPU.", rich_help_panel="Models")
-    ] = 0,
-    out: Annotated[Path | None, typer.Option(help="Run folder; default results/runs/SUITE.")] = None,
-    available: Annotated[
-        bool, typer.Option("--available", help="Leave out rows without weights and datasets whose files are not there.")
-    ] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Do everything again.")] = False,
-    only_missing: Annotated[
-        bool, typer.Option("--only-missing", help="Replace nothing; what is out of date is a failure.")
-    ] = False,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first failure.")] = False,
-    time_limit: Annotated[
-        float,
-        typer.Option(min=0, help="Seconds that an image may take, with the loading of its model; 0: no limit."),
-    ] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
-    report: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html, the run's page.")] = True,
+    batch: Batch = 0,
+    out: Out = None,
+    available: Available = False,
+    rebuild: Rebuild = False,
+    only_missing: OnlyMissing = False,
+    fail_fast: FailFast = False,
+    time_limit: TimeLimit = 0,
+    dry_run: DryRun = False,
+    report: WithPage = True,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -134,9 +154,8 @@ def run(
 
         derainbench run --derainers rain,finished=folder:out/,onnx:net.onnx --derainers 'command:tool {input} {output}'
     """
-    from bench.api.run import open_suite, plan_run, run_opened
+    from bench.api.run import open_suite, plan_run
     from bench.devices import card_places, first_of, usable_cores
-    from bench.runner.logs import Logged, run_log
     from bench.runner.processes import local_engine
     from bench.runner.ray_cluster import ray_cluster
     from bench.runs.shards import WHOLE, read_shard
@@ -144,41 +163,70 @@ def run(
     chosen = _chosen_suite(suite, derainers, also, tasks, model, count, size)
     options = options_of(first_of(device), weights_dir, offline, allow_random_weights)
     options = replace(options, precision=precision, compile=compile, batch=batch)
-    opened = open_suite(chosen, _roots(coco, bdd, data), options)
-    if available:
-        missing = opened.missing(layouts=True)
-        for line in missing.lines:
-            error_console.print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
-        opened = opened.without(missing)
+    opened = _available(open_suite(chosen, _roots(coco, bdd, data), options), available)
     folder = out or Path("results/runs") / chosen.name
     share = read_shard(shard) if shard else WHOLE
     cards = card_places(options.device if device == "auto" else device)
     if engine == "ray":
-        chosen_engine: Engine = ray_cluster(folder, address, gpu_share, options, workers or 1, time_limit)
-    elif address or gpu_share is not None:
-        raise UserError("--address and --gpu-share are for --engine ray")
+        machines: Engine = ray_cluster(folder, address, gpu_share, options, workers or 1, time_limit)
     else:
-        processes = workers or (usable_cores() if cards else chosen.workers)
-        chosen_engine = local_engine(processes, time_limit, cards)
+        _refuse_ray_options(address, gpu_share)
+        machines = local_engine(workers or (usable_cores() if cards else chosen.workers), time_limit, cards)
     if dry_run:
         _print_plan(plan_run(opened, folder, share))
         return
-    with bars_of(quiet, verbose) as bars, run_log(folder, command_line(), verbose) as log:
-        result = run_opened(
-            opened,
-            folder,
-            chosen_engine,
-            existing=_existing(rebuild, only_missing),
-            fail_fast=fail_fast,
-            shard=share,
-            progress=Logged(bars, log),
-        )
-        _say_what_is_not_scored(result, log)
+    manner = _Manner(_existing(rebuild, only_missing), fail_fast, share, quiet, verbose)
+    result = _run(opened, folder, machines, manner)
     if not quiet:
         _show(opened, result, folder)
     if report:
         write_page(folder, quiet)
     report_failures(len(result.failures), folder / "failures.csv")
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """How a run treats what is there and what fails, which share it does, and how much it tells."""
+
+    existing: Existing
+    fail_fast: bool
+    share: Shard
+    quiet: bool
+    verbose: bool
+
+
+def _run(opened: OpenedSuite, folder: Path, engine: Engine, manner: _Manner) -> RunResult:
+    """Run a suite under bars, with a log in its folder that ends with what of the truth is not scored."""
+    from bench.api.run import run_opened
+    from bench.runner.logs import Logged, run_log
+
+    with bars_of(manner.quiet, manner.verbose) as bars, run_log(folder, command_line(), manner.verbose) as log:
+        result = run_opened(
+            opened,
+            folder,
+            engine,
+            existing=manner.existing,
+            fail_fast=manner.fail_fast,
+            shard=manner.share,
+            progress=Logged(bars, log),
+        )
+        _say_what_is_not_scored(result, log)
+    return result
+
+
+def _available(opened: OpenedSuite, wanted: bool) -> OpenedSuite:
+    """Leave out, where that is wanted, what cannot be run here, and say so."""
+    if not wanted:
+        return opened
+    missing = opened.missing(layouts=True)
+    for line in missing.lines:
+        error_console.print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
+    return opened.without(missing)
+
+
+def _refuse_ray_options(address: str, gpu_share: float | None) -> None:
+    if address or gpu_share is not None:
+        raise UserError("--address and --gpu-share are for --engine ray")
 
 
 def _chosen_suite(

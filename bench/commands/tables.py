@@ -27,24 +27,33 @@ AllMetrics = Annotated[bool, typer.Option("--all", help="Every metric, not only 
 ToFile = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
 Mix = Annotated[bool, typer.Option("--mix", help="Also of other protocols, images or rain: not to be compared.")]
 
+Layout = Annotated[Literal["wide", "long"], typer.Option(help="Wide: one row a derainer.")]
+By = Annotated[str, typer.Option(help="Slices: timeofday, weather, object_size, severity, class, ...")]
+Untrained = Annotated[bool, typer.Option("--untrained", help="Also rows with random weights.")]
+Gain = Annotated[bool, typer.Option("--gain", help="What each derainer gains over the rain.")]
+Intervals = Annotated[bool, typer.Option("--intervals", help="95 % intervals beside the numbers.")]
+Paper = Annotated[
+    Literal["no", "difference", "beside"],
+    typer.Option(help="With the MSPFN paper's values: their difference, or merely beside ours."),
+]
+Cost = Annotated[bool, typer.Option("--cost", help="With what each derainer costs; measure it first.")]
+Into = Annotated[Path | None, typer.Option(help="Markdown file whose '<!-- table: DATASET -->' it follows.")]
+
 
 def table(
     runs: Annotated[list[Path], typer.Argument(help="A run folder, or several of the same protocol.")],
     format: Annotated[Format, typer.Option(help="parquet: every record, into --out.")] = "terminal",
-    layout: Annotated[Literal["wide", "long"], typer.Option(help="Wide: one row a derainer.")] = "wide",
+    layout: Layout = "wide",
     dataset: OfDataset = "",
-    by: Annotated[str, typer.Option(help="Slices: timeofday, weather, object_size, severity, class, ...")] = "",
+    by: By = "",
     all_metrics: AllMetrics = False,
-    untrained: Annotated[bool, typer.Option("--untrained", help="Also rows with random weights.")] = False,
-    intervals: Annotated[bool, typer.Option("--intervals", help="95 % intervals beside the numbers.")] = False,
-    gain: Annotated[bool, typer.Option("--gain", help="What each derainer gains over the rain.")] = False,
+    untrained: Untrained = False,
+    intervals: Intervals = False,
+    gain: Gain = False,
     mix: Mix = False,
-    paper: Annotated[
-        Literal["no", "difference", "beside"],
-        typer.Option(help="With the MSPFN paper's values: their difference, or merely beside ours."),
-    ] = "no",
-    cost: Annotated[bool, typer.Option("--cost", help="With what each derainer costs; measure it first.")] = False,
-    into: Annotated[Path | None, typer.Option(help="Markdown file whose '<!-- table: DATASET -->' it follows.")] = None,
+    paper: Paper = "no",
+    cost: Cost = False,
+    into: Into = None,
     out: ToFile = None,
 ) -> None:
     """Print the tables of finished runs.

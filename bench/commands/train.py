@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,13 +23,23 @@ from bench.commands.training_watch import (
 )
 from bench.errors import UserError
 
+if TYPE_CHECKING:
+    from bench.training.derainers import DerainerTraining, Material, TrainingMachine
+
+PhotographFolders = Annotated[
+    list[Path], typer.Option(help="Folder of clean photographs to rain on; repeatable, twice counts twice.")
+]
+Pairs = Annotated[list[str], typer.Option(help="SET=DIR: published pairs instead; repeatable.")]
+Loaders = Annotated[
+    int | None,
+    typer.Option(min=0, help="Processes that make batches ahead; default cores - 1. They change no weights."),
+]
+
 
 def train(
     name: Annotated[str, typer.Argument(help="mspfn-light, prenet-small, mspfn-without-ffm, ... or path/to/mine.toml")],
-    photographs: Annotated[
-        list[Path], typer.Option(help="Folder of clean photographs to rain on; repeatable, twice counts twice.")
-    ] = [],  # noqa: B006
-    pairs: Annotated[list[str], typer.Option(help="SET=DIR: published pairs instead; repeatable.")] = [],  # noqa: B006
+    photographs: PhotographFolders = [],  # noqa: B006
+    pairs: Pairs = [],  # noqa: B006
     held_out: Annotated[Path | None, typer.Option(help="Folder of clean photographs to measure on.")] = None,
     test: Annotated[list[str], typer.Option(help="SET=DIR: published pairs to measure on.")] = [],  # noqa: B006
     out: Out = None,
@@ -45,10 +55,7 @@ def train(
     compile: Compile = None,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
-    loaders: Annotated[
-        int | None,
-        typer.Option(min=0, help="Processes that make batches ahead; default cores - 1. They change no weights."),
-    ] = None,
+    loaders: Loaders = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -76,10 +83,24 @@ def train(
     chosen = choose_device(device)
     if ":" in chosen:
         raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")
-    folder = out or Path(training.name)
     material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
     ahead = usual_loaders(devices) if loaders is None else loaders
     machine = library.TrainingMachine(chosen, devices, tensorboard, ahead)
+    _train(training, material, out or Path(training.name), machine, start, minutes, quiet)
+
+
+def _train(
+    training: DerainerTraining,
+    material: Material,
+    folder: Path,
+    machine: TrainingMachine,
+    start: Path | None,
+    minutes: float | None,
+    quiet: bool,
+) -> None:
+    """Train under a bar; within minutes that are given, plan for them first."""
+    from bench.training import derainers as library
+
     with watched_training(folder, training.steps, quiet) as watch:
         plan = None
         if minutes:
