@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
@@ -35,7 +36,7 @@ class TrainingFeed:
         loaders: Processes that make batches; 0 makes them between the steps.
         batch_seconds: Processor time of one batch.
         step_seconds: Time of one step of the stand-in.
-        seconds_to_start: Until the first batch is there.
+        seconds_to_start: Until every loader has made its first batch.
         steps_per_second: After that.
         busy: Share of that time in the steps.
     """
@@ -74,9 +75,12 @@ def training_feeds(
 def _feed(training: str, make: CropBatches, loaders: int, steps: int) -> TrainingFeed:
     batch = median(seconds_of(partial(make, step), time.process_time) for step in range(5))
     began = time.perf_counter()
-    with batches_ahead(make, range(steps + 1), loaders) as batches:
-        next(batches)
+    firsts = max(1, loaders)  # one loader begins later than another
+    with batches_ahead(make, range(firsts + steps), loaders) as batches:
+        for _ in range(firsts):
+            next(batches)
         started = time.perf_counter()
-        inside = sum(seconds_of(partial(time.sleep, STEP_SECONDS)) for _ in batches)
+        # Not to their end, at which the loaders are ended: that would be part of the time.
+        inside = sum(seconds_of(partial(time.sleep, STEP_SECONDS)) for _ in islice(batches, steps))
         spent = time.perf_counter() - started
     return TrainingFeed(training, loaders, batch, STEP_SECONDS, started - began, steps / spent, inside / spent)
