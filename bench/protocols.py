@@ -160,6 +160,23 @@ class Resampling(Protocol):
 
 
 @runtime_checkable
+class JudgesByRow(Protocol):
+    """A task that judges some rows only, each by a model of its own.
+
+    Attributes:
+        by_row: Row to the task that judges it; all are scored by the rules of the whole.
+    """
+
+    @property
+    def by_row(self) -> Mapping[str, Task]: ...
+
+
+def judge_of(task: Task, row: str) -> Task | None:
+    """Find the task whose model judges one row: itself, or the row's own; None where the row is not asked."""
+    return task.by_row.get(row) if isinstance(task, JudgesByRow) else task
+
+
+@runtime_checkable
 class DescribesMetrics(Protocol):
     """A task from outside that says which of its metrics are headlines, and with how many digits they are printed.
 

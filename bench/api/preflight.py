@@ -18,12 +18,13 @@ _SURE = "shipped:"
 """Models that come with the code, which need no trial."""
 
 
-def try_models(work: Workload, models: Mapping[str, str], fetch: bool) -> None:
+def try_models(work: Workload, models: Mapping[tuple[str, str], str], fetch: bool) -> None:
     """Load every exported derainer and every task model once, on the CPU, and drop it.
 
     Args:
         work: The run.
-        models: Task name to ``BACKEND:CHECKPOINT``, as the suite names it.
+        models: Task name, and the row that alone the model judges (empty for all), to ``BACKEND:CHECKPOINT`` as the
+            suite names it.
         fetch: True also tries published models, which may have to be downloaded.
 
     Raises:
@@ -34,9 +35,9 @@ def try_models(work: Workload, models: Mapping[str, str], fetch: bool) -> None:
         entry = derainer.loader.entry
         if isinstance(entry, PluginEntry) and entry.kind != "folder":
             GuestRoom().run(DerainerLoader(entry, options))
-    tasks = {task.fingerprint: (name, task) for dataset in work.datasets for name, (task, _) in dataset.tasks.items()}
-    for name, task in tasks.values():
-        model = models.get(name, "")
+    tasks = {task.fingerprint: (name, row, task) for dataset in work.datasets for name, row, task in dataset.models}
+    for name, row, task in tasks.values():
+        model = models.get((name, row), "")
         if task.model and not model.startswith(_SURE) and (fetch or _is_here(model)):
             _try_task(task, options)
 

@@ -16,6 +16,7 @@ from bench.report.run import ReadRun, read_run
 from bench.runs.card import TaskCard
 from synth.datasets.dataset import open_dataset
 from tasks import TASKS
+from tasks.retrained import frozen_name
 
 IMAGES = 24
 """Images in the gallery, of all datasets together, if nothing else is asked for."""
@@ -86,6 +87,6 @@ def _open(run: ReadRun, name: str) -> OpenedDataset:
 def _build(name: str, card: TaskCard, classes: Classes) -> Task | None:
     """Build a task from the scoring in the run's card; None where its package is absent or of another version."""
     try:
-        return TASKS.load(TASKS.named(name))(card.scoring, classes)
+        return TASKS.load(TASKS.named(frozen_name(name) if card.by_row else name))(card.scoring, classes)
     except UserError:
         return None

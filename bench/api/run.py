@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, field, replace
 from pathlib import Path
 
@@ -41,6 +41,7 @@ from derainers import DERAINERS
 from derainers.weights import weights_key
 from synth.datasets.dataset import open_dataset
 from tasks import TASKS
+from tasks.retrained import retrained_name, retrained_task
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,11 @@ class OpenedSuite:
         return [row.name for row in self.rows if is_untrained(row.entry, self.options)]
 
     @property
-    def models(self) -> dict[str, str]:
-        """Task to its model as the suite names it, ``BACKEND:CHECKPOINT``; empty text where it has none."""
-        return {name: str(parameters.get("model", "")) for name, parameters in self.suite.tasks.items()}
+    def models(self) -> dict[tuple[str, str], str]:
+        """Task, and row where the model is that row's own, to the model as the suite names it; empty where none is."""
+        frozen = {(name, ""): str(parameters.get("model", "")) for name, parameters in self.suite.tasks.items()}
+        own = self.suite.retrained.items()
+        return frozen | {(retrained_name(name), row): model for name, rows in own for row, model in rows.items()}
 
     def missing(self, layouts: bool = False) -> Requirements:
         """Find out what is not here, downloading the weights that can be downloaded.
@@ -117,11 +120,23 @@ def open_suite(suite: Suite, roots: Mapping[str, Path] | None = None, options: O
         options: Device, folders of weights.
 
     Raises:
-        UserError: A derainer is unknown, two rows have one name, or a row needs clean images and the rain is real.
+        UserError: A derainer is unknown, two rows have one name, a row needs clean images and the rain is real, or a
+            retrained model is of no row.
     """
     rows = tuple(named_rows(suite.derainers))
     refuse_clean_rows_of(suite, rows)
+    _refuse_unknown_rows(suite, rows)
     return OpenedSuite(suite, rows, roots or {}, options or Options())
+
+
+def _refuse_unknown_rows(suite: Suite, rows: Sequence[NamedRow]) -> None:
+    names = [row.name for row in rows]
+    for task, models in suite.retrained.items():
+        if wrong := [name for name in models if name not in names]:
+            raise UserError(
+                f"retrained.{task} names {wrong[0]!r}, which is no row of this run ({', '.join(names)}); "
+                "leave the model out, or add the row with --also"
+            )
 
 
 def plan_run(opened: OpenedSuite, out: Path, shard: Shard = WHOLE) -> RunPlan:
@@ -308,9 +323,28 @@ def _dataset_work(opened: OpenedSuite, name: str, root: Path | None, folder: Pat
         refuse_clean_rows(name, opened.rows)
     chosen = config.tasks if config.tasks is not None else tuple(suite.tasks)
     tasks = {task: _task(task, suite, name, classes) for task in chosen}
+    tasks |= {retrained_name(task): _retrained(task, opened, name, classes) for task in _retrainable(chosen, opened)}
     for task, _ in () if has_clean else tasks.values():
         refuse_task_on_clean(name, task)
     return DatasetWork(name, builder, DatasetLoader(open_dataset, folder), tasks)
+
+
+def _retrainable(chosen: Sequence[str], opened: OpenedSuite) -> list[str]:
+    """List the tasks for which a row that was not left out has a model of its own."""
+    there = {row.name for row in opened.rows}
+    return [task for task in chosen if there & opened.suite.retrained.get(task, {}).keys()]
+
+
+def _retrained(name: str, opened: OpenedSuite, dataset: str, classes: Classes) -> tuple[Task, str]:
+    suite, models = opened.suite, opened.suite.retrained[name]
+    if retrained_name(name) in suite.tasks:
+        raise UserError(f"task {retrained_name(name)!r} takes the name of retrained.{name}; leave one of them out")
+    own = {row.name: {**suite.tasks[name], "model": models[row.name]} for row in opened.rows if row.name in models}
+    made = {
+        row: _task(name, suite.model_copy(update={"tasks": {name: parameters}}), dataset, classes)
+        for row, parameters in own.items()
+    }
+    return retrained_task({row: task for row, (task, _) in made.items()}), next(iter(made.values()))[1]
 
 
 def _task(name: str, suite: Suite, dataset: str, classes: Classes) -> tuple[Task, str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.contract import Options
-from bench.protocols import DescribesMetrics, Task
+from bench.protocols import DescribesMetrics, JudgesByRow, Task
 from bench.registry import Entry
 from bench.runner.loaders import kept_data
 from bench.runner.workload import Workload
-from bench.runs.card import SCHEMA, RunCard, RunOrder, TaskCard
+from bench.runs.card import SCHEMA, RowModel, RunCard, RunOrder, TaskCard
 from bench.runs.provenance import accelerator, device_name, git_state, hardware, library_versions, machine
 from bench.runs.shards import Shard
 from bench.suites.suite import Suite
@@ -68,7 +68,7 @@ def run_card(
 
 def released_weights(work: Workload) -> dict[str, str]:
     """Map files of task models that nobody has pinned to their SHA-256, once they are here."""
-    return noted_digests({task.model for dataset in work.datasets for task, _ in dataset.tasks.values()})
+    return noted_digests({task.model for dataset in work.datasets for _, _, task in dataset.models})
 
 
 def _weights(entry: Entry) -> dict[str, str]:
@@ -79,6 +79,7 @@ def _weights(entry: Entry) -> dict[str, str]:
 
 
 def _task_card(task: Task, code_version: str) -> TaskCard:
+    by_row = task.by_row if isinstance(task, JudgesByRow) else {}
     return TaskCard(
         model=task.model,
         version=task.version,
@@ -87,4 +88,5 @@ def _task_card(task: Task, code_version: str) -> TaskCard:
         fingerprint=task.fingerprint,
         code=code_version,
         metrics=tuple(task.metrics) if isinstance(task, DescribesMetrics) else (),
+        by_row={row: RowModel(model=one.model, fingerprint=one.fingerprint) for row, one in by_row.items()},
     )

@@ -20,6 +20,7 @@ from bench.scoring.verification import compare_frames, compare_records
 from bench.tables.run_files import FROM_THIS_TIME, result_frames
 from synth.datasets.dataset import FolderDataset, open_dataset
 from tasks import TASKS
+from tasks.retrained import RetrainedTask, frozen_name
 
 
 def verify_run(out: Path) -> list[str]:
@@ -81,14 +82,14 @@ def recorded_tasks(card: RunCard, datasets: dict[str, FolderDataset]) -> dict[st
     found: dict[str, dict[str, Task]] = {}
     for name, tasks in card.tasks.items():
         for task, rules in tasks.items():
-            build: Callable[..., Task] = TASKS.load(TASKS.named(task))
+            build: Callable[..., Task] = TASKS.load(TASKS.named(frozen_name(task) if rules.by_row else task))
             made = build(rules.scoring, datasets[name].classes)
             if (version := version_of(made)) != rules.version:
                 raise UserError(
                     f"task {task}: the run's numbers are of version {rules.version or 'none'}, installed is version "
                     f"{version}; give the run's command again, or install the release that made it"
                 )
-            found.setdefault(name, {})[task] = made
+            found.setdefault(name, {})[task] = RetrainedTask(made) if rules.by_row else made
     return found
 
 

@@ -60,6 +60,7 @@ Rows = Annotated[
 Also = Annotated[list[str], typer.Option(help="Rows besides the suite's.", autocompletion=complete_derainer)]
 Tasks = Annotated[list[str], typer.Option(help="Tasks, by comma or repeated.")]
 Models = Annotated[list[str], typer.Option(help="TASK=MODEL, a model as BACKEND:CHECKPOINT; repeatable.")]
+Retrained = Annotated[list[str], typer.Option(help="TASK:ROW=MODEL, a model trained on that row's images; repeatable.")]
 Coco = Annotated[Path | None, typer.Option(help="Folder of COCO.", rich_help_panel="Data")]
 Bdd = Annotated[Path | None, typer.Option(help="Folder of BDD100K.", rich_help_panel="Data")]
 Data = Annotated[list[str], typer.Option(help="NAME=DIR; repeatable.", rich_help_panel="Data")]
@@ -104,6 +105,7 @@ def run(
     also: Also = [],  # noqa: B006
     tasks: Tasks = [],  # noqa: B006
     model: Models = [],  # noqa: B006
+    retrained: Retrained = [],  # noqa: B006
     coco: Coco = None,
     bdd: Bdd = None,
     data: Data = [],  # noqa: B006
@@ -142,6 +144,8 @@ def run(
 
         derainbench run coco350 --coco ~/coco --model detection=ultralytics:yolo11n.pt
 
+        derainbench run --retrained detection:rain=trained:my_rain.safetensors --derainers rain,prenet
+
         derainbench run table6 --coco ~/coco --bdd ~/bdd --also restormer,umrl --available
 
         derainbench run my_suite.toml --derainers rain,path/to/mine.py:build,clean
@@ -160,7 +164,7 @@ def run(
     from bench.runner.ray_cluster import ray_cluster
     from bench.runs.shards import WHOLE, read_shard
 
-    chosen = _chosen_suite(suite, derainers, also, tasks, model, count, size)
+    chosen = _chosen_suite(suite, derainers, also, tasks, model, retrained, count, size)
     options = options_of(first_of(device), weights_dir, offline, allow_random_weights)
     options = replace(options, precision=precision, compile=compile, batch=batch)
     opened = _available(open_suite(chosen, _roots(coco, bdd, data), options), available)
@@ -235,6 +239,7 @@ def _chosen_suite(
     also: list[str],
     tasks: list[str],
     model: list[str],
+    retrained: list[str],
     count: int | None,
     size: str | None,
 ) -> Suite:
@@ -246,9 +251,22 @@ def _chosen_suite(
         derainers=[*(listed(derainers) or named.derainers), *listed(also)],
         tasks=listed(tasks),
         models=pairs_of(model, "--model", "TASK=BACKEND:CHECKPOINT"),
+        retrained=_own_models(retrained),
         count=count,
         size=size,
     )
+
+
+def _own_models(texts: list[str]) -> dict[str, dict[str, str]]:
+    """Split ``TASK:ROW=MODEL`` texts into a map of tasks to rows to models."""
+    found: dict[str, dict[str, str]] = {}
+    form = "TASK:ROW=BACKEND:CHECKPOINT"
+    for place, model in pairs_of(texts, "--retrained", form).items():
+        task, _, row = place.partition(":")
+        if not row:
+            raise UserError(f"--retrained {place}={model}: expected {form}")
+        found.setdefault(task, {})[row] = model
+    return found
 
 
 def _roots(coco: Path | None, bdd: Path | None, data: list[str]) -> dict[str, Path]:

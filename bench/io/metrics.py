@@ -48,6 +48,10 @@ class MetricName:
         thresholds = "/".join(("S", "O", "T")[: 1 + self.thresholds.count("/")]) if self.thresholds else ""
         return self._text(thresholds, None if self.label is None else "CLASS")
 
+    def with_rule(self, rule: str) -> str:
+        """Write the name with another rule: ``precision@0.25/0.60:retrained``."""
+        return replace(self, rule=rule)._text(self.thresholds, self.label)
+
     def _text(self, thresholds: str, label: str | None) -> str:
         parts = (("_", self.size), ("@", thresholds), (":", self.rule))
         text = self.base + "".join(mark + part for mark, part in parts if part)
@@ -93,8 +97,16 @@ class MetricTable:
 @cache
 def built_in_metrics() -> MetricTable:
     """Read ``metrics.csv``: every metric of the built-in tasks."""
-    lines = files("bench.io").joinpath("metrics.csv").read_text("utf-8").splitlines()
-    return MetricTable({row["metric"]: _metric(row) for row in csv.DictReader(lines)})
+    return MetricTable({row["metric"]: _metric(row) for row in _lines()})
+
+
+def metrics_of(task: str) -> list[Metric]:
+    """List the metrics of one built-in task that count in its own way, by no rule of others."""
+    return [_metric(row) for row in _lines() if row["task"] == task and not parse_metric(row["metric"]).rule]
+
+
+def _lines() -> list[dict[str, str]]:
+    return list(csv.DictReader(files("bench.io").joinpath("metrics.csv").read_text("utf-8").splitlines()))
 
 
 def metric_table(described: Sequence[Metric] = ()) -> MetricTable:

@@ -67,7 +67,7 @@ class JudgeStage:
 
     def on_card(self, row: Row, /) -> bool:
         """Return True if the task has a model; arithmetic alone, as of PSNR and SSIM, is done on all cores."""
-        return bool(self.work.dataset(row.dataset).tasks[row.task][0].model)
+        return bool(self.work.judge_of(row).model)
 
     def is_done(self, row: Row, id: str, /) -> bool:
         """Return True if the evidence is there under its key."""
@@ -82,7 +82,7 @@ class JudgeStage:
         place, dataset = self.work.dataset(step.row.dataset), self.datasets[step.row.dataset]
         on_card = self.on_card(step.row)
         options = self.work.options if on_card else replace(self.work.options, device="cpu")
-        loader = JudgeLoader(place.tasks[step.row.task][0], options)
+        loader = JudgeLoader(self.work.judge_of(step.row), options)
         keys = {id: self.work.judged_key(step.row, dataset, id) for id in step.ids}
         work = JudgeWork(self.store, place.dataset, loader, self.rule if on_card else ONE)
         return StageJob(self.name, step, work, keys, on_card)

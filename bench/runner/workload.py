@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.contract import Failure, Options
-from bench.protocols import Dataset, DatasetBuilder, Task
+from bench.protocols import Dataset, DatasetBuilder, JudgesByRow, Task, judge_of
 from bench.runner.loaders import DatasetLoader, DerainerLoader, Loader
 from bench.runs.keys import judged_key, restored_key
 from bench.runs.rows import Row
@@ -20,6 +20,15 @@ class DatasetWork:
     builder: Loader[DatasetBuilder]
     dataset: DatasetLoader
     tasks: Mapping[str, tuple[Task, str]]
+
+    @property
+    def models(self) -> list[tuple[str, str, Task]]:
+        """List the models: name of the task, the row that alone it judges (empty for all), and the task to load it."""
+        return [
+            (name, row, each)
+            for name, (task, _) in self.tasks.items()
+            for row, each in (task.by_row.items() if isinstance(task, JudgesByRow) else [("", task)])
+        ]
 
 
 @dataclass(frozen=True)
@@ -63,7 +72,18 @@ class Workload:
             for work in self.datasets
             if task in work.tasks and work.name in datasets
             for derainer in self.derainers
+            if judge_of(work.tasks[task][0], derainer.name)
         ]
+
+    def judge_of(self, row: Row) -> Task:
+        """Find the task whose model judges a row of :meth:`task_rows`.
+
+        Raises:
+            LookupError: The task does not judge the row.
+        """
+        if found := judge_of(self.dataset(row.dataset).tasks[row.task][0], row.derainer):
+            return found
+        raise LookupError(f"{row} is not judged")
 
     def restored_key(self, row: Row, dataset: Dataset, id: str) -> str:
         """Build the key of the restored image of a row, whatever its task."""
@@ -71,8 +91,8 @@ class Workload:
 
     def judged_key(self, row: Row, dataset: Dataset, id: str) -> str:
         """Build the key of the evidence of a row."""
-        task, code_version = self.dataset(row.dataset).tasks[row.task]
-        return judged_key(self.restored_key(row, dataset, id), task.fingerprint, code_version)
+        code_version = self.dataset(row.dataset).tasks[row.task][1]
+        return judged_key(self.restored_key(row, dataset, id), self.judge_of(row).fingerprint, code_version)
 
 
 def failure_order(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from bench.contract import Metric, Parameter
 from bench.errors import UserError
@@ -22,6 +22,13 @@ class _Model(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+class RowModel(_Model):
+    """The model that judges a row: its short name, and the text that changes whenever its evidence could."""
+
+    model: str
+    fingerprint: str
+
+
 class TaskCard(_Model):
     """One task on one dataset: its model, its scoring rules, and what decides its evidence.
 
@@ -33,6 +40,8 @@ class TaskCard(_Model):
         fingerprint: Text that changes whenever the evidence could.
         code: Digest of the task's code, by which evidence is used again; it takes no part in comparing.
         metrics: What a task from outside says of its metrics (:class:`bench.protocols.DescribesMetrics`).
+        by_row: Row to its own model, where the task judges no other rows and has none for all
+            (:class:`bench.protocols.JudgesByRow`); empty otherwise, and then not in the file.
     """
 
     model: str
@@ -42,6 +51,15 @@ class TaskCard(_Model):
     fingerprint: str
     code: str
     metrics: Sequence[Metric] = ()
+    by_row: Mapping[str, RowModel] = {}
+
+    def judge_of(self, row: str) -> RowModel | None:
+        """Find the model that judges a row; None where the row is not asked."""
+        return self.by_row.get(row) if self.by_row else RowModel(model=self.model, fingerprint=self.fingerprint)
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if name != "by_row" or value}
 
 
 class ProtocolCard(_Model):

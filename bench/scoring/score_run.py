@@ -12,7 +12,7 @@ from time import perf_counter
 from bench.contract import Failure
 from bench.errors import ImageError
 from bench.protocols import Dataset, Task
-from bench.runs.card import RunCard, TaskCard
+from bench.runs.card import RunCard
 from bench.runs.folder import RunStore
 from bench.runs.keys import judged_key, restored_key
 from bench.runs.rows import Row
@@ -86,20 +86,20 @@ def _questions(store: RunStore, card: RunCard, datasets: Mapping[str, ScoredData
             if task not in card.tasks[name]:
                 continue
             rules, opened = card.tasks[name][task], datasets[name]
-            rows = {Row(name, derainer, task): card.derainers[derainer] for derainer in card.rows}
-            judged = {row: _judged(store, row, text, rules, opened.dataset) for row, text in rows.items()}
+            rows = {
+                Row(name, derainer, task): (card.derainers[derainer], model.fingerprint)
+                for derainer in card.rows
+                if (model := rules.judge_of(derainer))
+            }
+            judged = {row: _judged(store, row, texts, rules.code, opened.dataset) for row, texts in rows.items()}
             chosen = card.chosen.get(name, opened.dataset.ids)
-            yield TaskOnDataset(
-                store, task, rules.model, rules.protocol, opened.tasks[task], opened.dataset, chosen, judged
-            )
+            yield TaskOnDataset(store, task, rules, opened.tasks[task], opened.dataset, chosen, judged)
 
 
-def _judged(store: RunStore, row: Row, fingerprint: str, rules: TaskCard, dataset: Dataset) -> list[str]:
-    """List the images whose evidence is that of the run, by their keys."""
-    keys = {
-        id: judged_key(restored_key(fingerprint, dataset.digest(id)), rules.fingerprint, rules.code)
-        for id in dataset.ids
-    }
+def _judged(store: RunStore, row: Row, fingerprints: tuple[str, str], code: str, dataset: Dataset) -> list[str]:
+    """List the images whose evidence is that of the run, by their keys: of the derainer, and of the model."""
+    derainer, model = fingerprints
+    keys = {id: judged_key(restored_key(derainer, dataset.digest(id)), model, code) for id in dataset.ids}
     return [id for id in dataset.ids if store.key(row, id) == keys[id]]
 
 

@@ -43,21 +43,21 @@ def summarise_row(question: TaskOnDataset, row: Row) -> RowScores:
             dataset=row.dataset,
             derainer=row.derainer,
             task=row.task,
-            model=question.model,
+            model=question.model_of(row),
             metric=measure.metric,
             value=measure.value,
             unit=measure.unit,
             images=measure.images,
             expected=len(question.chosen),
-            protocol=question.protocol,
+            protocol=question.rules.protocol,
             better=measure.better,
         )
         for measure in (*summary.measures, *_against_clean(question, row))
     )
-    place = (row.dataset, row.derainer, row.task, question.model)
+    place = (row.dataset, row.derainer, row.task, question.model_of(row))
     return RowScores(
         records,
-        pack_measures(row, question.model, summary.per_image),
+        pack_measures(row, question.model_of(row), summary.per_image),
         tuple(PerClass(*place, measure) for measure in summary.per_class),
     )
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from bench.contract import Evidence, Truth
 from bench.protocols import Dataset, Task
+from bench.runs.card import TaskCard
 from bench.runs.folder import LazyMapping, RunStore
 from bench.runs.rows import CLEAN, Row
 
@@ -19,8 +20,7 @@ class TaskOnDataset:
     Attributes:
         store: The run folder, which has the evidence.
         name: The task's name in the run.
-        model: The task model's name in tables.
-        protocol: The scoring rules in one line.
+        rules: The task's card: its rules, and the models that judge the rows.
         task: Knows how to score; no model is loaded.
         dataset: Gives the labels.
         chosen: Ids of all images that the dataset should have, in order.
@@ -29,12 +29,16 @@ class TaskOnDataset:
 
     store: RunStore
     name: str
-    model: str
-    protocol: str
+    rules: TaskCard
     task: Task
     dataset: Dataset
     chosen: Sequence[str]
     judged: Mapping[Row, Sequence[str]]
+
+    def model_of(self, row: Row) -> str:
+        """Name the model that judged a row, as tables show it."""
+        found = self.rules.judge_of(row.derainer)
+        return found.model if found else ""
 
     def evidence(self, row: Row, ids: Sequence[str]) -> Mapping[str, Evidence]:
         """Map ids to a row's evidence, read from the disk when asked for."""

@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from bench.contract import REAL_RAIN, Parameter
 from bench.errors import UserError, did_you_mean, faults_of
@@ -88,6 +97,8 @@ class Suite(_Model):
         derainers: Rows, in order: names, ``file.py:factory``, ...
         datasets: By name.
         tasks: Task name to its parameters; ``model`` is ``BACKEND:CHECKPOINT``.
+        retrained: Task to row to the row's own model, ``BACKEND:CHECKPOINT``, trained on images of that row: a protocol
+            beside the frozen one. Rows that are not named have no part in it.
         resamples: Bootstrap resamples behind every interval; 0 for no intervals.
         workers: Local processes on a CPU unless the command line says how many.
     """
@@ -98,8 +109,21 @@ class Suite(_Model):
     derainers: tuple[str, ...] = Field(min_length=1)
     datasets: Mapping[Name, DatasetConfig] = Field(min_length=1)
     tasks: Mapping[Name, Mapping[str, Parameter]] = Field(min_length=1)
+    retrained: Mapping[Name, Annotated[Mapping[str, str], Field(min_length=1)]] = Field(default_factory=dict)
     resamples: int = Field(default=1000, ge=0, le=100_000)
     workers: int = Field(default=1, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _check_retrained(self) -> Suite:
+        """Refuse retrained models of a task that the suite does not have: its rules are theirs, too."""
+        if wrong := [task for task in self.retrained if task not in self.tasks]:
+            raise ValueError(f"retrained.{wrong[0]}: [tasks] does not define {wrong[0]!r} ({', '.join(self.tasks)})")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave an empty ``retrained`` out, so that the card of a frozen run stays as it was."""
+        return {name: value for name, value in write(self).items() if name != "retrained" or value}
 
 
 def suite_names() -> list[str]:
@@ -179,6 +203,7 @@ def override(
     derainers: Sequence[str] = (),
     tasks: Sequence[str] = (),
     models: Mapping[str, str] | None = None,
+    retrained: Mapping[str, Mapping[str, str]] | None = None,
     count: int | None = None,
     size: str | None = None,
 ) -> Suite:
@@ -195,6 +220,7 @@ def override(
         derainers: Rows instead of the suite's.
         tasks: Tasks instead of the suite's, for every dataset. One that the suite lacks gets its defaults.
         models: Task name to ``BACKEND:CHECKPOINT``.
+        retrained: Task name to row to the row's own model, besides the suite's.
         count: Images per dataset.
         size: ``WxH`` or ``any``.
     """
@@ -203,6 +229,9 @@ def override(
         if task not in chosen:
             raise UserError(f"--model {task}={model}: task {task!r} is not part of this run ({', '.join(chosen)})")
         chosen[task]["model"] = model
+    own = {name: {**suite.retrained.get(name, {}), **(retrained or {}).get(name, {})} for name in chosen}
+    if wrong := [task for task in retrained or {} if task not in chosen]:
+        raise UserError(f"--retrained {wrong[0]}: task {wrong[0]!r} is not part of this run ({', '.join(chosen)})")
     changes: dict[str, object] = {}
     if count is not None:
         changes["count"] = count
@@ -214,7 +243,12 @@ def override(
         changes["tasks"] = None
     datasets = {name: dataset.model_copy(update=changes) for name, dataset in suite.datasets.items()}
     return suite.model_copy(
-        update={"derainers": tuple(derainers) or suite.derainers, "tasks": chosen, "datasets": datasets}
+        update={
+            "derainers": tuple(derainers) or suite.derainers,
+            "tasks": chosen,
+            "retrained": {name: rows for name, rows in own.items() if rows},
+            "datasets": datasets,
+        }
     )
 
 
