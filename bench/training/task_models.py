@@ -1,4 +1,4 @@
-"""Train task models on drawn scenes and measure them on held-out ones."""
+"""Train task models on drawn scenes, or on what a derainer restored, and measure them on held-out ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 
 from bench.contract import Classes, ClassSpace, Options, Photograph, Sample
 from bench.errors import UserError
+from bench.io.files import safe_name
 from bench.io.training.plan import TrainingPlan, kept_plan, plan_within
 from bench.io.training.state import StepCallback, save_weights
 from bench.protocols import Source, Task
-from bench.training.card import card_of, command_of, start_from
+from bench.training.card import card_of, command_of, place_of, start_from
 from bench.training.config import check_plannable
+from bench.training.restored import RestoredImages, open_restored
 from bench.training.task_config import TaskModelTraining, changes_of, load_task_training, task_training_names
 from synth import SOURCES
 from tasks import TASKS
@@ -29,6 +31,7 @@ __all__ = [
     "load_task_training",
     "measure_model",
     "plan_task_model",
+    "restored_scenes",
     "task_training_names",
     "train_task_model",
 ]
@@ -38,10 +41,30 @@ _BATCH = 8  # images judged at once
 
 @dataclass(frozen=True)
 class DrawnScenes:
-    """Photographs in memory, without their depth, and the classes of their labels."""
+    """Photographs in memory, without their depth, and the classes of their labels.
+
+    Attributes:
+        photographs: What is trained on.
+        classes: The classes of their labels.
+        restored: The images of a finished run that these are, and others of it to measure on; None for the training's
+            own scenes.
+    """
 
     photographs: Sequence[Photograph]
     classes: Classes
+    restored: tuple[RestoredImages, RestoredImages] | None = None
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Say in place of a training's scenes, for its identity and card, which restored images these are."""
+        if self.restored is None:
+            return {}
+        images = self.restored[0]
+        return {"scenes": {"run": place_of(images.store.root), "images": images.name, "digest": images.digest}}
+
+    def weights_name(self, training: TaskModelTraining) -> str:
+        """Name the weights: after the training, and after the row whose images they were trained on."""
+        return f"{training.name}-{safe_name(self.restored[0].row.derainer)}" if self.restored else training.name
 
 
 def train_task_model(
@@ -73,16 +96,17 @@ def train_task_model(
     job, begun, space = _begin(training, out, scenes, start)
     trainee = job.trainee
     progress = train(job, after_step)
-    card = card_of(training.name, progress, trainee.network) | begun
+    name = scenes.weights_name(training)
+    card = card_of(name, progress, trainee.network) | begun
     card |= {"task": training.task, "network": training.network, "design": trainee.design, "classes": space.names}
     card |= {
         "training": json.loads(job.identity),
-        "command": command_of(f"train-task {training.name}", [], changes_of(training), start),
+        "command": command_of(f"train-task {training.name}", [], changes_of(training), start) + _on(scenes),
         **({"plan": asdict(plan)} if plan else {}),
     }
-    save_weights(out, training.name, trainee.network, card)
-    card["quality"] = _quality(training, out / f"{training.name}.safetensors")
-    return save_weights(out, training.name, trainee.network, card)
+    save_weights(out, name, trainee.network, card)
+    card["quality"] = _quality(training, scenes, out / f"{name}.safetensors")
+    return save_weights(out, name, trainee.network, card)
 
 
 def plan_task_model(
@@ -118,22 +142,48 @@ def _begin(
     torch.manual_seed(training.seed)
     trainee = NETWORKS[training.network](space.names)
     begun = start_from(trainee.network, start)
-    settings = training.model_dump(mode="json") | ({"start": begun["start"]} if start else {})
+    settings = training.model_dump(mode="json") | ({"start": begun["start"]} if start else {}) | scenes.facts
     identity = json.dumps(settings, sort_keys=True)
     return TaskModelJob(TaskModelSettings.of(training), trainee, scenes.photographs, out, identity), begun, space
 
 
-def _quality(training: TaskModelTraining, weights: Path) -> dict[str, object]:
+def _on(scenes: DrawnScenes) -> str:
+    """Write the option of the command line that chose restored images; empty for the training's scenes."""
+    if scenes.restored is None:
+        return ""
+    images = scenes.restored[0]
+    return f" --restored {place_of(images.store.root)}:{images.row.derainer}"
+
+
+def _quality(training: TaskModelTraining, scenes: DrawnScenes, weights: Path) -> dict[str, object]:
     """Measure trained weights, which need their card beside them, on the held-out scenes."""
+    model = f"trained:{weights}"
+    if scenes.restored:
+        held_out = scenes.restored[1]
+        return {"scenes": held_out.name, **measure_model(training.task, model, held_out)}
     chosen = training.scenes
-    scenes = f"{chosen.source} {json.dumps({**chosen.parameters, **chosen.held_out}, sort_keys=True)}"
-    return {"scenes": scenes, **measure_model(training.task, f"trained:{weights}", _open(training, held_out=True))}
+    told = f"{chosen.source} {json.dumps({**chosen.parameters, **chosen.held_out}, sort_keys=True)}"
+    return {"scenes": told, **measure_model(training.task, model, _open(training, held_out=True))}
 
 
 def draw_scenes(training: TaskModelTraining) -> DrawnScenes:
     """Draw the scenes of one training into memory: about 0.6 MB each at 480x288."""
     source = _open(training)
     return DrawnScenes([replace(source.load(id), depth=None) for id in source.ids], source.classes)
+
+
+def restored_scenes(run: Path, row: str) -> DrawnScenes:
+    """Read what a row of a finished run restored into memory, in place of a training's drawn scenes.
+
+    Args:
+        run: The folder of a run of two datasets: the first is trained on, the second measured on.
+        row: A row of the run, ``rain`` for the rainy images.
+
+    Raises:
+        UserError: See :func:`bench.training.restored.open_restored`; or the run lacks an image.
+    """
+    train, held_out = open_restored(run, row)
+    return DrawnScenes([train.load(id) for id in train.ids], train.classes, (train, held_out))
 
 
 def measure_model(task: str, model: str, source: Source) -> dict[str, float]:
