@@ -20,7 +20,7 @@ from bench.scoring.verification import compare_frames, compare_records
 from bench.tables.run_files import FROM_THIS_TIME, result_frames
 from synth.datasets.dataset import FolderDataset, open_dataset
 from tasks import TASKS
-from tasks.retrained import RetrainedTask, frozen_name
+from tasks.retrained import frozen_name, retrained_task
 
 
 def verify_run(out: Path) -> list[str]:
@@ -89,7 +89,9 @@ def recorded_tasks(card: RunCard, datasets: dict[str, FolderDataset]) -> dict[st
                     f"task {task}: the run's numbers are of version {rules.version or 'none'}, installed is version "
                     f"{version}; give the run's command again, or install the release that made it"
                 )
-            found.setdefault(name, {})[task] = RetrainedTask(made) if rules.by_row else made
+            found.setdefault(name, {})[task] = (
+                retrained_task(dict.fromkeys(rules.by_row, made)) if rules.by_row else made
+            )
     return found
 
 

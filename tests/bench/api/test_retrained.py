@@ -129,6 +129,14 @@ def test_the_run_can_be_verified_compared_and_shown(run: Path) -> None:
     assert "detection-retrained on streets" in text
 
 
+def test_a_damaged_card_is_a_fault_and_no_crash(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    card = json.loads((run / "card.json").read_text())
+    card["tasks"]["streets"]["quality"]["by_row"] = {"rain": {"model": "", "fingerprint": ""}}
+    (tmp_path / "run/card.json").write_text(json.dumps(card))
+    assert any("retrained.quality: the task has no model" in fault for fault in verify_run(tmp_path / "run"))
+
+
 def test_shards_merge_into_the_same_bytes(suite: Suite, run: Path, tmp_path: Path) -> None:
     parts = [tmp_path / f"part{number}" for number in (1, 2)]
     for number, part in enumerate(parts, 1):
