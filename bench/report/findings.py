@@ -53,7 +53,8 @@ def findings(
     derainers = [row for row in rows if kind_of(row, untrained) == "derainer"]
     found: list[Sentence] = []
     for metric in metrics_of(records, dataset, described):
-        model = next(record.model for record in records if (record.dataset, record.metric) == (dataset, metric))
+        models = {record.model for record in records if (record.dataset, record.metric) == (dataset, metric)}
+        model = models.pop() if len(models) == 1 else "each row's own model"
         found += _recovered(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN), {}))
     harms = _harms(records, dataset, rows, comparisons, described)
     found += harms

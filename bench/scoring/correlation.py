@@ -59,8 +59,8 @@ def correlation_frame(
             *_over_derainers(records, resamples, dataset, task, quality, score),
         )
     ]
-    models = {(record.dataset, record.task): record.model for record in records}
-    found = [{**row, "model": models[str(row["dataset"]), str(row["task"])]} for row in rows]
+    models = _models(records)
+    found = [{**row, "model": models[str(row["dataset"]), str(row["task"]), str(row["derainer"])]} for row in rows]
     return pd.DataFrame(found, columns=CORRELATION_COLUMNS)
 
 
@@ -72,7 +72,7 @@ def disagreement_frame(images: pd.DataFrame, records: Sequence[Record]) -> pd.Da
     values; where lower values are better, the lower difference is the greater gain.
     """
     wide = _by_image(images)
-    models = {(record.dataset, record.task): record.model for record in records}
+    models = _models(records)
     signs = {(record.task, record.metric): sign_of(record.better) for record in records}
     found: list[dict[str, object]] = []
     for dataset, task, quality, score in _questions(wide, records, first_quality=True):
@@ -85,7 +85,7 @@ def disagreement_frame(images: pd.DataFrame, records: Sequence[Record]) -> pd.Da
             worst = gap[(closer > 0) & (seen < 0)].sort_values(ascending=False, kind="stable")
             for rank, image in enumerate(worst.index[:MOST_DISAGREEMENTS], start=1):
                 found.append({
-                    "dataset": dataset, "derainer": derainer, "task": task, "model": models[dataset, task],
+                    "dataset": dataset, "derainer": derainer, "task": task, "model": models[dataset, task, derainer],
                     "image": image, "quality": quality, "score": score,
                     "quality_gain": gains["quality"][image], "score_gain": gains["score"][image], "rank": rank,
                 })  # fmt: skip
@@ -93,6 +93,15 @@ def disagreement_frame(images: pd.DataFrame, records: Sequence[Record]) -> pd.Da
 
 
 _Wide = Mapping[tuple[str, str], pd.DataFrame]
+
+
+def _models(records: Sequence[Record]) -> dict[tuple[str, str, str], str]:
+    """Map dataset, task and derainer to the model that judged it; with no derainer, to those of all, each once."""
+    found = {(record.dataset, record.task, record.derainer): record.model for record in records}
+    every: dict[tuple[str, str, str], dict[str, None]] = {}
+    for (dataset, task, _), model in found.items():
+        every.setdefault((dataset, task, ""), {})[model] = None
+    return found | {place: ", ".join(names) for place, names in every.items()}
 
 
 def _by_image(images: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:

@@ -22,7 +22,7 @@ from bench.errors import UserError
 from bench.io.checkpoints import read_checkpoint
 from bench.io.files import sha256_of
 from bench.runs.card import read_card
-from bench.runs.records import read_records
+from bench.runs.records import read_records, read_table
 from bench.runs.shards import Shard
 from bench.scoring.intervals import compare_rows
 from bench.suites.suite import Suite, override, parse_suite, suite_of_card
@@ -127,6 +127,14 @@ def test_the_run_can_be_verified_compared_and_shown(run: Path) -> None:
     text = write_report(run, images=2).path.read_text()
     assert "AP50:retrained" in text
     assert "detection-retrained on streets" in text
+
+
+def test_every_table_names_the_rows_own_model(run: Path) -> None:
+    for name in ("correlations.csv", "disagreements.csv", "slices.csv", "per_class.csv"):
+        frame = read_table(run / name)
+        own = frame[(frame["task"] == OWN) & (frame["derainer"] != "")]
+        assert len(own), name
+        assert (own["model"] == "det_" + own["derainer"]).all(), name
 
 
 def test_a_damaged_card_is_a_fault_and_no_crash(run: Path, tmp_path: Path) -> None:
