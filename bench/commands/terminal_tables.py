@@ -101,7 +101,8 @@ def print_excluded(truth: Sequence[TruthLine]) -> None:
 def print_table(frame: pd.DataFrame, title: str) -> None:
     """Print a table under a title so that it fits the terminal: in parts if its columns do not fit side by side."""
     headings = [str(column) for column in frame.columns]
-    print_columns(headings, [frame.iloc[:, place].astype(str).tolist() for place in range(len(headings))], title)
+    texts = [frame.iloc[:, place].astype(str).fillna("").tolist() for place in range(len(headings))]
+    print_columns(headings, texts, title)
 
 
 def print_rows(rows: Sequence[Mapping[str, str]], title: str) -> None:

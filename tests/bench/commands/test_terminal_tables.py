@@ -69,3 +69,12 @@ def test_lists_fit_80_columns_and_keep_names_whole(words: str, monkeypatch: pyte
     assert max(map(len, told.splitlines())) <= 80
     for name in re.findall(r'"(?:name|derainer)": "([^"]+)"', named):
         assert re.search(rf"^ {re.escape(name)} ", told, re.MULTILINE), name
+
+
+def test_what_is_unknown_is_an_empty_cell(capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.DataFrame({"what": ["a run", None], "busy": [0.5, float("nan")]})
+    print_table(frame, "speeds")
+    told = capsys.readouterr().out
+    assert "a run" in told
+    assert "nan" not in told.lower()
+    assert "None" not in told
