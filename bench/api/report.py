@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.api.verify import recorded_task
 from bench.contract import Classes
 from bench.errors import UserError
 from bench.io.files import write_text
@@ -15,8 +16,6 @@ from bench.report.pictures import OpenedDataset, build_pictures
 from bench.report.run import ReadRun, read_run
 from bench.runs.card import TaskCard
 from synth.datasets.dataset import open_dataset
-from tasks import TASKS
-from tasks.retrained import frozen_name
 
 IMAGES = 24
 """Images in the gallery, of all datasets together, if nothing else is asked for."""
@@ -87,6 +86,6 @@ def _open(run: ReadRun, name: str) -> OpenedDataset:
 def _build(name: str, card: TaskCard, classes: Classes) -> Task | None:
     """Build a task from the scoring in the run's card; None where its package is absent or of another version."""
     try:
-        return TASKS.load(TASKS.named(frozen_name(name) if card.by_row else name))(card.scoring, classes)
+        return recorded_task(name, card, classes)
     except UserError:
         return None

@@ -15,7 +15,7 @@ from bench.api.preflight import try_models
 from bench.api.requirements import Requirements, absent_layouts, missing_requirements, refuse
 from bench.api.run_card import released_weights, run_card
 from bench.api.without_clean import refuse_clean_rows, refuse_clean_rows_of, refuse_task_on_clean
-from bench.contract import Classes, Options
+from bench.contract import Classes, Options, Parameters
 from bench.devices import card_places, check_precision, memory_of
 from bench.errors import UserError
 from bench.io.files import key_of
@@ -322,7 +322,7 @@ def _dataset_work(opened: OpenedSuite, name: str, root: Path | None, folder: Pat
     if not has_clean:
         refuse_clean_rows(name, opened.rows)
     chosen = config.tasks if config.tasks is not None else tuple(suite.tasks)
-    tasks = {task: _task(task, suite, name, classes) for task in chosen}
+    tasks = {task: _task(task, suite.tasks[task], name, classes) for task in chosen}
     tasks |= {retrained_name(task): _retrained(task, opened, name, classes) for task in _retrainable(chosen, opened)}
     for task, _ in () if has_clean else tasks.values():
         refuse_task_on_clean(name, task)
@@ -339,18 +339,18 @@ def _retrained(name: str, opened: OpenedSuite, dataset: str, classes: Classes) -
     suite, models = opened.suite, opened.suite.retrained[name]
     if retrained_name(name) in suite.tasks:
         raise UserError(f"task {retrained_name(name)!r} takes the name of retrained.{name}; leave one of them out")
-    own = {row.name: {**suite.tasks[name], "model": models[row.name]} for row in opened.rows if row.name in models}
     made = {
-        row: _task(name, suite.model_copy(update={"tasks": {name: parameters}}), dataset, classes)
-        for row, parameters in own.items()
+        row.name: _task(name, {**suite.tasks[name], "model": models[row.name]}, dataset, classes)
+        for row in opened.rows
+        if row.name in models
     }
     return retrained_task({row: task for row, (task, _) in made.items()}), next(iter(made.values()))[1]
 
 
-def _task(name: str, suite: Suite, dataset: str, classes: Classes) -> tuple[Task, str]:
+def _task(name: str, parameters: Parameters, dataset: str, classes: Classes) -> tuple[Task, str]:
     entry = TASKS.named(name)
     build: Callable[..., Task] = TASKS.load(entry)
-    task = build(suite.tasks[name], classes)
+    task = build(parameters, classes)
     version_of(task)  # a task without a version is refused now, not after an hour of rain
     has = {"boxes": classes.instances, "masks": classes.instances, "label_map": classes.labels, "clean": True}
     if lacks := [need for need in sorted(task.needs) if not has[need]]:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.api.conclude import protocols_of, scored_datasets
+from bench.contract import Classes
 from bench.errors import ImageError, UserError
 from bench.protocols import Task, version_of
-from bench.runs.card import SCHEMA, RunCard, read_card
+from bench.runs.card import SCHEMA, RunCard, TaskCard, read_card
 from bench.runs.digests import check_digests
 from bench.runs.folder import RunStore
 from bench.runs.records import read_records
@@ -82,8 +83,7 @@ def recorded_tasks(card: RunCard, datasets: dict[str, FolderDataset]) -> dict[st
     found: dict[str, dict[str, Task]] = {}
     for name, tasks in card.tasks.items():
         for task, rules in tasks.items():
-            build: Callable[..., Task] = TASKS.load(TASKS.named(frozen_name(task) if rules.by_row else task))
-            made = build(rules.scoring, datasets[name].classes)
+            made = recorded_task(task, rules, datasets[name].classes)
             if (version := version_of(made)) != rules.version:
                 raise UserError(
                     f"task {task}: the run's numbers are of version {rules.version or 'none'}, installed is version "
@@ -93,6 +93,16 @@ def recorded_tasks(card: RunCard, datasets: dict[str, FolderDataset]) -> dict[st
                 retrained_task(dict.fromkeys(rules.by_row, made)) if rules.by_row else made
             )
     return found
+
+
+def recorded_task(name: str, rules: TaskCard, classes: Classes) -> Task:
+    """Make the task by whose rules a finished run scored one of its tasks: of retrained models, the frozen one.
+
+    Raises:
+        UserError: There is no such task, its package is absent, or it does not take the card's parameters.
+    """
+    build: Callable[..., Task] = TASKS.load(TASKS.named(frozen_name(name) if rules.by_row else name))
+    return build(rules.scoring, classes)
 
 
 def _protocol_faults(card: RunCard, scores: Scores) -> list[str]:

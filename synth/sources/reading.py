@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar, runtime_checkable
 
 from bench.contract import UNLABELLED, ClassSpace, Parameter, Parameters
-from bench.errors import UserError
+from bench.errors import ImageError, UserError
 
 _LONGEST_NAME = 200
 _DEEPEST = 8
+_MOST_LABEL_BYTES = 1 << 20
 
 Value = TypeVar("Value", str, int, float, bool)
 
@@ -177,3 +178,15 @@ def parse_size(text: str) -> tuple[int, int] | None:
     if not match:
         raise UserError(f"expected a size such as 640x480, or any; got {text!r}")
     return int(match[1]), int(match[2])
+
+
+def check_label_file(path: Path) -> None:
+    """Refuse the label file of one image if it cannot be one by its size.
+
+    Raises:
+        ImageError: The file is absent, or larger than a MiB.
+    """
+    if not path.is_file():
+        raise ImageError(f"{path}: no such label file")
+    if (size := path.stat().st_size) > _MOST_LABEL_BYTES:
+        raise ImageError(f"{path}: {size} bytes; expected a label file of at most {_MOST_LABEL_BYTES}")

@@ -7,8 +7,8 @@ from pathlib import Path
 from xml.parsers.expat import ExpatError, ParserCreate  # nosec B407 - no document type, so no entity, gets past it
 
 from bench.errors import ImageError
+from synth.sources.reading import check_label_file
 
-MOST_BYTES = 1 << 20
 _DEEPEST = 12
 _LONGEST = 1000
 
@@ -70,13 +70,10 @@ def read_fields(path: Path, root: str) -> list[Field]:
         All elements below the root, in the order in which they end.
 
     Raises:
-        ImageError: The file is absent, larger than :data:`MOST_BYTES`, no XML, has a document type (and so may have
+        ImageError: The file is absent, too large, no XML, has a document type (and so may have
             entities), is nested deeply, or begins with another element.
     """
-    if not path.is_file():
-        raise ImageError(f"{path}: no such label file")
-    if path.stat().st_size > MOST_BYTES:
-        raise ImageError(f"{path}: {path.stat().st_size} bytes; expected a label file of at most {MOST_BYTES}")
+    check_label_file(path)
     reading, parser = _Reading(path), ParserCreate()
 
     def begin(name: str, _: object) -> None:

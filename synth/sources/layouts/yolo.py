@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bench.errors import ImageError
 from synth.sources.layouts.objects import LabelFile, LabelledBox
+from synth.sources.reading import check_label_file
 
-MOST_BYTES = 1 << 20
 _FORM = "class, centre x, centre y, width and height as shares from 0 to 1"
 
 
@@ -17,10 +17,7 @@ def read_yolo(path: Path) -> LabelFile:
     Raises:
         ImageError: The file is absent, too large or no text, or a line is something else; the message has the line.
     """
-    if not path.is_file():
-        raise ImageError(f"{path}: no such label file")
-    if path.stat().st_size > MOST_BYTES:
-        raise ImageError(f"{path}: {path.stat().st_size} bytes; expected a label file of at most {MOST_BYTES}")
+    check_label_file(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
