@@ -22,9 +22,10 @@ class RainMixture(BaseModel):
     """Rains of a training, each mixed in as often as it is named.
 
     Attributes:
-        presets: Names of rains.
+        presets: Names of rains: presets, or renderers such as ``imgaug``.
         severities: Their severities; 1 is the preset as calibrated.
         zooms: Rain as in the crop of a photograph that many times as large: longer, wider and fewer streaks.
+        clean_share: Share of the photographs that stay dry, so that the network learns to leave a clean image alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -32,6 +33,7 @@ class RainMixture(BaseModel):
     presets: tuple[str, ...] = Field(default=("coco350_y",), min_length=1)
     severities: tuple[float, ...] = Field(default=(1.0,), min_length=1)
     zooms: tuple[float, ...] = Field(default=(1.0,), min_length=1)
+    clean_share: float = Field(default=0.0, ge=0, le=1)
 
 
 class DerainerTraining(DerainerSettings):

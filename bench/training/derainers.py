@@ -27,7 +27,7 @@ from derainers.training.networks import network_of
 from derainers.training.settings import DerainerSettings
 from synth import SOURCES
 from synth.datasets.build import open_renderer
-from synth.rain.presets import preset
+from synth.rain.presets import preset, preset_names
 from synth.rain.renderer import Renderer
 
 __all__ = [
@@ -131,9 +131,10 @@ class PairStream:
     Attributes:
         load: Gives the photograph of a number.
         count: Number of photographs.
-        renderers: Rains to choose from; none for published pairs.
+        renderers: Rains to choose from, for photographs that are no published pairs.
         severities: Severities to choose from.
         seed: Seed of order and rain.
+        clean_share: Share of these photographs that stay dry.
     """
 
     load: Callable[[int], Photograph]
@@ -141,15 +142,18 @@ class PairStream:
     renderers: Sequence[Renderer]
     severities: Sequence[float]
     seed: int
+    clean_share: float = 0.0
 
     def __call__(self, number: int, /) -> ImagePair:
         """Give the pair of one number; see :class:`derainers.training.crops.Stream`."""
         epoch, place = divmod(number, self.count)
         order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
         photograph = self.load(int(order[place]))
-        if not self.renderers:
+        if photograph.rainy is not None:
             return _given_pair(photograph)
         random = np.random.default_rng([self.seed, epoch, place])
+        if self.clean_share and np.random.default_rng([self.seed, epoch, place, 1]).random() < self.clean_share:
+            return _dry(photograph)
         renderer = self.renderers[int(random.integers(len(self.renderers)))]
         severity = self.severities[int(random.integers(len(self.severities)))]
         return _rained_on(photograph, renderer, f"train/{self.seed}/{number}", severity)
@@ -257,7 +261,7 @@ def open_stream(training: DerainerTraining, material: Material, loaders: int = 0
     rain = training.rain
     rains = [_zoomed(name, zoom) for name in rain.presets for zoom in rain.zooms] if material.photographs else []
     load = RecentPhotographs(photographs.load, _KEPT_PHOTOGRAPHS // max(1, loaders))
-    return PairStream(load, len(photographs.ids), rains, rain.severities, training.seed)
+    return PairStream(load, len(photographs.ids), rains, rain.severities, training.seed, rain.clean_share)
 
 
 def held_out_pairs(folder: Path, count: int | None = None) -> list[ImagePair]:
@@ -283,9 +287,9 @@ def _quality(derainer: Derainer, material: Material) -> list[dict[str, object]]:
 
 
 def _check(training: DerainerTraining, material: Material) -> None:
-    if bool(material.photographs) == bool(material.pairs):
+    if not material.photographs and not material.pairs:
         needs = f" (made for {', '.join(training.pairs)})" if training.pairs else ""
-        raise UserError(f"training {training.name}{needs}: give either --photographs DIR or --pairs SET=DIR")
+        raise UserError(f"training {training.name}{needs}: give --photographs DIR, --pairs SET=DIR, or both")
     if material.pairs and (lacking := [name for name in training.pairs if name not in material.pairs]):
         raise UserError(f"training {training.name} is on {', '.join(training.pairs)}; give --pairs {lacking[0]}=DIR")
     rain = training.rain
@@ -314,14 +318,20 @@ def _given_pair(photograph: Photograph) -> ImagePair:
     return photograph.rainy, photograph.clean
 
 
-def _rained_on(photograph: Photograph, renderer: Renderer, key: str, severity: float) -> ImagePair:
+def _dry(photograph: Photograph) -> ImagePair:
     if photograph.clean is None:
         raise UserError(f"image {photograph.id!r}: there is no clean image to rain on")
-    rain = renderer(photograph.clean, key=key, severity=severity, depth=photograph.depth)
-    return rain.rainy, photograph.clean
+    return photograph.clean, photograph.clean
+
+
+def _rained_on(photograph: Photograph, renderer: Renderer, key: str, severity: float) -> ImagePair:
+    _, clean = _dry(photograph)
+    return renderer(clean, key=key, severity=severity, depth=photograph.depth).rainy, clean
 
 
 def _zoomed(name: str, zoom: float) -> Renderer:
+    if name not in preset_names():  # another renderer, whose sizes have no names here
+        return open_renderer(name, {})
     p = preset(name)
     changes = {"length": p.length * zoom, "width": p.width * zoom, "density": p.density / zoom**2}
     return open_renderer(name, changes if zoom != 1 else {})
