@@ -15,8 +15,8 @@ from bench.registry import Registry
 from derainers.networks.mspfn.designs import DESIGNS
 from derainers.networks.prenet.designs import PUBLISHED
 
-SHIPPED = ("mspfn-light", "prenet-small")
-"""Networks whose weights come with DerainBench, in ``weights_shipped/``."""
+SHIPPED = {"mspfn-light": "mspfn-light", "mspfn-light-bsds": "mspfn-light", "prenet-small": "prenet-small"}
+"""Weights that come with DerainBench, in ``weights_shipped/``, and the network of each."""
 
 CLEARVIEW = ("nafnet-small", "nafnet-mid", "restormer-small")
 """ClearView's models of one recipe."""

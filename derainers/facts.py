@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.io.files import write_text
-from derainers.networks.mspfn.designs import DESIGNS, Design
+from derainers.networks.mspfn.designs import DESIGNS, LIGHT, Design
 from derainers.networks.prenet.designs import PUBLISHED, TRAINABLE, PReNetDesign
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def networks() -> Mapping[str, Callable[[], tuple[CountedNetwork, ...]]]:
     }  # fmt: skip
     return {
         **{name: partial(_network, make) for name, make in {**plain, **CLEARVIEW}.items()},
-        **{name: partial(_mspfn, design) for name, design in DESIGNS.items()},
+        **{name: partial(_mspfn, design) for name, design in {**DESIGNS, "mspfn-light-bsds": LIGHT}.items()},
         **{name: partial(_prenet, design) for name, design in {**PUBLISHED, **TRAINABLE}.items()},
         "didmdn": _didmdn,
     }

@@ -8,6 +8,7 @@ from bench.contract import Options, Traits
 from bench.devices import torch_device_ready
 from bench.errors import UserError
 from bench.io.checkpoints import load_state, network_state, read_checkpoint
+from derainers import SHIPPED
 from derainers.torch_derainer import TorchDerainer
 from derainers.training.networks import TrainableDerainer, network_of
 from derainers.weights import weights_paths
@@ -58,6 +59,6 @@ def shipped(name: str, options: Options) -> TorchDerainer:
     """
     torch_device_ready(options)
     (path,) = weights_paths(name, options)
-    trainee = network_of(name)
+    trainee = network_of(SHIPPED[name])
     load_state(trainee.network, network_state(read_checkpoint(path), trainee.network.state_dict()), str(path))
     return trained(trainee, options)
