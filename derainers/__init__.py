@@ -15,7 +15,12 @@ from bench.registry import Registry
 from derainers.networks.mspfn.designs import DESIGNS
 from derainers.networks.prenet.designs import PUBLISHED
 
-SHIPPED = {"mspfn-light": "mspfn-light", "mspfn-light-bsds": "mspfn-light", "prenet-small": "prenet-small"}
+SHIPPED = {
+    "mspfn-light": "mspfn-light",
+    "mspfn-light-h200": "mspfn-light",
+    "mspfn-light-bsds": "mspfn-light",
+    "prenet-small": "prenet-small",
+}
 """Weights that come with DerainBench, in ``weights_shipped/``, and the network of each."""
 
 CLEARVIEW = ("nafnet-small", "nafnet-mid", "restormer-small")

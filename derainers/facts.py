@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.io.files import write_text
-from derainers.networks.mspfn.designs import DESIGNS, LIGHT, Design
+from derainers import SHIPPED
+from derainers.networks.mspfn.designs import DESIGNS, Design
 from derainers.networks.prenet.designs import PUBLISHED, TRAINABLE, PReNetDesign
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FACTS = Path(__file__).with_name("facts.csv")
 HEIGHT, WIDTH = 480, 640
+_OTHER_WEIGHTS = {name: DESIGNS[network] for name, network in SHIPPED.items() if network in DESIGNS}
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def networks() -> Mapping[str, Callable[[], tuple[CountedNetwork, ...]]]:
     }  # fmt: skip
     return {
         **{name: partial(_network, make) for name, make in {**plain, **CLEARVIEW}.items()},
-        **{name: partial(_mspfn, design) for name, design in {**DESIGNS, "mspfn-light-bsds": LIGHT}.items()},
+        **{name: partial(_mspfn, design) for name, design in {**DESIGNS, **_OTHER_WEIGHTS}.items()},
         **{name: partial(_prenet, design) for name, design in {**PUBLISHED, **TRAINABLE}.items()},
         "didmdn": _didmdn,
     }
