@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PhotographFolders = Annotated[
     list[Path], typer.Option(help="Folder of clean photographs to rain on; repeatable, twice counts twice.")
 ]
-Pairs = Annotated[list[str], typer.Option(help="SET=DIR: published pairs instead; repeatable.")]
+Pairs = Annotated[list[str], typer.Option(help="SET=DIR: published pairs, beside photographs or alone; repeatable.")]
 Loaders = Annotated[
     int | None,
     typer.Option(min=0, help="Processes that make batches ahead; default cores - 1. They change no weights."),
@@ -59,7 +59,7 @@ def train(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a derainer on photographs that are rained on, or on published pairs.
+    """Train a derainer on photographs that are rained on, on published pairs, or on both.
 
     Stopped and started again with the same command, it goes on from its last checkpoint. With --minutes it first
     measures how fast it goes, for a minute at most, and the cosine ends when the time does.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from bench.io.toml_files import names_in, text_of, validated
 from bench.training.config import TrainingName, changed_options
@@ -16,6 +17,9 @@ _PACKAGE = "bench.training.configs.derainers"
 
 UNIFIED = "mspfn-unified"
 """The training with which any network can be trained under its own name: the MSPFN paper's for all it compares."""
+
+_ADDED = ("clean_share",)
+"""Settings that earlier versions did not have; without them, identities of trainings are what they were."""
 
 
 class RainMixture(BaseModel):
@@ -35,6 +39,11 @@ class RainMixture(BaseModel):
     zooms: tuple[float, ...] = Field(default=(1.0,), min_length=1)
     clean_share: float = Field(default=0.0, ge=0, le=1)
 
+    @model_serializer(mode="wrap")
+    def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is not asked for: a training that was begun before one could ask for it goes on."""
+        return {name: value for name, value in write(self).items() if value or name not in _ADDED}
+
 
 class DerainerTraining(DerainerSettings):
     """Settings of one derainer's training, and the rain or the pairs that it is made for.
@@ -42,7 +51,7 @@ class DerainerTraining(DerainerSettings):
     Attributes:
         name: Name of the weights: the name or stem of the configuration.
         rain: Rain on photographs.
-        pairs: Names of published sets of pairs, instead of photographs.
+        pairs: Names of the published sets of pairs without which it is not made.
     """
 
     name: TrainingName

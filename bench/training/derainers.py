@@ -54,7 +54,7 @@ class Material:
 
     Attributes:
         photographs: Folders of clean photographs to rain on; one named twice counts twice.
-        pairs: Folders of published pairs by the set's name, instead of photographs.
+        pairs: Folders of published pairs by the set's name, beside the photographs or alone.
         held_out: Folder of clean photographs that are not trained on, or None.
         tests: Folders of published pairs to measure the trained network on, by the set's name.
     """
