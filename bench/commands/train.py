@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PhotographFolders = Annotated[
     list[Path], typer.Option(help="Folder of clean photographs to rain on; repeatable, twice counts twice.")
 ]
-Pairs = Annotated[list[str], typer.Option(help="SET=DIR: published pairs instead; repeatable.")]
+Pairs = Annotated[list[str], typer.Option(help="SET=DIR: published pairs, beside photographs or alone; repeatable.")]
 Loaders = Annotated[
     int | None,
     typer.Option(min=0, help="Processes that make batches ahead; default cores - 1. They change no weights."),
@@ -50,6 +50,9 @@ def train(
     crop: Annotated[int | None, typer.Option(min=16, help="Side of a crop in pixels; likewise.")] = None,
     rate: Rate = None,
     schedule: Schedule = None,
+    clean_share: Annotated[
+        float | None, typer.Option(help="Share of the photographs that stay dry, 0 to 1; likewise.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and rain; likewise.")] = None,
     precision: Precision = None,
     compile: Compile = None,
@@ -59,7 +62,7 @@ def train(
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a derainer on photographs that are rained on, or on published pairs.
+    """Train a derainer on photographs that are rained on, on published pairs, or on both.
 
     Stopped and started again with the same command, it goes on from its last checkpoint. With --minutes it first
     measures how fast it goes, for a minute at most, and the cosine ends when the time does.
@@ -71,6 +74,8 @@ def train(
         derainbench train prenet --pairs rain1800=DIR --test rain100h=DIR
 
         derainbench train mspfn-without-ffm --photographs bsds/train --schedule cosine --minutes 90
+
+        derainbench train mspfn-light --photographs bsds/train --pairs rain100h=DIR --clean-share 0.05
     """
     from bench.devices import choose_device
     from bench.training import derainers as library
@@ -79,7 +84,7 @@ def train(
     check_steps(steps, minutes)
     given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "rate": rate, "schedule": schedule}
     given |= {"seed": seed, "precision": precision, "compile": compile}
-    training = library.load_training(name, settings_of(given))
+    training = library.with_clean_share(library.load_training(name, settings_of(given)), clean_share)
     chosen = choose_device(device)
     if ":" in chosen:
         raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")
