@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from bench import __version__
 from bench.commands import catalogue as about
-from bench.commands import cost, export, images, merge, models, perf, report, tables, weights
+from bench.commands import cost, export, images, merge, models, perf, ranking, report, tables, weights
 from bench.commands import datasets as data
 from bench.commands import run as benchmark
 from bench.commands import train as training
@@ -39,6 +39,7 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "run": benchmark.run,
         "table": tables.table,
         "leaderboard": tables.leaderboard,
+        "ranking": ranking.ranking,
         "compare": benchmark.compare,
         "correlate": tables.correlate,
         "report": report.report,

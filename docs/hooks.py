@@ -1,10 +1,11 @@
-"""What the pages take from the code when they are built: the commands, the metrics, the scripts."""
+"""What the pages take from the code when they are built: the commands, the metrics, the scripts, the cards of runs."""
 
 from __future__ import annotations
 
 import csv
 import inspect
 import re
+import shutil
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -24,7 +25,15 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         markdown = markdown.replace("<!-- metrics -->", metrics())
     if "<!-- commands -->" in markdown:
         markdown = markdown.replace("<!-- commands -->", commands())
-    return markdown
+    return markdown.replace('href="../results/', 'href="results/')
+
+
+def on_post_build(config: Any) -> None:
+    """Put the cards to which the ranking leads beside the pages."""
+    for card in (ROOT / "results").glob("*/card.json"):
+        target = Path(config["site_dir"]) / card.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(card, target)
 
 
 def on_page_content(html: str, **_: Any) -> str:

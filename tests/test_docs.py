@@ -132,6 +132,19 @@ def test_every_command_that_is_shown_has_these_options() -> None:
     assert counted > 120
 
 
+def test_the_ranking_is_what_its_command_makes_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench.api.ranking import ranking_of
+
+    monkeypatch.chdir(DOCS.parent)
+    page = (DOCS / "ranking.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^derainbench ranking (.*) --into docs/ranking.md$", page, re.MULTILINE)
+    folders = {path.parent.as_posix() for path in Path("results").glob("*/card.json")}
+    assert set(line.split()) == folders, "the page has all finished runs of results/"
+    assert ranking_of([Path(run) for run in line.split()], Path("docs/ranking.md")) in page, (
+        f"derainbench ranking {line}"
+    )
+
+
 @pytest.mark.slow
 def test_the_pages_build_without_a_warning_and_load_nothing_from_elsewhere(tmp_path: Path) -> None:
     pytest.importorskip("material")
@@ -146,3 +159,6 @@ def test_the_pages_build_without_a_warning_and_load_nothing_from_elsewhere(tmp_p
     assert "<!-- commands -->" not in commands
     assert "--allow-random-weights" in commands
     assert "psnr_y" in (tmp_path / "protocols.html").read_text(encoding="utf-8")
+    links = re.findall(r'href="(results/[^"]+)"', (tmp_path / "ranking.html").read_text(encoding="utf-8"))
+    assert links
+    assert all((tmp_path / link).is_file() for link in links)

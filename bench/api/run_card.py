@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from bench.contract import Options
+from bench.io.training.origin import TrainedOn, trained_on
 from bench.protocols import DescribesMetrics, JudgesByRow, Task
 from bench.registry import Entry
 from bench.runner.loaders import kept_data
@@ -13,7 +15,7 @@ from bench.runs.card import SCHEMA, RowModel, RunCard, RunOrder, TaskCard
 from bench.runs.provenance import accelerator, device_name, git_state, hardware, library_versions, machine
 from bench.runs.shards import Shard
 from bench.suites.suite import Suite
-from derainers.external.plugins import CheckpointEntry
+from derainers.external.plugins import CheckpointEntry, PluginEntry
 from derainers.weights import weights_of
 from tasks.models.releases import noted_digests
 
@@ -50,6 +52,7 @@ def run_card(
         weights={
             row.name: {**_weights(entry), **row.files} for row, entry in zip(work.derainers, entries, strict=True)
         },
+        trained={row: found for row, entry in zip(rows, entries, strict=True) if (found := _trained_on(entry))} or None,
         tasks={
             dataset.name: {name: _task_card(task, code) for name, (task, code) in dataset.tasks.items()}
             for dataset in work.datasets
@@ -76,6 +79,14 @@ def _weights(entry: Entry) -> dict[str, str]:
     if isinstance(entry, CheckpointEntry):
         return entry.digests()
     return {file.file: file.sha256 for file in weights_of(entry.name)} if entry.is_built_in else {}
+
+
+def _trained_on(entry: Entry) -> TrainedOn | None:
+    """Read the card of weights that ``derainbench train`` made: the user's, or those that come along."""
+    if isinstance(entry, PluginEntry) and entry.origin in ("trained", "checkpoint"):
+        return trained_on(Path(entry.value))
+    shipped = [file.shipped for file in weights_of(entry.name) if file.shipped] if entry.is_built_in else []
+    return next((found for path in shipped if (found := trained_on(path))), None)
 
 
 def _task_card(task: Task, code_version: str) -> TaskCard:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from bench import __version__
 from bench.report.findings import Sentence
@@ -64,13 +64,6 @@ class Page:
 
 def render_page(page: Page) -> str:
     """Render one page as HTML. Everything that comes from a run is escaped; only our own style and script may run."""
-    environment = Environment(
-        loader=PackageLoader("bench.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style, script = _text("report.css"), _text("report.js")
     policy = "; ".join(
         (
@@ -82,7 +75,7 @@ def render_page(page: Page) -> str:
             "form-action 'none'",
         )
     )
-    return environment.get_template("report.html").render(
+    return template("report.html").render(
         page=page,
         policy=policy,
         style=style,
@@ -90,6 +83,18 @@ def render_page(page: Page) -> str:
         data=[_script_data(gallery) for gallery in page.galleries if gallery.images],
         version=__version__,
     )
+
+
+def template(name: str) -> Template:
+    """Open one template; everything that is put into it is escaped, and nothing may be missing."""
+    environment = Environment(
+        loader=PackageLoader("bench.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 def _script_data(gallery: Gallery) -> dict[str, object]:

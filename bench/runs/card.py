@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, Valid
 from bench.contract import Metric, Parameter
 from bench.errors import UserError
 from bench.io.files import write_json
+from bench.io.training.origin import TrainedOn
 
 SCHEMA = 3
 """Version of the run folder's files; ``results/README.md`` says what changed."""
@@ -101,6 +102,7 @@ class RunCard(_Model):
         resamples: Bootstrap resamples.
         derainers: Row to its fingerprint.
         weights: Row to its published files of weights and their SHA-256.
+        trained: Row to what its weights were trained on, where their card tells it; None if no row has such weights.
         tasks: Dataset to task to its card.
         order: Rows and tasks as the suite names them; None in cards of schema 2 and earlier.
         untrained: Rows that were made with random weights.
@@ -128,6 +130,7 @@ class RunCard(_Model):
     resamples: int = 0
     derainers: Mapping[str, str]
     weights: Mapping[str, Mapping[str, str]] = {}
+    trained: Mapping[str, TrainedOn] | None = None
     tasks: Mapping[str, Mapping[str, TaskCard]]
     order: RunOrder | None = None
     untrained: Sequence[str] = ()

@@ -35,6 +35,7 @@ def suite() -> Suite:
 @pytest.mark.parametrize("name", suite_names())
 def test_every_built_in_suite_parses_and_names_only_what_there_is(name: str) -> None:
     from derainers import DERAINERS
+    from synth import RAINS
     from synth.rain.presets import preset_names
     from tasks import TASKS
 
@@ -46,7 +47,16 @@ def test_every_built_in_suite_parses_and_names_only_what_there_is(name: str) -> 
     for task in suite.tasks:
         TASKS.find(task)
     for dataset in suite.datasets.values():
-        assert dataset.rain in ("", "real", *preset_names())
+        assert dataset.rain in ("", "real", *preset_names(), *RAINS.entries())
+
+
+@pytest.mark.parametrize("rain", ["bars", "imgaug"])
+def test_further_rains_fall_on_the_photographs_of_the_first_ranking(rain: str) -> None:
+    first, further = load_suite("photographs"), load_suite(f"photographs-{rain}")
+    assert (further.derainers, further.tasks) == (first.derainers, first.tasks)
+    assert further.datasets == {
+        name: dataset.model_copy(update={"rain": rain}) for name, dataset in first.datasets.items()
+    }
 
 
 def test_the_default_suite_is_there() -> None:

@@ -1,0 +1,81 @@
+"""Write the ranking of derainers over finished runs as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.errors import UserError
+from bench.io.files import write_text
+from bench.io.training.origin import trained_on
+from bench.report.ranking import RankedRow, render_ranking
+from bench.tables.standings import FinishedRun, Origin, finished_run, rows_of
+from derainers import WITHOUT_NETWORK
+from derainers.facts import facts_table
+from derainers.weights import weights_table
+
+BEGIN, END = "<!-- ranking -->\n", "<!-- end of ranking -->\n"
+"""Lines of a Markdown file between which the ranking stands."""
+
+
+def ranking_of(runs: Sequence[Path], into: Path) -> str:
+    """Rank the derainers of finished runs: one HTML table, and in Markdown how its runs were made.
+
+    Args:
+        runs: Run folders; the first one's first dataset orders the rows.
+        into: The file in which it will stand; links to the cards are relative to it.
+
+    Raises:
+        UserError: A folder holds no finished run, or one name stands for two weights.
+    """
+    finished = [finished_run(run) for run in runs]
+    origins = {row: origin_of(row, finished) for row in rows_of(finished)}
+    rows = [RankedRow(row, origin, *_size(row, origin)) for row, origin in origins.items()]
+    return render_ranking(finished, rows, into)
+
+
+def write_ranking(runs: Sequence[Path], into: Path) -> None:
+    """Put the ranking of finished runs into a Markdown file, in place of the one that is there.
+
+    Raises:
+        UserError: As of :func:`ranking_of`; or the file cannot be read, or has no place for it.
+    """
+    try:
+        text = into.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{into}: cannot be read ({error}); give a Markdown file") from error
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise UserError(
+            f"{into}: needs the lines {BEGIN.strip()!r} and {END.strip()!r}, between which the ranking goes"
+        )
+    write_text(into, before + begin + ranking_of(runs, into) + end + after)
+
+
+def origin_of(row: str, runs: Sequence[FinishedRun]) -> Origin:
+    """Find out what the weights of one row were trained on.
+
+    Their SHA-256 in a run's card finds them in ``derainers/weights.csv``; the card also has what the user's own tell.
+
+    Args:
+        row: The row's name.
+        runs: The runs; the first one that has the row counts.
+    """
+    if row in WITHOUT_NETWORK:
+        return Origin("nothing: it has no weights")
+    card = next(run.card for run in runs if row in run.card.derainers)
+    published = {file.sha256: file for files in weights_table().values() for file in files}
+    known = [published[digest] for digest in card.weights.get(row, {}).values() if digest in published]
+    trained = (card.trained or {}).get(row) or next((trained_on(file.shipped) for file in known if file.shipped), None)
+    words = known[0].trained_on if known else ""
+    if trained and not words:
+        words = f"rain drawn on {', '.join(trained.folders)}"
+    return Origin(words, trained)
+
+
+def _size(row: str, origin: Origin) -> tuple[int | None, int | None]:
+    """Look up parameters and operations of a row's network; None where they are unknown."""
+    facts = facts_table()
+    network = origin.trained.network if origin.trained else ""
+    return facts.get(row) or facts.get(network) or (None, None)

@@ -1,0 +1,29 @@
+"""Command ``ranking``: write the ranking of derainers over finished runs into a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.commands.console import out_console
+
+
+def ranking(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; the first orders the rows.")],
+    into: Annotated[Path, typer.Option(help="Markdown file with '<!-- ranking -->' and '<!-- end of ranking -->'.")],
+) -> None:
+    """Write one sortable table of what derainers give back in several runs, rains and tasks, with their cost and harm.
+
+    Whoever was trained on photographs of a dataset is flagged and not ranked on it; rows whose intervals overlap are
+    not told apart. Every number links to the card of its run.
+
+    Examples:
+
+        derainbench ranking results/photographs results/photographs-bars --into docs/ranking.md
+    """
+    from bench.api.ranking import write_ranking
+
+    write_ranking(runs, into)
+    out_console.print(f"Ranking: {into}", markup=False, soft_wrap=True)

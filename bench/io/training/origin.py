@@ -1,0 +1,81 @@
+"""Read what weights were trained on from the card beside them, back to the weights that they started from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+
+@dataclass(frozen=True)
+class TrainedOn:
+    """The images and the rain of a training and of all trainings before it.
+
+    Attributes:
+        network: Name of the network; empty in older cards.
+        folders: Folders of the images, as far as the cards tell them: ``camvid/train``.
+        rains: Names of the rains drawn on them, and of the sets of published pairs.
+        whole: False if it started from weights of which no card tells anything.
+    """
+
+    network: str
+    folders: tuple[str, ...]
+    rains: tuple[str, ...]
+    whole: bool
+
+    def saw(self, photographs: str) -> bool:
+        """Return True if a folder of the training has this name, as the whole of one of its parts."""
+        return any(photographs in PurePosixPath(folder).parts for folder in self.folders)
+
+
+class _Images(BaseModel):
+    set: str
+    folder: str
+
+
+class _Card(BaseModel):
+    data: tuple[_Images, ...]
+    rains: Mapping[str, Any] = {}
+    training: Mapping[str, Any] = {}
+    start: str = ""
+    started_from: Mapping[str, Any] | None = None
+
+
+def trained_on(weights: Path) -> TrainedOn | None:
+    """Read the card beside one file of weights; None where there is none, or it is not one of ``derainbench train``.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> trained_on(Path("downloaded.pth")) is None
+        True
+
+    Args:
+        weights: The file; its card has the same name and ends in ``.json``.
+    """
+    try:
+        return _of(json.loads(weights.with_suffix(".json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _of(content: object) -> TrainedOn:
+    card = _Card.model_validate(content)
+    try:
+        before = _of(card.started_from) if card.started_from else None
+    except ValidationError:  # it started from a file whose card is of another kind
+        before = None
+    sets = [images.set for images in card.data if images.set != "photographs"]
+    return TrainedOn(
+        network=str(card.training.get("network", "")),
+        folders=_merged([images.folder for images in card.data], before.folders if before else ()),
+        rains=_merged([*card.rains, *sets], before.rains if before else ()),
+        whole=before.whole if before else not card.start,
+    )
+
+
+def _merged(own: list[str], before: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*own, *before]))

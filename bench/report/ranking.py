@@ -1,0 +1,250 @@
+"""Render the ranking of derainers: one table that sorts, marks that tell who may be ranked, and how it was made."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import UserError
+from bench.report.html import template
+from bench.report.run import costs_of
+from bench.runs.card import CARD
+from bench.runs.records import read_table
+from bench.runs.rows import CLEAN, RAIN
+from bench.scoring.metrics import digits_of
+from bench.suites.suite import Suite, load_suite, suite_names
+from bench.tables.standings import FinishedRun, Origin, Place, Standing, places_of, standings
+
+SAW, KNOWS, UNSTATED, PARTIAL = "†", "°", "?", "*"
+"""Marks of a number: trained on photographs of this dataset; on this rain; on nobody says what; on fewer images."""
+_PSNR = "psnr_y"
+
+
+@dataclass(frozen=True)
+class RankedRow:
+    """A derainer of the ranking.
+
+    Attributes:
+        name: The row's name.
+        origin: What its weights were trained on.
+        parameters: Parameters of its network; None if unknown.
+        operations: Operations of its network on an image of 640x480; None if unknown.
+    """
+
+    name: str
+    origin: Origin
+    parameters: int | None
+    operations: int | None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the table.
+
+    Attributes:
+        text: What it shows; empty if unknown.
+        value: What it is sorted by; empty sorts last.
+        link: The card that the number is from; empty for none.
+        marks: Its marks.
+        leads: True if it belongs to the best.
+    """
+
+    text: str = ""
+    value: float | str = ""
+    link: str = ""
+    marks: str = ""
+    leads: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns below one heading: their headings with longer ones, and row to cells; other rows have empty cells."""
+
+    heading: str
+    columns: Mapping[str, str]
+    cells: Mapping[str, Sequence[Cell]]
+
+    def line(self, row: str) -> Sequence[Cell]:
+        """Give the cells of one row."""
+        return self.cells.get(row) or [Cell()] * len(self.columns)
+
+
+def render_ranking(runs: Sequence[FinishedRun], rows: Sequence[RankedRow], into: Path) -> str:
+    """Render the ranking as HTML without blank lines, which Markdown takes as it is, and the commands in Markdown.
+
+    Args:
+        runs: The runs, in the order of the columns.
+        rows: Their derainers.
+        into: The file in which it will stand; links are relative to it.
+
+    Raises:
+        UserError: No run has a task with a model, so that nothing can be ranked.
+    """
+    places = [place for run in runs for place in places_of(run)]
+    if not places:
+        raise UserError(
+            f"{', '.join(str(run.root) for run in runs)}: no scores of a task with a model; nothing to rank"
+        )
+    origins = {row.name: row.origin for row in rows}
+    found = [standings(place, origins) for place in places]
+    groups = [_of_place(place, one, origins, into) for place, one in zip(places, found, strict=True)]
+    page = template("ranking.html").render(
+        groups=[*groups, _of_networks(rows), *_of_times(runs, into), _of_words(rows)],
+        derainers=sorted(origins, key=lambda row: _order(row, found[0])),
+        controls=[RAIN, CLEAN],
+        runs=[(run.root.name, _link(run, into), _facts(run)) for run in runs],
+        first=places[0],
+    )
+    commands = "\n".join([*(run_command(run) for run in runs), ranking_command(runs, into)])
+    return f"{page.strip()}\n\n```sh\n{commands}\n```\n"
+
+
+def run_command(run: FinishedRun) -> str:
+    """Write the command that makes one run; folders of photographs and of files are the reader's own."""
+    suite = run.suite
+    built_in = load_suite(suite.name) if suite.name in suite_names() else None
+    roots = sorted({dataset.root for dataset in suite.datasets.values()} - {""}, key=lambda root: (len(root), root))
+    words = [f"derainbench run {suite.name if built_in else f'{suite.name}.toml'}"]
+    words += [f"--{root} DIR" if root in ("coco", "bdd") else f"--data {Path(root).name}=DIR" for root in roots]
+    if built_in is None or suite.derainers != built_in.derainers:
+        words.append(f"--derainers {','.join(map(_own, suite.derainers))}")
+    known = _models(built_in)
+    words += [f"--model {task}={_own(model)}" for task, model in _models(suite).items() if known.get(task) != model]
+    precision = _precision(run)
+    words += [f"--precision {precision}"] if precision != "fp32" else []
+    return " ".join([*words, f"--out {_shown(run.root)}"])
+
+
+def ranking_command(runs: Sequence[FinishedRun], into: Path) -> str:
+    """Write the command that makes the ranking."""
+    return f"derainbench ranking {' '.join(_shown(run.root) for run in runs)} --into {_shown(into)}"
+
+
+def _models(suite: Suite | None) -> dict[str, str]:
+    tasks = suite.tasks if suite else {}
+    return {task: str(parameters["model"]) for task, parameters in tasks.items() if parameters.get("model")}
+
+
+def _precision(run: FinishedRun) -> str:
+    return str((run.card.numerics or {}).get("precision", "fp32"))
+
+
+def _own(spec: str) -> str:
+    """Leave out of the name of a derainer or model where on this machine its file is."""
+    return re.sub(r"(^|[:@=])/(?:[^/]+/)*", r"\1", spec)
+
+
+def _shown(path: Path) -> str:
+    return Path(os.path.relpath(path)).as_posix()
+
+
+def _link(run: FinishedRun, into: Path) -> str:
+    return Path(os.path.relpath(run.root / CARD, into.parent)).as_posix()
+
+
+def _order(row: str, first: Mapping[str, Standing]) -> tuple[bool, float, str]:
+    """Sort those that are ranked in the first place before others, and each by their recovery."""
+    one = first.get(row)
+    if one is None or math.isnan(one.estimate.recovery):
+        return True, math.inf, row
+    return not one.ranked, -one.estimate.recovery, row
+
+
+def _of_place(place: Place, found: Mapping[str, Standing], origins: Mapping[str, Origin], into: Path) -> Group:
+    unit = f" ({place.unit})" if place.unit else ""
+    strength = "" if place.config.severity == 1 else f" x {place.config.severity:g}"
+    link = _link(place.run, into)
+    return Group(
+        f"{place.dataset} in rain {place.rain}{strength}: {place.task} by {place.model}",
+        {
+            "recovery": f"how much comes back of the {place.metric} that the rain takes",
+            f"{place.metric}{unit}": "the score",
+            "PSNR Y (dB)": "peak signal-to-noise ratio of the luma",
+            "on clean images": f"{place.metric} of clean images after the derainer, less that before",
+        },
+        {
+            **{row: _cells(place, row, one, origins[row], link) for row, one in found.items()},
+            **{row: [Cell(), *_scores(place, row, link), Cell()] for row in (RAIN, CLEAN)},
+        },
+    )
+
+
+def _cells(place: Place, row: str, one: Standing, origin: Origin, link: str) -> list[Cell]:
+    """Make a derainer's cells in one place: recovery, score, PSNR, and what it does to clean images."""
+    marks = {SAW: one.saw_photographs, KNOWS: one.knows_rain, UNSTATED: not origin.stated, PARTIAL: one.partial}
+    told = "".join(mark for mark, holds in marks.items() if holds)
+    back, digits = one.estimate, digits_of(place.metric, place.unit, place.run.described)
+    recovery = _percent(back.recovery, back.recovery_low, back.recovery_high)
+    kept = one.on_clean
+    share = _percent(1 - kept.recovery, 1 - kept.recovery_high, 1 - kept.recovery_low, digits=1)
+    change = "" if math.isnan(one.change) else f"{one.change:+.{digits}f}{f' ({share})' if share else ''}"
+    return [
+        Cell(recovery, _sortable(back.recovery), link, told, one.leads),
+        *_scores(place, row, link, told),
+        Cell(change, _sortable(one.change), link, told.replace(KNOWS, "") if change else ""),
+    ]
+
+
+def _scores(place: Place, row: str, link: str, marks: str = "") -> list[Cell]:
+    cells = []
+    for metric, unit in ((place.metric, place.unit), (_PSNR, "dB")):
+        estimate = place.run.estimates.get((place.dataset, row, metric))
+        digits = digits_of(metric, unit, place.run.described)
+        cells.append(Cell(f"{estimate.value:.{digits}f}", estimate.value, link, marks) if estimate else Cell())
+    return cells
+
+
+def _percent(value: float, low: float, high: float, digits: int = 0) -> str:
+    """Print a share with its interval in per cent; empty if it is unknown."""
+    if math.isnan(value):
+        return ""
+    shown, least, most = (f"{round(100 * share, digits) + 0.0:.{digits}f}" for share in (value, low, high))  # no -0
+    return f"{shown} %" if math.isnan(low) else f"{shown} % [{least}, {most}]"
+
+
+def _sortable(value: float) -> float | str:
+    return "" if math.isnan(value) else round(value, 6)
+
+
+def _of_networks(rows: Sequence[RankedRow]) -> Group:
+    def cell(value: int | None, scale: float, digits: int) -> Cell:
+        return Cell() if value is None else Cell(f"{value * scale:.{digits}f}", value)
+
+    return Group(
+        "network",
+        {"parameters (M)": "millions of parameters", "GFLOP": "10^9 operations on an image of 640x480"},
+        {row.name: [cell(row.parameters, 1e-6, 3), cell(row.operations, 1e-9, 0)] for row in rows},
+    )
+
+
+def _of_times(runs: Sequence[FinishedRun], into: Path) -> list[Group]:
+    """Make a column of times for every run that has some, and say of which size and processor they are."""
+    groups = []
+    for run in runs:
+        if seconds := costs_of(run.root):
+            first = read_table(run.root / "cost.csv").dropna(subset="latency_ms").iloc[0]
+            what = f"{first['width']}x{first['height']}, {first['precision']}, {first['hardware']}"
+            link = _link(run, into)
+            cells = {row: [Cell(f"{1000 * value:.0f}", value, link)] for row, value in seconds.items()}
+            groups.append(Group(f"time: {what}, {first['threads']} threads", {"ms an image": "median"}, cells))
+    return groups
+
+
+def _of_words(rows: Sequence[RankedRow]) -> Group:
+    words = {row.name: row.origin.words or "not stated" for row in rows}
+    return Group("weights", {"trained on": "images and rain"}, {row: [Cell(text, text)] for row, text in words.items()})
+
+
+def _facts(run: FinishedRun) -> str:
+    """Say in one line what a run rests on: datasets, images, rain, models, precision and machine."""
+    datasets = [
+        f"{name} ({run.card.datasets[name]} images, rain {run.suite.datasets[name].rain or 'of its own'})"
+        for name in dict.fromkeys(record.dataset for record in run.records)
+    ]
+    models = sorted({task.model for tasks in run.card.tasks.values() for task in tasks.values() if task.model})
+    machine = f"derainers in {_precision(run)} on {run.card.hardware or run.card.device}"
+    return f"{', '.join(datasets)}; seen by {', '.join(models)}; {machine}"

@@ -1,0 +1,195 @@
+"""Let derainers stand beside each other over finished runs: what each gives back, what it harms, who may be ranked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from bench.contract import Metric, Record
+from bench.errors import UserError
+from bench.io.training.origin import TrainedOn
+from bench.runs.card import CARD, RunCard, described_in, read_card
+from bench.runs.records import read_records, untrained_in
+from bench.runs.rows import CLEAN, ON_CLEAN, kind_of
+from bench.scoring.estimates import Estimate, Estimates, estimates_of
+from bench.scoring.intervals import read_intervals
+from bench.scoring.metrics import QUALITY, main_metrics, most_images
+from bench.suites.suite import DatasetConfig, Suite, suite_of_card
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is known of a row's weights.
+
+    Attributes:
+        words: What they were trained on, for people; empty if nobody says.
+        trained: The same of a training whose card is here; None for others.
+    """
+
+    words: str = ""
+    trained: TrainedOn | None = None
+
+    @property
+    def stated(self) -> bool:
+        """Return True if all images of the training are told, of itself and of the weights that it began with."""
+        return bool(self.words) and (self.trained is None or self.trained.whole)
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run folder as a ranking reads it."""
+
+    root: Path
+    card: RunCard
+    suite: Suite
+    records: Sequence[Record]
+    estimates: Estimates
+
+    @property
+    def described(self) -> list[Metric]:
+        """Metrics that tasks from outside describe in the card."""
+        return described_in(self.card)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where derainers are compared: one dataset of a run under its rain, seen by one model, by its main metric."""
+
+    run: FinishedRun
+    dataset: str
+    task: str
+    model: str
+    metric: str
+    unit: str
+
+    @property
+    def config(self) -> DatasetConfig:
+        """The dataset as the suite has it."""
+        return self.run.suite.datasets[self.dataset]
+
+    @property
+    def photographs(self) -> str:
+        """Name of the photographs: that of their folder, or of the source that draws them."""
+        return PurePosixPath(self.config.root).name or self.config.source
+
+    @property
+    def rain(self) -> str:
+        """Name of the rain: of a preset, a renderer, or a published set of pairs."""
+        return self.config.rain or str(self.config.parameters.get("set", ""))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What one derainer does in one place.
+
+    Attributes:
+        estimate: Score and recovery, with their intervals.
+        on_clean: The same on clean images that it restored; NaN if nobody tried.
+        change: Score on clean images that it restored, less that on the clean images.
+        saw_photographs: True if its weights were trained on photographs of this dataset.
+        knows_rain: True if its weights were trained on this rain.
+        partial: True if its score rests on fewer images than others.
+        ranked: True if it may be called better than another: its training is told and saw none of these photographs,
+            and its recovery rests on all images and has an interval.
+        leads: True if it is the best that may be ranked, or its interval overlaps the best one's.
+    """
+
+    estimate: Estimate
+    on_clean: Estimate
+    change: float
+    saw_photographs: bool
+    knows_rain: bool
+    partial: bool
+    ranked: bool
+    leads: bool = False
+
+
+def finished_run(root: Path) -> FinishedRun:
+    """Read one run folder.
+
+    Raises:
+        UserError: It holds no finished run, or a file is damaged.
+    """
+    card, records = read_card(root), read_records(root)
+    suite = suite_of_card(card.suite, root / CARD)
+    return FinishedRun(root, card, suite, records, estimates_of(records, read_intervals(root)))
+
+
+def places_of(run: FinishedRun) -> list[Place]:
+    """List the places of one run: every main metric of a task with a model, dataset by dataset."""
+    found: dict[tuple[str, str], Place] = {}
+    for name in dict.fromkeys(record.dataset for record in run.records):
+        own = [record for record in run.records if record.dataset == name and record.task != QUALITY]
+        for metric in main_metrics(own, run.described):
+            one = next(record for record in own if record.metric == metric)
+            found.setdefault((name, metric), Place(run, name, one.task, one.model, metric, one.unit))
+    return list(found.values())
+
+
+def standings(place: Place, origins: Mapping[str, Origin]) -> dict[str, Standing]:
+    """Compare the derainers in one place; rain, clean images and random weights are none.
+
+    Args:
+        place: Where.
+        origins: Row to what is known of its weights.
+    """
+    own = [record for record in place.run.records if (record.dataset, record.metric) == (place.dataset, place.metric)]
+    untrained, most = untrained_in(own), most_images(own)
+    return _led(
+        {
+            record.derainer: _standing(place, record, origins.get(record.derainer, Origin()), most[place.metric])
+            for record in own
+            if kind_of(record.derainer, untrained) == "derainer"
+        }
+    )
+
+
+def rows_of(runs: Sequence[FinishedRun]) -> list[str]:
+    """List the derainers of all runs by the name that they have in each.
+
+    Raises:
+        UserError: A name stands for other weights in one run than in another.
+    """
+    weights: dict[str, tuple[FinishedRun, Mapping[str, str]]] = {}
+    for run in runs:
+        untrained = untrained_in(run.records)
+        for row in dict.fromkeys(record.derainer for record in run.records):
+            if kind_of(row, untrained) != "derainer":
+                continue
+            other, known = weights.setdefault(row, (run, run.card.weights.get(row, {})))
+            if known != run.card.weights.get(row, {}):
+                raise UserError(
+                    f"{row} has other weights in {run.root} than in {other.root}; run one of them again, "
+                    "or give the row another name there"
+                )
+    return list(weights)
+
+
+def _standing(place: Place, record: Record, origin: Origin, most: int) -> Standing:
+    estimates, row, trained = place.run.estimates, record.derainer, origin.trained
+    unknown = Estimate(math.nan, place.unit)
+    own = estimates[place.dataset, row, place.metric]
+    on_clean = estimates.get((place.dataset, ON_CLEAN + row, place.metric), unknown)
+    clean = estimates.get((place.dataset, CLEAN, place.metric), unknown)
+    saw, partial = trained is not None and trained.saw(place.photographs), record.images < most
+    return Standing(
+        estimate=own,
+        on_clean=on_clean,
+        change=on_clean.value - clean.value,
+        saw_photographs=saw,
+        knows_rain=trained is not None and place.rain in trained.rains,
+        partial=partial,
+        ranked=origin.stated and not saw and not partial and math.isfinite(own.recovery_low),
+    )
+
+
+def _led(found: Mapping[str, Standing]) -> dict[str, Standing]:
+    """Say who leads: the highest recovery of those that are ranked, and all whose interval overlaps its interval."""
+    ranked = [one.estimate for one in found.values() if one.ranked]
+    best = max(ranked, key=lambda estimate: estimate.recovery, default=None)
+    return {
+        row: replace(one, leads=one.ranked and best is not None and one.estimate.recovery_high >= best.recovery_low)
+        for row, one in found.items()
+    }

@@ -1,0 +1,78 @@
+"""The ranking of finished runs: what their weights were trained on, and the page in which it stands."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bench.api.ranking import origin_of, write_ranking
+from bench.api.run import run_suite
+from bench.errors import UserError
+from bench.runs.card import read_card
+from bench.suites.suite import load_suite, override
+from bench.tables.standings import finished_run
+from derainers.weights import weights_of
+from tests.bench.ranked_runs import write_ranked_run
+
+PAGE = "# Mine\n\n<!-- ranking -->\nold\n<!-- end of ranking -->\n\nMore.\n"
+SHIPPED = weights_of("prenet-small")[0]
+
+
+def test_published_weights_are_found_by_their_digest(tmp_path: Path) -> None:
+    (published,) = weights_of("prenet-rain100h")
+    root = write_ranked_run(tmp_path, weights={"near": {"other.pth": published.sha256}, "far": {"x": "0" * 64}})
+    run = finished_run(root)
+    assert origin_of("near", [run]).words == "Rain100H"
+    assert not origin_of("far", [run]).stated
+
+
+def test_shipped_weights_tell_what_they_saw(tmp_path: Path) -> None:
+    root = write_ranked_run(tmp_path, weights={"best": {SHIPPED.file: SHIPPED.sha256}})
+    origin = origin_of("best", [finished_run(root)])
+    assert origin.words == SHIPPED.trained_on
+    assert origin.stated
+    assert origin.trained
+    assert origin.trained.saw("camvid")
+
+
+def test_what_needs_no_weights_saw_nothing(tmp_path: Path) -> None:
+    run = finished_run(write_ranked_run(tmp_path, {"classical": (30.0, 0.1)}))
+    assert origin_of("classical", [run]).stated
+
+
+def test_the_card_of_a_run_has_what_a_users_weights_were_trained_on(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    assert SHIPPED.shipped
+    for suffix in (".safetensors", ".json"):
+        shutil.copyfile(SHIPPED.shipped.with_suffix(suffix), tmp_path / f"mine{suffix}")
+    rows = [f"trained:{tmp_path / 'mine.safetensors'}", "clean+mine", "classical"]
+    run_suite(override(load_suite("streets"), count=1, derainers=rows, tasks=["quality"]), tmp_path / "run")
+    trained = read_card(tmp_path / "run").trained
+    assert trained
+    assert list(trained) == ["clean+mine", "mine"]
+    assert trained["mine"].saw("camvid")
+    assert trained["mine"].network == "prenet-small"
+    assert origin_of("mine", [finished_run(tmp_path / "run")]).words == "rain drawn on bsds/train, camvid/train"
+
+
+def test_the_ranking_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    run, page = write_ranked_run(tmp_path / "run"), tmp_path / "page.md"
+    page.write_text(PAGE)
+    write_ranking([run], page)
+    text = page.read_text()
+    assert text.startswith("# Mine\n\n<!-- ranking -->\n<div")
+    assert text.endswith("```\n<!-- end of ranking -->\n\nMore.\n")
+    assert "old" not in text.split()
+    write_ranking([run], page)
+    assert page.read_text() == text
+
+
+@pytest.mark.parametrize("text", ["# Mine\n", "<!-- ranking -->\n", "<!-- end of ranking -->\n<!-- ranking -->\n"])
+def test_a_page_without_a_place_for_it_is_left_alone(text: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    with pytest.raises(UserError, match="needs the lines '<!-- ranking -->' and '<!-- end of ranking -->'"):
+        write_ranking([write_ranked_run(tmp_path / "run")], page)
+    assert page.read_text() == text

@@ -1,0 +1,107 @@
+"""The ranking as HTML: its order, marks, links and commands."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.errors import UserError
+from bench.io.training.origin import TrainedOn
+from bench.report.ranking import RankedRow, render_ranking
+from bench.runs.records import long, read_records, write_frame
+from bench.tables.standings import Origin, finished_run
+from tests.bench.ranked_runs import SCORES, write_ranked_run
+
+TOLD = Origin("Rain100H")
+SAW = Origin("COCO", TrainedOn("net", ("coco/train",), ("coco350_y",), whole=True))
+
+
+def rendered(*roots: Path, into: str = "page.md", **origins: Origin) -> str:
+    known = {"best": TOLD, "near": TOLD, "far": TOLD, **origins}
+    rows = [RankedRow(row, origin, 1_500_000, 12_000_000_000) for row, origin in known.items()]
+    return render_ranking([finished_run(root) for root in roots], rows, Path(into))
+
+
+def line(page: str, row: str) -> list[str]:
+    """The cells of a row, without links."""
+    found = re.search(rf'<tr><th scope="row">{row}</th>\n(.*?)</tr>', page, re.DOTALL)
+    assert found, row
+    return [re.sub(r"</?a[^>]*>", "", cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", found[1])]
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r'<th scope="row">(.*?)</th>', page)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return write_ranked_run(Path("results/mine"))
+
+
+def test_a_row_tells_recovery_score_harm_cost_and_training(run: Path) -> None:
+    page = rendered(run)
+    assert line(page, "best") == [
+        "<b>80 % [70, 90]</b>", "36.00", "20.00", "-1.00 (5.0 % [-3.0, 13.0])", "1.500", "12", "Rain100H",
+    ]  # fmt: skip
+    assert line(page, "near")[0] == "<b>65 % [59, 71]</b>"
+    assert line(page, "far")[0] == "50 % [45, 55]"
+    assert line(page, "rain")[:4] == ["", "20.00", "20.00", ""]
+    assert line(page, "clean")[:4] == ["", "40.00", "", ""]
+
+
+def test_whoever_is_not_ranked_stands_below_and_is_marked(run: Path) -> None:
+    assert names(rendered(run)) == ["best", "near", "far", "rain", "clean"]
+    page = rendered(run, best=SAW, near=Origin())
+    assert names(page) == ["far", "best", "near", "rain", "clean"]
+    assert line(page, "best")[:4] == ["80 % [70, 90] †°", "36.00 †°", "20.00 †°", "-1.00 (5.0 % [-3.0, 13.0]) †"]
+    assert line(page, "near")[0] == "65 % [59, 71] ?"
+    assert line(page, "near")[-1] == "not stated"
+    assert line(page, "far")[0] == "<b>50 % [45, 55]</b>"
+
+
+def test_every_score_leads_to_the_card_of_its_run(run: Path) -> None:
+    more = write_ranked_run(Path("results/more"), rain="bars")
+    page = rendered(run, more, into="docs/page.md")
+    links = re.findall(r'<td data-value="[^"]+">(?:<b>)?<a href="([^"]+)">', page)
+    assert set(links) == {"../results/mine/card.json", "../results/more/card.json"}
+    assert links.count(links[0]) == len(links) / 2
+    assert "photos in rain bars: detection by net" in page
+
+
+def test_a_run_without_a_row_leaves_its_cells_empty(run: Path) -> None:
+    more = write_ranked_run(Path("results/more"), {**SCORES, "new": (22.0, 0.1)})
+    assert line(rendered(run, more, new=TOLD), "new")[:5] == ["", "", "", "", "10 % [0, 20]"]
+
+
+def test_times_stand_with_their_size_and_processor(run: Path) -> None:
+    cost = {"derainer": "best", "task": "", "height": 480, "width": 640, "latency_ms": 123.4, "precision": "fp32"}
+    write_frame(run / "cost.csv", pd.DataFrame([{**cost, "hardware": "a CPU", "threads": 2}]))
+    page = rendered(run)
+    assert "time: 640x480, fp32, a CPU, 2 threads" in page
+    assert line(page, "best")[-2] == "123"
+    assert line(page, "near")[-2] == ""
+
+
+def test_the_commands_name_no_folder_of_this_machine(run: Path) -> None:
+    commands = rendered(run.resolve(), into="docs/page.md").partition("```sh\n")[2].splitlines()
+    rows, model = "rain,best,near,far,clean+best,clean", "detection=ultralytics:net.pt"
+    assert commands[:2] == [
+        f"derainbench run mine.toml --coco DIR --derainers {rows} --model {model} --out results/mine",
+        "derainbench ranking results/mine --into docs/page.md",
+    ]
+
+
+def test_html_has_no_blank_line_and_is_escaped(run: Path) -> None:
+    page = rendered(run, best=Origin("<script>alert(1)</script>"))
+    assert "\n\n" not in page.partition("\n\n```sh")[0]
+    assert "<script" not in page
+
+
+def test_without_a_task_with_a_model_there_is_nothing_to_rank(run: Path) -> None:
+    write_frame(run / "records.csv", long([one for one in read_records(run) if one.task == "quality"]))
+    with pytest.raises(UserError, match="results/mine: no scores of a task with a model; nothing to rank"):
+        rendered(run)

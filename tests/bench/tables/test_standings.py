@@ -1,0 +1,94 @@
+"""Who is ranked and who leads: recoveries and intervals that can be checked by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UserError
+from bench.io.training.origin import TrainedOn
+from bench.runs.records import long, read_records, write_frame
+from bench.tables.standings import Origin, Standing, finished_run, places_of, rows_of, standings
+from tests.bench.ranked_runs import SCORES, write_ranked_run
+
+TOLD = Origin("photographs of its own", TrainedOn("net", ("own/train",), ("bdd350_y",), whole=True))
+
+
+def stand(root: Path, **origins: Origin) -> dict[str, Standing]:
+    (place,) = places_of(finished_run(root))
+    return standings(place, {"best": TOLD, "near": TOLD, "far": TOLD, **origins})
+
+
+def leaders(found: dict[str, Standing]) -> list[str]:
+    return [row for row, one in found.items() if one.leads]
+
+
+def test_whose_interval_overlaps_that_of_the_best_leads_with_it(tmp_path: Path) -> None:
+    found = stand(write_ranked_run(tmp_path))
+    assert list(found) == ["best", "near", "far"]
+    assert leaders(found) == ["best", "near"]
+    assert found["far"].ranked
+
+
+def test_harm_is_the_score_on_clean_images_less_theirs(tmp_path: Path) -> None:
+    found = stand(write_ranked_run(tmp_path))
+    assert found["best"].change == pytest.approx(39.0 - 40.0)
+    assert found["best"].on_clean.recovery == pytest.approx(0.95)
+    assert math.isnan(found["near"].change)
+
+
+def test_who_saw_the_photographs_is_not_ranked_on_them(tmp_path: Path) -> None:
+    saw = Origin("COCO", TrainedOn("net", ("coco/val2017",), ("coco350_y",), whole=True))
+    found = stand(write_ranked_run(tmp_path), best=saw)
+    assert found["best"].saw_photographs
+    assert found["best"].knows_rain
+    assert leaders(found) == ["near"]
+
+
+def test_who_knows_the_rain_is_ranked(tmp_path: Path) -> None:
+    knows = Origin("photographs", TrainedOn("net", ("own/train",), ("coco350_y",), whole=True))
+    found = stand(write_ranked_run(tmp_path), best=knows)
+    assert found["best"].knows_rain
+    assert leaders(found) == ["best", "near"]
+
+
+@pytest.mark.parametrize("origin", [Origin(), Origin("photographs", TrainedOn("net", ("own",), (), whole=False))])
+def test_who_does_not_say_what_it_saw_is_not_ranked(origin: Origin, tmp_path: Path) -> None:
+    assert leaders(stand(write_ranked_run(tmp_path), best=origin)) == ["near"]
+
+
+def test_published_weights_are_ranked_by_what_their_table_says(tmp_path: Path) -> None:
+    assert leaders(stand(write_ranked_run(tmp_path), best=Origin("Rain100H"))) == ["best", "near"]
+
+
+def test_a_number_on_fewer_images_is_not_ranked(tmp_path: Path) -> None:
+    root = write_ranked_run(tmp_path)
+    fewer = [replace(one, images=11) if one.derainer == "best" else one for one in read_records(root)]
+    write_frame(root / "records.csv", long(fewer))
+    found = stand(root)
+    assert found["best"].partial
+    assert leaders(found) == ["near"]
+
+
+def test_rows_without_intervals_are_not_ranked(tmp_path: Path) -> None:
+    root = write_ranked_run(tmp_path)
+    (root / "intervals.csv").unlink()
+    assert leaders(stand(root)) == []
+
+
+def test_a_place_knows_its_photographs_and_rain(tmp_path: Path) -> None:
+    (place,) = places_of(finished_run(write_ranked_run(tmp_path, rain="bars", folder="data/camvid")))
+    assert (place.photographs, place.rain, place.metric, place.model) == ("camvid", "bars", "AP", "net")
+
+
+def test_a_name_stands_for_the_same_weights_in_all_runs(tmp_path: Path) -> None:
+    one = finished_run(write_ranked_run(tmp_path / "one", weights={"best": {"net.pth": "0" * 64}}))
+    more = {**SCORES, "new": (22.0, 0.1)}
+    two = finished_run(write_ranked_run(tmp_path / "two", more, weights={"best": {"net.pth": "0" * 64}}))
+    assert rows_of([one, two]) == ["best", "near", "far", "new"]
+    other = finished_run(write_ranked_run(tmp_path / "other", weights={"best": {"net.pth": "1" * 64}}))
+    with pytest.raises(UserError, match=r"best has other weights in \S+other than in \S+one; run one of them again"):
+        rows_of([one, other])
