@@ -13,7 +13,7 @@ import pickle
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
@@ -109,15 +109,15 @@ class WatchedProcesses:
             worker.end()
         self._crew.clear()
 
-    def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: Sequence[Job]) -> Iterator[Outcome]:
+    def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: deque[Job]) -> Iterator[Outcome]:
         """Run the jobs; outcomes arrive as images end."""
         waiting: tuple[deque[Any], deque[Any]] = (deque(), deque())
-        for job in jobs:
-            waiting[self._needs_card(job)].append(job)
         strikes: Counter[Row] = Counter()
         crew, finished = self._crew, False
         try:
-            while any(waiting) or any(worker.job is not None for worker in crew):
+            while jobs or any(waiting) or any(worker.job is not None for worker in crew):
+                while jobs:
+                    waiting[self._needs_card(jobs[0])].append(jobs.popleft())
                 self._employ(waiting, work)
                 for worker in self._heard(crew):
                     yield from self._listen(worker, waiting[self._needs_card(worker.job)], strikes)
