@@ -35,6 +35,15 @@ Loaders = Annotated[
     typer.Option(min=0, help="Processes that make batches ahead; default cores - 1. They change no weights."),
 ]
 
+Guide = Annotated[
+    str | None,
+    typer.Option(help="BACKEND:CHECKPOINT of a task's model: what it sees in restored crops counts, too."),
+]
+GuideShare = Annotated[
+    float | None, typer.Option(min=0, max=100, help="Of the guide's term in the loss, as a share of the pixel term.")
+]
+GuideAfter = Annotated[int | None, typer.Option(min=0, help="Steps with the pixel loss alone, before the guide.")]
+
 
 def train(
     name: Annotated[str, typer.Argument(help="mspfn-light, prenet-small, mspfn-without-ffm, ... or path/to/mine.toml")],
@@ -56,6 +65,9 @@ def train(
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and rain; likewise.")] = None,
     precision: Precision = None,
     compile: Compile = None,
+    guide: Guide = None,
+    guide_share: GuideShare = None,
+    guide_after: GuideAfter = None,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
     loaders: Loaders = None,
@@ -76,6 +88,8 @@ def train(
         derainbench train mspfn-without-ffm --photographs bsds/train --schedule cosine --minutes 90
 
         derainbench train mspfn-light --photographs bsds/train --pairs rain100h=DIR --clean-share 0.05
+
+        derainbench train mspfn-light --photographs bsds/train --guide torchvision:fasterrcnn_mobilenet_v3_large_fpn
     """
     from bench.devices import choose_device
     from bench.training import derainers as library
@@ -84,6 +98,7 @@ def train(
     check_steps(steps, minutes)
     given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "rate": rate, "schedule": schedule}
     given |= {"seed": seed, "precision": precision, "compile": compile}
+    given |= {"guide": guide, "guide-share": guide_share, "guide-after": guide_after}
     training = library.with_clean_share(library.load_training(name, settings_of(given)), clean_share)
     chosen = choose_device(device)
     if ":" in chosen:

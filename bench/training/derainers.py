@@ -26,6 +26,7 @@ from bench.training.derainer_config import (
     training_names,
     with_clean_share,
 )
+from bench.training.guides import open_guide, with_short_guide
 from bench.training.rains import fingerprints_of, open_rains
 from derainers.trained import trained
 from derainers.training.checkpoints import save_weights
@@ -195,12 +196,15 @@ def train_derainer(
     """
     machine = machine or TrainingMachine()
     training = training.model_copy(update={"steps": plan.steps}) if plan else training
-    job, begun = _begin(training, material, out, machine, start)
+    job, begun, guided = _begin(training, material, out, machine, start)
     progress = train(job, machine, after_step)
     trainee = job.trainee
     card = card_of(training.name, progress, trainee.network, machine.accelerator, machine.devices)
     card |= {**job.identity, **begun, **({"plan": asdict(plan)} if plan else {})}
-    card["command"] = command_of(f"train {training.name}", material.options(), changes_of(training), start)
+    card |= {"guide": {**guided, "weight": job.guide.weight}} if job.guide else {}
+    card["command"] = command_of(
+        f"train {training.name}", material.options(), changes_of(with_short_guide(training)), start
+    )
     card["quality"] = _quality(trained(trainee, Options(machine.accelerator)), material)
     return save_weights(out, training.name, trainee, card)
 
@@ -230,7 +234,7 @@ def plan_derainer(
     """
     machine = machine or TrainingMachine()
     check_plannable(training)
-    job, _ = _begin(training, material, out, machine, start)
+    job, *_ = _begin(training, material, out, machine, start)
     identity = json.dumps(job.identity, sort_keys=True)
     make = partial(plan_within, minutes, training.every, partial(measure_speed, job, machine))
     return kept_plan(out, identity, minutes, make)
@@ -238,17 +242,20 @@ def plan_derainer(
 
 def _begin(
     training: DerainerTraining, material: Material, out: Path, machine: TrainingMachine, start: Path | None
-) -> tuple[DerainerJob, dict[str, object]]:
-    """Open images and network of one training; return it with the card's facts about its start."""
+) -> tuple[DerainerJob, dict[str, object], dict[str, object]]:
+    """Open images and network of one training; return it with the card's facts about its start and its guide."""
     import torch
 
     stream = open_stream(training, material, machine.loaders)
     watched = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
+    guide, guided = open_guide(training)  # before the seed: building a network draws numbers
     torch.manual_seed(training.seed)
     trainee = network_of(training.network)
     begun = {"start": "", **start_from(trainee.network, start)}
-    identity = _identity(training, material) | {"pairs": stream.count, "start": begun["start"]}
-    return DerainerJob(DerainerSettings.of(training), trainee, stream, watched, out, identity), begun
+    stated = with_short_guide(training)
+    identity = _identity(stated, material) | {"pairs": stream.count, "start": begun["start"]}
+    identity |= {"guide": guided} if guide else {}
+    return DerainerJob(DerainerSettings.of(stated), trainee, stream, watched, out, identity, guide), begun, guided
 
 
 def _identity(training: DerainerTraining, material: Material) -> dict[str, object]:
