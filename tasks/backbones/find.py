@@ -80,6 +80,20 @@ def find_backbone(model: str) -> BackboneSource:
     return _FINDERS[backend](checkpoint)
 
 
+def digest_of_guide(model: str) -> str:
+    """Give the digest of a model's weights by which a guide is known; empty for what cannot guide.
+
+    Args:
+        model: As a task takes it.
+    """
+    backend = model.partition(":")[0]
+    return find_backbone(model).digest if backend in _FINDERS and not _is_export(model) else ""
+
+
+def _is_export(model: str) -> bool:
+    return model.startswith("ultralytics:") and Path(model).suffix in set(SUFFIXES) - {".pt"}
+
+
 def _smp(text: str) -> BackboneSource:
     source = find_smp(text, SemanticSettings(model=f"smp:{text}"))
 
@@ -117,7 +131,7 @@ def _torchvision(text: str) -> BackboneSource:
 
 
 def _ultralytics(text: str) -> BackboneSource:
-    if Path(text).suffix in set(SUFFIXES) - {".pt"}:
+    if _is_export(f"ultralytics:{text}"):
         raise UserError(f"guide ultralytics:{text}: no gradients pass an exported file; give the .pt file it came from")
     checkpoint = find_checkpoint(text, (".pt",), "guide")
 

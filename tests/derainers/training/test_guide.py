@@ -1,5 +1,7 @@
 """A frozen model guides a training: the term, its weight, and the same bytes stopped or not."""
 
+import shutil
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -193,3 +195,15 @@ def test_settings_without_a_guide_are_written_as_before_there_were_guides():
 def test_guides_that_would_do_nothing_are_refused(changes, message):
     with pytest.raises(ValidationError, match=message):
         DerainerSettings(**{"network": "prenet", "steps": 5} | changes)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_guided_training_follows_the_plain_one(settings, stream, new_trainee, tmp_path):
+    settings = settings.model_copy(update={"precision": "bf16", "steps": 2})
+    plain, faster = Guide(TwoLevels(), 0.5, after=1), Guide(TwoLevels(), 0.5, after=1)
+    log = train(job(settings, new_trainee("prenet-small"), stream, tmp_path / "plain", plain), TrainingMachine()).log
+    settings = settings.model_copy(update={"compile": True})
+    compiled = job(settings, new_trainee("prenet-small"), stream, tmp_path / "compiled", faster)
+    assert train(compiled, TrainingMachine()).log[0]["loss"] == pytest.approx(log[0]["loss"], abs=1e-2)
+    assert faster.weight == pytest.approx(plain.weight, rel=0.02)
