@@ -19,8 +19,9 @@ from bench.scoring.metrics import digits_of
 from bench.suites.suite import Suite, load_suite, suite_names
 from bench.tables.standings import FinishedRun, Origin, Place, Standing, places_of, standings
 
-SAW, KNOWS, UNSTATED, PARTIAL = "†", "°", "?", "*"
-"""Marks of a number: trained on photographs of this dataset; on this rain; on nobody says what; on fewer images."""
+SAW, LED, KNOWS, UNSTATED, PARTIAL = "†", "‡", "°", "?", "*"
+"""Marks of a number: trained on photographs of this dataset; to please this model; on this rain; on nobody says what;
+and a number on fewer images."""
 _PSNR = "psnr_y"
 
 
@@ -175,8 +176,8 @@ def _of_place(place: Place, found: Mapping[str, Standing], origins: Mapping[str,
 
 def _cells(place: Place, row: str, one: Standing, origin: Origin, link: str) -> list[Cell]:
     """Make a derainer's cells in one place: recovery, score, PSNR, and what it does to clean images."""
-    marks = {SAW: one.saw_photographs, KNOWS: one.knows_rain, UNSTATED: not origin.stated, PARTIAL: one.partial}
-    told = "".join(mark for mark, holds in marks.items() if holds)
+    marks = {SAW: one.saw_photographs, LED: one.knows_judge, KNOWS: one.knows_rain, UNSTATED: not origin.stated}
+    told = "".join(mark for mark, holds in (marks | {PARTIAL: one.partial}).items() if holds)
     back, digits = one.estimate, digits_of(place.metric, place.unit, place.run.described)
     recovery = _percent(back.recovery, back.recovery_low, back.recovery_high)
     kept = one.on_clean

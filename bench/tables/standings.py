@@ -70,6 +70,11 @@ class Place:
         return self.run.suite.datasets[self.dataset]
 
     @property
+    def judge(self) -> str:
+        """Fingerprint of the model that looks, with the digest of its weights in it."""
+        return self.run.card.tasks[self.dataset][self.task].fingerprint
+
+    @property
     def photographs(self) -> str:
         """Name of the photographs: that of their folder, or of the source that draws them."""
         return PurePosixPath(self.config.root).name or self.config.source
@@ -90,9 +95,10 @@ class Standing:
         change: Score on clean images that it restored, less that on the clean images.
         saw_photographs: True if its weights were trained on photographs of this dataset.
         knows_rain: True if its weights were trained on this rain.
+        knows_judge: True if its weights were trained to please the model that looks here.
         partial: True if its score rests on fewer images than others.
-        ranked: True if it may be called better than another: its training is told and saw none of these photographs,
-            and its recovery rests on all images and has an interval.
+        ranked: True if it may be called better than another: its training is told and knew neither photographs nor
+            judge, and its recovery rests on all images and has an interval.
         leads: True if it is the best that may be ranked, or its interval overlaps the best one's.
     """
 
@@ -101,6 +107,7 @@ class Standing:
     change: float
     saw_photographs: bool
     knows_rain: bool
+    knows_judge: bool
     partial: bool
     ranked: bool
     leads: bool = False
@@ -173,15 +180,18 @@ def _standing(place: Place, record: Record, origin: Origin, most: int) -> Standi
     own = estimates[place.dataset, row, place.metric]
     on_clean = estimates.get((place.dataset, ON_CLEAN + row, place.metric), unknown)
     clean = estimates.get((place.dataset, CLEAN, place.metric), unknown)
-    saw, partial = trained is not None and trained.saw(place.photographs), record.images < most
+    saw = trained is not None and trained.saw(place.photographs)
+    led = trained is not None and any(digest in place.judge for digest in trained.guides)
+    partial = record.images < most
     return Standing(
         estimate=own,
         on_clean=on_clean,
         change=on_clean.value - clean.value,
         saw_photographs=saw,
         knows_rain=trained is not None and place.rain in trained.rains,
+        knows_judge=led,
         partial=partial,
-        ranked=origin.stated and not saw and not partial and math.isfinite(own.recovery_low),
+        ranked=origin.stated and not (saw or led or partial) and math.isfinite(own.recovery_low),
     )
 
 

@@ -33,6 +33,7 @@ def write_ranked_run(
     folder: str = "coco",
     weights: Mapping[str, Mapping[str, str]] | None = None,
     trained: Mapping[str, object] | None = None,
+    judge: str = "f",
 ) -> Path:
     """Write a finished run of detection on one dataset.
 
@@ -43,6 +44,7 @@ def write_ranked_run(
         folder: Name of its photographs.
         weights: The card's entry of this name.
         trained: The card's entry of this name.
+        judge: Fingerprint of the model that looks.
     """
     rows = ["rain", *scores, "clean"]
     one = Record("photos", "rain", "detection", "net", "AP", RAIN, "%", 12, 12, "rules", "hash", "higher")
@@ -51,7 +53,7 @@ def write_ranked_run(
     quality = [replace(one, derainer=row, task="quality", model="", metric="psnr_y", unit="dB") for row in rows[:-1]]
     write_frame(root / "records.csv", long([*quality, *records]))
     write_frame(root / "intervals.csv", pd.DataFrame([_interval(row, values[row], scores) for row in rows]))
-    task = TaskCard(model="net", protocol="rules", scoring={}, fingerprint="f", code="c")
+    task = TaskCard(model="net", protocol="rules", scoring={}, fingerprint=judge, code="c")
     dataset = {"source": "coco", "root": folder, "rain": rain}
     card = RunCard.model_validate({
         "suite": {

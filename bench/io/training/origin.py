@@ -13,19 +13,21 @@ from pydantic import BaseModel, ValidationError
 
 @dataclass(frozen=True)
 class TrainedOn:
-    """The images and the rain of a training and of all trainings before it.
+    """The images, the rain and the guides of a training and of all trainings before it.
 
     Attributes:
         network: Name of the network; empty in older cards.
         folders: Folders of the images, as far as the cards tell them: ``camvid/train``.
-        rains: Names of the rains drawn on them, and of the sets of published pairs.
+        rains: Names of the rains drawn on them, of presets and renderers behind these, and of sets of published pairs.
         whole: False if it started from weights of which no card tells anything.
+        guides: SHA-256 of the weights of the task models whose features it was led by.
     """
 
     network: str
     folders: tuple[str, ...]
     rains: tuple[str, ...]
     whole: bool
+    guides: tuple[str, ...] = ()
 
     def saw(self, photographs: str) -> bool:
         """Return True if a folder of the training has this name, as the whole of one of its parts."""
@@ -37,10 +39,29 @@ class _Images(BaseModel):
     folder: str
 
 
+class _Guide(BaseModel):
+    sha256: str
+
+
+class _Kind(BaseModel):
+    preset: str = ""
+    renderer: str = ""
+
+
+class _Rain(BaseModel):
+    kinds: Mapping[str, _Kind] = {}
+
+
+class _Training(BaseModel):
+    network: str = ""
+    rain: _Rain = _Rain()
+
+
 class _Card(BaseModel):
     data: tuple[_Images, ...]
-    rains: Mapping[str, Any] = {}
-    training: Mapping[str, Any] = {}
+    rains: Mapping[str, str] = {}
+    training: _Training = _Training()
+    guide: _Guide | None = None
     start: str = ""
     started_from: Mapping[str, Any] | None = None
 
@@ -69,11 +90,14 @@ def _of(content: object) -> TrainedOn:
     except ValidationError:  # it started from a file whose card is of another kind
         before = None
     sets = [images.set for images in card.data if images.set != "photographs"]
+    renderers = [fingerprint.partition(" ")[0] for fingerprint in card.rains.values()]
+    kinds = [name for kind in card.training.rain.kinds.values() for name in (kind.preset, kind.renderer) if name]
     return TrainedOn(
-        network=str(card.training.get("network", "")),
+        network=card.training.network,
         folders=_merged([images.folder for images in card.data], before.folders if before else ()),
-        rains=_merged([*card.rains, *sets], before.rains if before else ()),
+        rains=_merged([*card.rains, *kinds, *renderers, *sets], before.rains if before else ()),
         whole=before.whole if before else not card.start,
+        guides=_merged([card.guide.sha256] if card.guide else [], before.guides if before else ()),
     )
 
 

@@ -55,6 +55,16 @@ def test_who_knows_the_rain_is_ranked(tmp_path: Path) -> None:
     assert leaders(found) == ["best", "near"]
 
 
+def test_who_was_led_by_the_judge_is_not_ranked_by_it(tmp_path: Path) -> None:
+    root = write_ranked_run(tmp_path, judge='{"weights": "' + "ab" * 32 + '"}')
+    led = TrainedOn("net", ("own/train",), (), whole=True, guides=("ab" * 32,))
+    found = stand(root, best=Origin("photographs", led))
+    assert found["best"].knows_judge
+    assert leaders(found) == ["near"]
+    other = replace(led, guides=("cd" * 32,))
+    assert leaders(stand(root, best=Origin("photographs", other))) == ["best", "near"]
+
+
 @pytest.mark.parametrize("origin", [Origin(), Origin("photographs", TrainedOn("net", ("own",), (), whole=False))])
 def test_who_does_not_say_what_it_saw_is_not_ranked(origin: Origin, tmp_path: Path) -> None:
     assert leaders(stand(write_ranked_run(tmp_path), best=origin)) == ["near"]

@@ -13,7 +13,7 @@ SHIPPED = Path(__file__).resolve().parents[4] / "derainers/weights_shipped"
 CARD = {
     "data": [{"set": "photographs", "folder": "bsds/train"}, {"set": "rain100h", "folder": "sets/rain100h"}],
     "rains": {"coco350_y": "streaks 1"},
-    "training": {"network": "prenet-small"},
+    "training": {"network": "prenet-small", "rain": {"presets": ["coco350_y"]}},
     "start": "",
 }
 
@@ -25,8 +25,21 @@ def read(folder: Path, **changes: object) -> TrainedOn | None:
 
 def test_a_card_tells_network_images_and_rain(tmp_path: Path) -> None:
     assert read(tmp_path) == TrainedOn(
-        "prenet-small", ("bsds/train", "sets/rain100h"), ("coco350_y", "rain100h"), whole=True
+        "prenet-small", ("bsds/train", "sets/rain100h"), ("coco350_y", "streaks", "rain100h"), whole=True
     )
+
+
+def test_rains_of_its_own_count_as_what_they_change(tmp_path: Path) -> None:
+    kinds = {"thick": {"preset": "bars", "width": 0.01}, "other": {"renderer": "imgaug", "speed_max": 0.3}}
+    found = read(tmp_path, training={"network": "net", "rain": {"kinds": kinds}}, rains={"thick": "streaks 1 {}"})
+    assert found
+    assert {"thick", "bars", "imgaug"} <= set(found.rains)
+
+
+def test_models_that_led_it_are_told_by_their_digest(tmp_path: Path) -> None:
+    found = read(tmp_path, guide={"model": "shipped:detector", "sha256": "ab" * 32, "weight": 0.1})
+    assert found
+    assert found.guides == ("ab" * 32,)
 
 
 def test_what_it_started_from_counts_too(tmp_path: Path) -> None:
