@@ -122,8 +122,7 @@ class Runner:
         self.progress.begin(rendering.name, planned.images, planned.done)
         for outcome in self.engine.run(rendering.run, deque(map(rendering.job, planned.steps))):
             self.progress.advance(outcome)
-            self._note(outcome, rendering.name, done)
-            if done.stopped:
+            if self._ends(outcome, rendering.name, done):
                 break
         for builder in builders.values():
             builder.finish()
@@ -139,8 +138,7 @@ class Runner:
         queue = RestoreAndJudge(restoring, judging, self._planned, self.progress, self.fail_fast)
         for outcome in self.engine.run(restore_or_judge, queue.jobs):
             queue.advance(outcome)
-            self._note(outcome, "judge" if outcome.row.task else "restore", done)
-            if done.stopped:
+            if self._ends(outcome, "judge" if outcome.row.task else "restore", done):
                 break
         done.failures += [
             Failure(row.dataset, row.derainer, row.task, id, stage, _STALE) for stage, row, id in queue.stale
@@ -155,11 +153,13 @@ class Runner:
         is_stale = stage.is_there if self.existing == "keep" else lambda row, id: False
         return plan(rows, stage.is_done, chunk, is_stale)
 
-    def _note(self, outcome: Outcome, stage: StageName, done: WorkDone) -> None:
+    def _ends(self, outcome: Outcome, stage: StageName, done: WorkDone) -> bool:
+        """Note an outcome; return True if nothing more is to be begun."""
         if outcome.failure is None:
             done.seconds[outcome.row].append(outcome.seconds)
             done.spent[f"{stage} reading"] += outcome.reading
             done.spent[f"{stage} writing"] += outcome.writing
-            return
-        done.failures.append(outcome.failure)
-        done.stopped = done.stopped or self.fail_fast
+        else:
+            done.failures.append(outcome.failure)
+            done.stopped = done.stopped or self.fail_fast
+        return done.stopped

@@ -30,6 +30,7 @@ class Told:
     id: str
     pid: int
     card: str
+    niceness: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def tell(job: Asks) -> Iterator[Told]:
         if id == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(0.1)
-        yield Told(id, os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
+        yield Told(id, os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES", "none"), os.nice(0))
 
 
 def again(job: Asks) -> Iterator[Told]:
@@ -83,6 +84,9 @@ def test_jobs_for_cards_are_done_by_a_process_a_card_and_no_other(crew: WatchedP
     assert cards.keys() == {"1,0", "0,1"}
     assert others.keys() == {"none"}
     assert len({each.pid for each in found.values()}) == 3
+    here = os.nice(0)
+    assert {each.niceness for each in found.values() if each.card != "none"} == {here}, "a card waits for nobody"
+    assert {each.niceness for each in found.values() if each.card == "none"} == {min(19, here + 5)}
 
 
 def test_processes_wait_for_the_next_stage_and_end_when_told(crew: WatchedProcesses) -> None:
