@@ -276,6 +276,8 @@ class Record:
             for published numbers and for runs of a version that did not know it.
         better: Direction of the metric, as in :class:`Measure`.
         untrained: True if the derainer ran with random weights; tables leave such rows out unless asked for them.
+        own_guide: True if the model that judges guided the training of the derainer's weights; tables mark the number
+            and do not rank it. ``records.csv`` has the column where there is such a number.
     """
 
     dataset: str
@@ -291,6 +293,7 @@ class Record:
     protocol_hash: str = ""
     better: Better = ""
     untrained: bool = False
+    own_guide: bool = False
 
 
 @dataclass(frozen=True)

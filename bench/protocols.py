@@ -68,8 +68,8 @@ def traits_of(derainer: Derainer) -> Traits:
 class Judge(Protocol):
     """Look at restored images with a loaded model and return one evidence per image: objects, label map or qualities.
 
-    If the task does not need ``clean``, no other image is decoded for it: its samples have the restored image in place
-    of the rainy one, and no clean one.
+    Samples have the restored image in place of the rainy one, which is not decoded again, and a clean one only if the
+    task needs it.
     """
 
     def __call__(self, images: Sequence[Image], samples: Sequence[Sample], /) -> Sequence[Evidence]: ...

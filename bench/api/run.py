@@ -11,6 +11,7 @@ from bench.api.conclude import conclude
 from bench.api.datasets import BuilderLoader, recipe_of
 from bench.api.derainers import NamedRow, is_network, is_untrained, named_rows
 from bench.api.guest_files import guest_files
+from bench.api.guides import own_guides
 from bench.api.preflight import try_models
 from bench.api.requirements import Requirements, absent_layouts, missing_requirements, refuse
 from bench.api.run_card import released_weights, run_card
@@ -262,6 +263,7 @@ def run_opened(
             "batch": None if runner.rule == ONE else asdict(runner.rule),
             "numerics": record_precision_effect(runner, done.datasets),
             "task_weights": released_weights(runner.work) or None,
+            "own_guides": own_guides(opened.rows, opened.models) or None,
         }
         tasks = {work.name: {name: task for name, (task, _) in work.tasks.items()} for work in runner.work.datasets}
         return conclude(runner.store, card.model_copy(update=noted), done, tasks)

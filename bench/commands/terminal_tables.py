@@ -113,7 +113,7 @@ def print_rows(rows: Sequence[Mapping[str, str]], title: str) -> None:
 
 def print_columns(headings: Sequence[str], columns: Sequence[Sequence[str]], title: str) -> None:
     """Print the headings and cells of a table's columns likewise."""
-    from bench.tables.ranking import FEWER, FEWER_TEXT
+    from bench.tables.ranking import notes_of
 
     out_console.print(title, style="italic", markup=False, highlight=False)  # a table's own title is as narrow as it
     # Broken before its protocol and its unit, a metric's name is as narrow as its numbers.
@@ -122,8 +122,8 @@ def print_columns(headings: Sequence[str], columns: Sequence[Sequence[str]], tit
     parts, gap = layout_of(texts, out_console.width)
     for part in parts:
         _print_part(headings, columns, part, gap)
-    if any(cell.endswith(FEWER) for cells in columns for cell in cells):
-        out_console.print(FEWER_TEXT, style="dim", markup=False, highlight=False)
+    for note in notes_of(cell for cells in columns for cell in cells):
+        out_console.print(note, style="dim", markup=False, highlight=False)
 
 
 def _print_part(headings: Sequence[str], columns: Sequence[Sequence[str]], part: TablePart, gap: int) -> None:

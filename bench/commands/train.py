@@ -29,11 +29,20 @@ if TYPE_CHECKING:
 PhotographFolders = Annotated[
     list[Path], typer.Option(help="Folder of clean photographs to rain on; repeatable, twice counts twice.")
 ]
-Pairs = Annotated[list[str], typer.Option(help="SET=DIR: published pairs instead; repeatable.")]
+Pairs = Annotated[list[str], typer.Option(help="SET=DIR: published pairs, beside photographs or alone; repeatable.")]
 Loaders = Annotated[
     int | None,
     typer.Option(min=0, help="Processes that make batches ahead; default cores - 1. They change no weights."),
 ]
+
+Guide = Annotated[
+    str | None,
+    typer.Option(help="BACKEND:CHECKPOINT of a task's model: what it sees in restored crops counts, too."),
+]
+GuideShare = Annotated[
+    float | None, typer.Option(min=0, max=100, help="Of the guide's term in the loss, as a share of the pixel term.")
+]
+GuideAfter = Annotated[int | None, typer.Option(min=0, help="Steps with the pixel loss alone, before the guide.")]
 
 
 def train(
@@ -50,16 +59,22 @@ def train(
     crop: Annotated[int | None, typer.Option(min=16, help="Side of a crop in pixels; likewise.")] = None,
     rate: Rate = None,
     schedule: Schedule = None,
+    clean_share: Annotated[
+        float | None, typer.Option(help="Share of the photographs that stay dry, 0 to 1; likewise.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and rain; likewise.")] = None,
     precision: Precision = None,
     compile: Compile = None,
+    guide: Guide = None,
+    guide_share: GuideShare = None,
+    guide_after: GuideAfter = None,
     device: Device = "auto",
     devices: Annotated[int, typer.Option(min=1, help="How many of them share a batch.", rich_help_panel="Models")] = 1,
     loaders: Loaders = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a derainer on photographs that are rained on, or on published pairs.
+    """Train a derainer on photographs that are rained on, on published pairs, or on both.
 
     Stopped and started again with the same command, it goes on from its last checkpoint. With --minutes it first
     measures how fast it goes, for a minute at most, and the cosine ends when the time does.
@@ -71,6 +86,10 @@ def train(
         derainbench train prenet --pairs rain1800=DIR --test rain100h=DIR
 
         derainbench train mspfn-without-ffm --photographs bsds/train --schedule cosine --minutes 90
+
+        derainbench train mspfn-light --photographs bsds/train --pairs rain100h=DIR --clean-share 0.05
+
+        derainbench train mspfn-light --photographs bsds/train --guide torchvision:fasterrcnn_mobilenet_v3_large_fpn
     """
     from bench.devices import choose_device
     from bench.training import derainers as library
@@ -79,7 +98,8 @@ def train(
     check_steps(steps, minutes)
     given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "rate": rate, "schedule": schedule}
     given |= {"seed": seed, "precision": precision, "compile": compile}
-    training = library.load_training(name, settings_of(given))
+    given |= {"guide": guide, "guide-share": guide_share, "guide-after": guide_after}
+    training = library.with_clean_share(library.load_training(name, settings_of(given)), clean_share)
     chosen = choose_device(device)
     if ":" in chosen:
         raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")

@@ -10,7 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from bench.contract import Metric, Record
-from bench.report.tables import headline_metrics, percent, shown
+from bench.report.tables import headline_metrics, own_guide_in, percent, shown
 from bench.runs.records import untrained_in
 from bench.runs.rows import CLEAN, ON_CLEAN, RAIN, kind_of
 from bench.scoring.estimates import Comparisons, Differences, Estimate, Estimates
@@ -49,19 +49,23 @@ def findings(
         described: Metrics of tasks from outside, from the run's card.
         has_clean: False where the dataset has no clean images to test harm on.
     """
-    untrained = untrained_in(records)
+    untrained, guided = untrained_in(records), own_guide_in(records, dataset)
     derainers = [row for row in rows if kind_of(row, untrained) == "derainer"]
     found: list[Sentence] = []
     for metric in metrics_of(records, dataset, described):
         models = {record.model for record in records if (record.dataset, record.metric) == (dataset, metric)}
         model = models.pop() if len(models) == 1 else "each row's own model"
-        found += _recovered(estimates, dataset, metric, model, derainers, comparisons.get((CLEAN, RAIN), {}))
+        ranked = [row for row in derainers if (row, metric) not in guided]
+        found += _recovered(estimates, dataset, metric, model, ranked, comparisons.get((CLEAN, RAIN), {}))
     harms = _harms(records, dataset, rows, comparisons, described)
     found += harms
     if not harms and any((row, RAIN) in comparisons for row in derainers):
         found.append(Sentence("No derainer's scores fall below the rain itself beyond chance."))
     few = max(most_images(record for record in records if record.dataset == dataset).values(), default=0)
     found += _untested(rows, derainers, comparisons, few < FEWEST_IMAGES, has_clean)
+    if guided:
+        own = dict.fromkeys(f"{r.derainer} ({r.task})" for r in records if (r.derainer, r.metric) in guided)
+        found.append(Sentence(f"Judged by its own guide, so not ranked: {', '.join(own)}."))
     if shown_untrained := [row for row in rows if row in untrained]:
         found.append(Sentence(f"Untrained weights, so neither ranked nor plotted: {', '.join(shown_untrained)}."))
     return found

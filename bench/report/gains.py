@@ -71,7 +71,7 @@ def with_reference(table: Table, estimates: Estimates, dataset: str) -> Table:
         estimates: All of the run.
         dataset: The other dataset, in clear weather.
     """
-    cells = [score_cell(estimates.get((dataset, RAIN, column.heading)), False) for column in table.columns]
+    cells = [score_cell(estimates.get((dataset, RAIN, column.heading))) for column in table.columns]
     line = TableRow(reference_name(dataset), "reference", tuple(cells))
     return replace(table, lines=(*table.lines, line), note=" ".join(filter(None, (table.note, _UNPAIRED))))
 

@@ -13,7 +13,7 @@ from bench.runs.records import untrained_in
 from bench.runs.rows import RowKind, kind_of
 from bench.scoring.estimates import Estimate, Estimates
 from bench.scoring.metrics import most_images, shortened, signs_of, unit_digits
-from bench.tables.ranking import FEWER, FEWER_TEXT
+from bench.tables.ranking import FEWER, MARKS, OWN_GUIDE
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,15 @@ class Cell:
         value: Number to sort by; None sorts by the text, and an empty text goes last.
         interval: ``low – high``, or empty.
         best: True for the best derainer of its column.
-        fewer: True if its number rests on fewer images than others of its column, among which it is not ranked.
+        marks: Why its number is not ranked among others of its column (:data:`bench.tables.ranking.MARKS`); empty for
+            most.
     """
 
     text: str
     value: float | None = None
     interval: str = ""
     best: bool = False
-    fewer: bool = False
+    marks: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,13 @@ def score_table(
     metrics, untrained = headline_metrics(records, dataset, described), untrained_in(records)
     units = {record.metric: record.unit for record in records}
     counts = _coverage(records, dataset, metrics)
-    fewer = _fewer(records, dataset)
+    marks = _marks(records, dataset)
     lines = [
         TableRow(
             name,
             kind_of(name, untrained),
             (
-                *(score_cell(estimates.get((dataset, name, metric)), (name, metric) in fewer) for metric in metrics),
+                *(score_cell(estimates.get((dataset, name, m)), marks.get((name, m), "")) for m in metrics),
                 counts.get(name, Cell("")),
             ),
         )
@@ -96,7 +97,7 @@ def score_table(
     columns = [Column(metric, units[metric]) for metric in metrics]
     directions = signs_of(record for record in records if record.dataset == dataset)
     signs = [directions[metric] for metric in metrics]
-    note = FEWER_TEXT if fewer else ""
+    note = "; ".join(text for mark, text in MARKS.items() if mark in "".join(marks.values()))
     return Table(f"Scores on {dataset}", "row", (*columns, Column("images")), _with_best(lines, signs), note)
 
 
@@ -108,7 +109,7 @@ def recovery_table(
     described: Sequence[Metric] = (),
 ) -> Table | None:
     """Make the table of every derainer's recovery on one dataset, in per cent; None where none is known."""
-    untrained = untrained_in(records)
+    untrained, guided = untrained_in(records), own_guide_in(records, dataset)
     metrics = [
         metric
         for metric in headline_metrics(records, dataset, described)
@@ -116,7 +117,11 @@ def recovery_table(
     ]
     lines = [
         TableRow(
-            name, kind_of(name, untrained), tuple(_recovery_cell(estimates.get((dataset, name, m))) for m in metrics)
+            name,
+            kind_of(name, untrained),
+            tuple(
+                _recovery_cell(estimates.get((dataset, name, m)), OWN_GUIDE * ((name, m) in guided)) for m in metrics
+            ),
         )
         for name in rows
         if kind_of(name, untrained) in ("derainer", "untrained")
@@ -153,29 +158,38 @@ def _column(heading: str, numeric: bool) -> Column:
     return Column(heading, "", numeric)
 
 
-def score_cell(estimate: Estimate | None, fewer: bool) -> Cell:
-    """Make the cell of one score with its interval, empty without a score; ``fewer`` marks it as not ranked."""
+def score_cell(estimate: Estimate | None, marks: str = "") -> Cell:
+    """Make the cell of one score with its interval, empty without a score; with marks it is not ranked."""
     if estimate is None:
         return Cell("")
     interval = ""
     if math.isfinite(estimate.low):
         interval = " – ".join(shown(end, estimate.unit, -1) for end in (estimate.low, estimate.high))
-    return Cell(shown(estimate.value, estimate.unit) + FEWER * fewer, estimate.value, interval, fewer=fewer)
+    return Cell(shown(estimate.value, estimate.unit) + marks, estimate.value, interval, marks=marks)
 
 
-def _fewer(records: Sequence[Record], dataset: str) -> set[tuple[str, str]]:
-    """Find the rows and metrics of one dataset whose numbers rest on fewer images than others of the metric."""
+def own_guide_in(records: Sequence[Record], dataset: str) -> set[tuple[str, str]]:
+    """Find the rows and metrics of one dataset whose model guided the training of the row's weights."""
+    return {(record.derainer, record.metric) for record in records if record.own_guide and record.dataset == dataset}
+
+
+def _marks(records: Sequence[Record], dataset: str) -> dict[tuple[str, str], str]:
+    """Mark the rows and metrics of one dataset whose numbers are not ranked among others of the metric."""
     own = [record for record in records if record.dataset == dataset]
     most = most_images(own)
-    return {(record.derainer, record.metric) for record in own if record.images < most[record.metric]}
+    return {
+        (record.derainer, record.metric): marks
+        for record in own
+        if (marks := FEWER * (record.images < most[record.metric]) + OWN_GUIDE * record.own_guide)
+    }
 
 
-def _recovery_cell(estimate: Estimate | None) -> Cell:
+def _recovery_cell(estimate: Estimate | None, marks: str) -> Cell:
     if estimate is None or not math.isfinite(estimate.recovery):
         return Cell("")
     ends = (estimate.recovery_low, estimate.recovery_high)
     interval = " – ".join(map(percent, ends)) if all(map(math.isfinite, ends)) else ""
-    return Cell(percent(estimate.recovery), estimate.recovery, interval)
+    return Cell(percent(estimate.recovery) + marks, estimate.recovery, interval, marks=marks)
 
 
 def percent(ratio: float) -> str:
@@ -203,7 +217,7 @@ def _with_best(lines: Sequence[TableRow], signs: Sequence[int]) -> tuple[TableRo
     best: dict[int, float] = {}
     for index, sign in enumerate(signs):
         cells = [line.cells[index] for line in ranked]
-        values = [sign * cell.value for cell in cells if cell.value is not None and not cell.fewer]
+        values = [sign * cell.value for cell in cells if cell.value is not None and not cell.marks]
         if sign and len(values) > 1:
             best[index] = max(values)
     return tuple(
@@ -219,7 +233,7 @@ def _with_best(lines: Sequence[TableRow], signs: Sequence[int]) -> tuple[TableRo
 
 
 def _is(cell: Cell, best: float | None, sign: Sequence[int]) -> bool:
-    return best is not None and cell.value is not None and not cell.fewer and sign[0] * cell.value == best
+    return best is not None and cell.value is not None and not cell.marks and sign[0] * cell.value == best
 
 
 def _of(estimates: Estimates, dataset: str, rows: Sequence[str], metric: str) -> list[Estimate]:

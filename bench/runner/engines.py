@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -26,8 +26,11 @@ Outcome = TypeVar("Outcome")
 class Engine(Protocol):
     """Runs a function over jobs and passes on what it yields, in any order."""
 
-    def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: Sequence[Job]) -> Iterator[Outcome]:
-        """``work`` and the jobs must be picklable; ``work`` yields once an image."""
+    def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: deque[Job]) -> Iterator[Outcome]:
+        """``work`` and the jobs must be picklable; ``work`` yields once an image.
+
+        Jobs are taken out of the queue in order. Whoever takes the outcomes may append others to it meanwhile.
+        """
         ...
 
     def images_a_job(self, on_card: bool) -> int:
@@ -43,10 +46,10 @@ class Engine(Protocol):
 class SameProcess:
     """One job after the other, here."""
 
-    def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: Sequence[Job]) -> Iterator[Outcome]:
+    def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: deque[Job]) -> Iterator[Outcome]:
         """Run the jobs in order."""
-        for job in jobs:
-            yield from work(job)
+        while jobs:
+            yield from work(jobs.popleft())
 
     def images_a_job(self, on_card: bool) -> int:
         """Return the size of every job."""

@@ -32,7 +32,7 @@ class JudgeWork:
 
     @property
     def sees_clean(self) -> bool:
-        """True if the task needs the clean image; otherwise only the restored image is decoded."""
+        """True if the task needs the clean image, which then is decoded beside the restored one."""
         return "clean" in self.judge.task.needs
 
 
@@ -102,11 +102,11 @@ def _judged(job: JudgeJob, judge: Judge) -> Iterator[Outcome]:
     row, work, dataset = job.step.row, job.work, kept_data(job.work.dataset)
 
     def load(id: str) -> LoadedImage:
-        original = dataset.load(id) if work.sees_clean else None
-        truth = dataset.truth(id) if original is None else original.truth
+        clean = dataset.image(id, "clean") if work.sees_clean else None
+        truth, attributes = dataset.truth(id), dataset.attributes(id)
         try:
             image = work.store.read_restored(row, id)
-            sample = original or Sample(id, image, None, truth)
+            sample = Sample(id, image, clean, truth, attributes)
             check_restored(row.derainer, sample, image)
         except ImageError as error:
             work.store.remove_restored(row, id)

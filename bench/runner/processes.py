@@ -13,7 +13,7 @@ import pickle
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
@@ -39,6 +39,8 @@ from bench.runs.rows import Row
 Job = TypeVar("Job")
 Outcome = TypeVar("Outcome")
 
+_STEP_ASIDE = 5
+"""Niceness of processes beside a card: its images are read and written first, so that it never waits for cores."""
 STRIKES = 3
 """So many images in a row may cost a process each; then the rest of their row is given up."""
 
@@ -109,15 +111,15 @@ class WatchedProcesses:
             worker.end()
         self._crew.clear()
 
-    def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: Sequence[Job]) -> Iterator[Outcome]:
+    def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: deque[Job]) -> Iterator[Outcome]:
         """Run the jobs; outcomes arrive as images end."""
         waiting: tuple[deque[Any], deque[Any]] = (deque(), deque())
-        for job in jobs:
-            waiting[self._needs_card(job)].append(job)
         strikes: Counter[Row] = Counter()
         crew, finished = self._crew, False
         try:
-            while any(waiting) or any(worker.job is not None for worker in crew):
+            while jobs or any(waiting) or any(worker.job is not None for worker in crew):
+                while jobs:
+                    waiting[self._needs_card(jobs[0])].append(jobs.popleft())
                 self._employ(waiting, work)
                 for worker in self._heard(crew):
                     yield from self._listen(worker, waiting[self._needs_card(worker.job)], strikes)
@@ -136,7 +138,8 @@ class WatchedProcesses:
             idle = [worker for worker in self._crew if worker.job is None and worker.card in seats]
             free = list((Counter(seats) - Counter(worker.card for worker in self._crew)).elements())
             wanted = len(free) if seats is self.cards else max(0, len(jobs) - len(idle))
-            new = [_start(card, max(1, usable_cores() // len(seats))) for card in free[:wanted]]
+            niceness = _STEP_ASIDE if self.cards and seats is not self.cards else 0
+            new = [_start(card, max(1, usable_cores() // len(seats)), niceness) for card in free[:wanted]]
             self._crew.extend(new)
             for worker in [*idle, *new][: len(jobs)]:
                 worker.give(work, jobs.popleft())
@@ -223,10 +226,10 @@ def _cause_of_death(exitcode: int) -> str:
     return f"its process was ended by {name}{guess}"
 
 
-def _start(card: str | None, threads: int) -> _Worker:
+def _start(card: str | None, threads: int, niceness: int) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs, card is not None), daemon=False)
+    process = context.Process(target=_serve, args=(theirs, card is not None, niceness), daemon=False)
     with _environment_kept():
         limit_threads(threads)  # before the new process imports anything
         if card:
@@ -246,9 +249,10 @@ def _environment_kept() -> Iterator[None]:
         os.environ.update(before)
 
 
-def _serve(pipe: Connection, has_card: bool) -> None:
+def _serve(pipe: Connection, has_card: bool, niceness: int) -> None:
     """Work in a process of its own until the pipe or the parent ends."""
     os.setsid()  # Ctrl-C is the parent's to handle, and what a job starts ends with it
+    os.nice(niceness)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     pipe.send(("ready", None))
     if has_card:

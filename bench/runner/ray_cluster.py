@@ -13,7 +13,7 @@ import platform
 import socket
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -67,7 +67,7 @@ class RayCluster:
     threads: int = 1
     gpu_share: float = 0.0
 
-    def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: Sequence[Job]) -> Iterator[Outcome]:
+    def run(self, work: Callable[[Job], Iterator[Outcome]], jobs: deque[Job]) -> Iterator[Outcome]:
         """Run the jobs; outcomes arrive as steps end.
 
         Raises:
@@ -90,8 +90,8 @@ class RayCluster:
     def close(self) -> None:
         """End nothing: the cluster is not ours."""
 
-    def _run(self, ray: Ray, submit: Callable[[Any], Ray], jobs: Sequence[Any]) -> Iterator[Any]:
-        waiting, running = deque(jobs), dict[Ray, Any]()
+    def _run(self, ray: Ray, submit: Callable[[Any], Ray], waiting: deque[Any]) -> Iterator[Any]:
+        running: dict[Ray, Any] = {}
         try:
             while waiting or running:
                 while waiting and len(running) < 2 * self._slots(ray):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias
 
 from bench.contract import Failure
 from bench.protocols import Dataset, DatasetBuilder
@@ -12,18 +13,18 @@ from bench.runner.batches import ONE, BatchRule
 from bench.runner.engines import Engine
 from bench.runner.judge import JudgeStage
 from bench.runner.loaders import forget, kept_data
+from bench.runner.outcome import Outcome, StageName
 from bench.runner.plan import Plan, plan
 from bench.runner.progress import Progress, Silent
 from bench.runner.render import RenderStage
 from bench.runner.restore import RestoreStage
+from bench.runner.restore_and_judge import RestoreAndJudge, Rows, restore_or_judge
 from bench.runner.stage_job import Stage
 from bench.runner.workload import Workload, failure_order
 from bench.runs.folder import RunStore
 from bench.runs.result import WorkDone
 from bench.runs.rows import Row
 from bench.runs.shards import WHOLE, Shard
-
-Work = TypeVar("Work")
 
 Existing: TypeAlias = Literal["reuse", "rebuild", "keep"]
 """Treatment of results that are in the folder: reuse those under the right key; rebuild all; or keep everything, where
@@ -72,8 +73,8 @@ class Runner:
         datasets = {
             work.name: work.dataset() for work in self.work.datasets if (work.dataset.folder / "manifest.csv").is_file()
         }
-        restoring, judging = self._restoring(datasets), self._judging(datasets)
-        return RunPlan(self._planned(self._rendering(builders)), self._planned(restoring), self._planned(judging))
+        stages = self._rendering(builders), self._restoring(datasets), self._judging(datasets)
+        return RunPlan(*(self._planned(stage, stage.rows()) for stage in stages))
 
     def run(self) -> WorkDone:
         """Render, restore and judge what is missing.
@@ -84,8 +85,7 @@ class Runner:
         done = WorkDone()
         try:
             done.datasets, expected = self._render(done)
-            self._do(self._restoring(done.datasets), done)
-            self._do(self._judging(done.datasets), done)
+            self._restore_and_judge(done)
         finally:
             self.engine.close()
             forget()
@@ -117,7 +117,13 @@ class Runner:
     def _render(self, done: WorkDone) -> tuple[dict[str, Dataset], dict[str, Sequence[str]]]:
         """Render what is missing; open the finished datasets, and list the images that each should have."""
         builders: dict[str, DatasetBuilder] = {work.name: kept_data(work.builder) for work in self.work.datasets}
-        self._do(self._rendering(builders), done)
+        rendering = self._rendering(builders)
+        planned = self._planned(rendering, rendering.rows())
+        self.progress.begin(rendering.name, planned.images, planned.done)
+        for outcome in self.engine.run(rendering.run, deque(map(rendering.job, planned.steps))):
+            self.progress.advance(outcome)
+            if self._ends(outcome, rendering.name, done):
+                break
         for builder in builders.values():
             builder.finish()
         expected = {name: self.shard.part(builder.ids) for name, builder in builders.items()}
@@ -125,31 +131,35 @@ class Runner:
         forget()  # the sources with all their labels; from now on only the finished folders are read
         return {work.name: kept_data(work.dataset) for work in self.work.datasets}, expected
 
-    def _planned(self, stage: Stage[Work]) -> Plan:
+    def _restore_and_judge(self, done: WorkDone) -> None:
+        if done.stopped:
+            return
+        restoring, judging = self._restoring(done.datasets), self._judging(done.datasets)
+        queue = RestoreAndJudge(restoring, judging, self._planned, self.progress, self.fail_fast)
+        for outcome in self.engine.run(restore_or_judge, queue.jobs):
+            queue.advance(outcome)
+            if self._ends(outcome, "judge" if outcome.row.task else "restore", done):
+                break
+        done.failures += [
+            Failure(row.dataset, row.derainer, row.task, id, stage, _STALE) for stage, row, id in queue.stale
+        ]
+
+    def _planned(self, stage: Stage[Any], rows: Rows) -> Plan:
         def chunk(row: Row) -> int:
             return self.engine.images_a_job(stage.on_card(row))
 
         if self.existing == "rebuild":
-            return plan(stage.rows(), lambda row, id: False, chunk)
+            return plan(rows, lambda row, id: False, chunk)
         is_stale = stage.is_there if self.existing == "keep" else lambda row, id: False
-        return plan(stage.rows(), stage.is_done, chunk, is_stale)
+        return plan(rows, stage.is_done, chunk, is_stale)
 
-    def _do(self, stage: Stage[Work], done: WorkDone) -> None:
-        planned = self._planned(stage)
-        done.failures += [
-            Failure(row.dataset, row.derainer, row.task, id, stage.name, _STALE) for row, id in planned.stale
-        ]
-        if done.stopped:
-            return
-        self.progress.begin(stage.name, planned.images, planned.done)
-        for outcome in self.engine.run(stage.run, [stage.job(step) for step in planned.steps]):
-            self.progress.advance(outcome)
-            if outcome.failure is None:
-                done.seconds[outcome.row].append(outcome.seconds)
-                done.spent[f"{stage.name} reading"] += outcome.reading
-                done.spent[f"{stage.name} writing"] += outcome.writing
-                continue
+    def _ends(self, outcome: Outcome, stage: StageName, done: WorkDone) -> bool:
+        """Note an outcome; return True if nothing more is to be begun."""
+        if outcome.failure is None:
+            done.seconds[outcome.row].append(outcome.seconds)
+            done.spent[f"{stage} reading"] += outcome.reading
+            done.spent[f"{stage} writing"] += outcome.writing
+        else:
             done.failures.append(outcome.failure)
-            if self.fail_fast:
-                done.stopped = True
-                return
+            done.stopped = done.stopped or self.fail_fast
+        return done.stopped

@@ -118,6 +118,7 @@ class RunCard(_Model):
             most; None for one.
         numerics: What lower precision or compilation changed in the first image; None for plain float32.
         task_weights: Files of task models that nobody has pinned, and their SHA-256; None if there are none.
+        own_guides: Row to the tasks whose model guided the training of the row's weights; None if there are none.
         protocols: Dataset to task to what its numbers are comparable by; empty until the run has ended.
     """
 
@@ -145,6 +146,7 @@ class RunCard(_Model):
     batch: Mapping[str, int] | None = None
     numerics: Mapping[str, Any] | None = None
     task_weights: Mapping[str, str] | None = None
+    own_guides: Mapping[str, Sequence[str]] | None = None
     protocols: Mapping[str, Mapping[str, ProtocolCard]] = {}
 
     def content(self) -> dict[str, Any]:

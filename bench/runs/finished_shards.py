@@ -28,6 +28,7 @@ _EQUAL = (
     "order",
     "tasks",
     "untrained",
+    "own_guides",
     "libraries",
     "commit",
     "severities",

@@ -22,7 +22,9 @@ TEXT_COLUMNS = frozenset({
 })  # fmt: skip
 """Columns of a run folder's tables that hold text, in whichever table they are."""
 
-_RECORD_COLUMNS = [field.name for field in fields(Record)]
+_OWN_GUIDE = "own_guide"
+"""A column that is there where a model judges weights whose training it guided."""
+_RECORD_COLUMNS = [field.name for field in fields(Record) if field.name != _OWN_GUIDE]
 _RECORD_TEXTS = ("dataset", "derainer", "task", "model", "metric", "unit", "protocol", "protocol_hash")
 _OLDER_COLUMNS = (_RECORD_COLUMNS[:-3], _RECORD_COLUMNS[:-2])
 """Columns of schema 1, which had no hashes, and of schema 2, which knew neither ``better`` nor ``untrained``."""
@@ -61,7 +63,7 @@ def read_records(root: Path) -> list[Record]:
     rows: list[Mapping[str, str]] = [dict(zip(frame.columns, row, strict=True)) for row in frame.to_numpy().tolist()]
     if list(frame.columns) in _OLDER_COLUMNS:
         rows = [_of_older_schema(row) for row in rows]
-    elif list(frame.columns) != _RECORD_COLUMNS:
+    elif [name for name in frame.columns if name != _OWN_GUIDE] != _RECORD_COLUMNS:
         raise UserError(f"{path}: expected the columns {', '.join(_RECORD_COLUMNS)}, found {', '.join(frame.columns)}")
     with csv_errors_as_user_errors(path):
         return [_record(row) for row in rows]
@@ -69,7 +71,8 @@ def read_records(root: Path) -> list[Record]:
 
 def long(records: Sequence[Record]) -> pd.DataFrame:
     """Make the table ``records.csv`` of some records: one metric of one derainer a row."""
-    return table_of(map(asdict, records), _RECORD_COLUMNS)
+    own_guide = [_OWN_GUIDE] if any(record.own_guide for record in records) else []
+    return table_of(map(asdict, records), [*_RECORD_COLUMNS, *own_guide])
 
 
 def untrained_in(records: Sequence[Record]) -> list[str]:
@@ -121,8 +124,9 @@ def read_table(
 
 
 def _record(row: Mapping[str, str]) -> Record:
-    if row["untrained"] not in _BOOLEANS:
-        raise ValueError(f"expected True or False for untrained, got {row['untrained']!r}")
+    flags = {name: row.get(name, "False") for name in ("untrained", _OWN_GUIDE)}
+    if wrong := [name for name, text in flags.items() if text not in _BOOLEANS]:
+        raise ValueError(f"expected True or False for {wrong[0]}, got {flags[wrong[0]]!r}")
     text = {name: row[name] for name in _RECORD_TEXTS}
     return Record(
         **text,
@@ -130,7 +134,8 @@ def _record(row: Mapping[str, str]) -> Record:
         images=int(row["images"]),
         expected=int(row["expected"]),
         better=to_better(row["better"]),
-        untrained=_BOOLEANS[row["untrained"]],
+        untrained=_BOOLEANS[flags["untrained"]],
+        own_guide=_BOOLEANS[flags[_OWN_GUIDE]],
     )
 
 

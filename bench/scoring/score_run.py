@@ -120,8 +120,10 @@ def _score_row(scores: Scores, question: TaskOnDataset, row: Row, card: RunCard)
     scores.spent["metrics"] += summarised - started
     scores.spent["statistics"] += perf_counter() - summarised
     hashed = hash_of(scores.protocols[row.dataset, row.task])
-    untrained = row.derainer in card.untrained
-    scores.records += [replace(one, protocol_hash=hashed, untrained=untrained) for one in found.records]
+    untrained, own_guide = row.derainer in card.untrained, row.task in (card.own_guides or {}).get(row.derainer, ())
+    scores.records += [
+        replace(one, protocol_hash=hashed, untrained=untrained, own_guide=own_guide) for one in found.records
+    ]
     scores.per_image[row] = found.per_image
     scores.per_class += found.per_class
     scores.resamples[row] = drawn

@@ -8,7 +8,7 @@ from html import escape
 import pandas as pd
 
 from bench.contract import Record
-from bench.tables.ranking import column_signs, places
+from bench.tables.ranking import column_signs, notes_of, places
 
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -57,9 +57,10 @@ def _table(name: str, frame: pd.DataFrame, signs: Mapping[str, int]) -> str:
         ]
         data = "".join(f"<td>{cell}</td>" for cell in cells[1:])
         rows.append(f'<tr><th scope="row">{cells[0]}</th>{data}</tr>\n')
+    notes = "".join(f"<p>{escape(note)}</p>\n" for note in notes_of(frame.astype(str).to_numpy().ravel()))
     return (
         f'<h2>{escape(name)}</h2>\n<div class="wide" tabindex="0"><table>\n<thead><tr>{heads}</tr></thead>\n'
-        f"<tbody>\n{''.join(rows)}</tbody>\n</table></div>\n"
+        f"<tbody>\n{''.join(rows)}</tbody>\n</table></div>\n{notes}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench.contract import Metric, Record
@@ -19,11 +20,40 @@ FEWER_TEXT = (
     "* on fewer images than others of its column, so not ranked; derainbench compare uses those that both rows have"
 )
 """The same for people, to stand below a table."""
+OWN_GUIDE = " †"
+"""Ends a number of a model that judges weights whose training it guided; it is not ranked."""
+MARKS: Mapping[str, str] = MappingProxyType({
+    FEWER: FEWER_TEXT,
+    OWN_GUIDE: "† judged by its own guide: the model that judges guided the training of the weights, so not ranked",
+})  # fmt: skip
+"""Every mark of numbers that are not ranked, and what it says below a table."""
+
+
+def marks_in(cell: str) -> list[str]:
+    """List the marks (:data:`MARKS`) of one cell's number; its interval may follow."""
+    number, found = cell.partition(" [")[0], list[str]()
+    while mark := next((mark for mark in MARKS if number.endswith(mark)), ""):
+        found.append(mark)
+        number = number.removesuffix(mark)
+    return found
+
+
+def without_marks(cell: str) -> str:
+    """Take the marks off the end of one cell."""
+    while mark := next((mark for mark in MARKS if cell.endswith(mark)), ""):
+        cell = cell.removesuffix(mark)
+    return cell
+
+
+def notes_of(cells: Iterable[str]) -> list[str]:
+    """List what the marks of some cells say, to stand below their table."""
+    there = {mark for cell in cells for mark in marks_in(cell)}
+    return [text for mark, text in MARKS.items() if mark in there]
 
 
 def unmarked(frame: pd.DataFrame) -> pd.DataFrame:
     """Take the marks off a wide table: files for programs hold bare numbers, and ``records.csv`` the images of each."""
-    return frame.map(lambda cell: cell.removesuffix(FEWER) if isinstance(cell, str) else cell)
+    return frame.map(lambda cell: without_marks(cell) if isinstance(cell, str) else cell)
 
 
 def column_signs(records: Iterable[Record]) -> dict[str, int]:
@@ -38,7 +68,7 @@ def column_signs(records: Iterable[Record]) -> dict[str, int]:
 def places(frame: pd.DataFrame, signs: Mapping[str, int]) -> dict[str, list[int]]:
     """Rank every row in every column that ranks: 1 is best, 0 is no rank; equal text has equal rank.
 
-    Numbers that rest on fewer images than others of their column have no rank.
+    Numbers that are marked (:data:`MARKS`) have no rank.
 
     Args:
         frame: A wide table (:func:`bench.tables.wide.wide`). Its rows ``rain`` and ``clean`` are no competitors.
@@ -103,7 +133,7 @@ def _column(metrics: Mapping[str, str], by: str, main: Sequence[str]) -> str | N
 
 def _number(cell: str) -> float | None:
     """Read the number that a cell begins with; its interval may follow. None if it is marked."""
-    if FEWER + " [" in f"{cell} [":
+    if marks_in(cell):
         return None
     try:
         return float(cell.partition(" ")[0])

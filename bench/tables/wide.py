@@ -19,7 +19,7 @@ from bench.runs.records import long, untrained_in
 from bench.scoring.metrics import digits_of, heading, most_images, shortened
 from bench.scoring.protocol_hash import check_one_protocol
 from bench.tables.latex import render_latex
-from bench.tables.ranking import FEWER, unmarked
+from bench.tables.ranking import FEWER, OWN_GUIDE, unmarked, without_marks
 
 Format = Literal["csv", "md", "latex", "html"]
 
@@ -50,7 +50,7 @@ def wide(
 ) -> pd.DataFrame:
     """Make the table of one dataset: one row a derainer, one column a metric; every cell is text.
 
-    A number that rests on fewer images than others of its column is marked (:data:`bench.tables.ranking.FEWER`).
+    A number that is not to be ranked among others of its column is marked (:data:`bench.tables.ranking.MARKS`).
 
     Examples:
         >>> from pathlib import Path
@@ -93,7 +93,8 @@ def _cells(chosen: Sequence[Record], rows: Sequence[str], described: Sequence[Me
     cells: dict[str, dict[str, str]] = {name: {"derainer": name} for name in rows}
     most = most_images(chosen)
     for record in chosen:
-        digits, mark = digits_of(record.metric, record.unit, described), FEWER * (record.images < most[record.metric])
+        digits = digits_of(record.metric, record.unit, described)
+        mark = FEWER * (record.images < most[record.metric]) + OWN_GUIDE * record.own_guide
         cells[record.derainer][heading(record.metric, record.unit)] = f"{record.value:.{digits}f}{mark}"
     for name in rows:
         cells[name]["images"] = _coverage([record for record in chosen if record.derainer == name])
@@ -158,7 +159,7 @@ def with_intervals(table: pd.DataFrame, intervals: pd.DataFrame, dataset: str) -
         low, high = found.get((derainer, name.partition(" (")[0]), (float("nan"), float("nan")))
         if not cell or low != low:
             return cell
-        digits = max(1, len(cell.removesuffix(FEWER).partition(".")[2]) - 1)
+        digits = max(1, len(without_marks(cell).partition(".")[2]) - 1)
         return f"{cell} [{low:.{digits}f}, {high:.{digits}f}]"
 
     rows = [

@@ -17,6 +17,9 @@ TrainingName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", ma
 OPTIONS = {
     **{key: key for key in ("steps", "batch", "crop", "schedule", "seed", "precision", "compile")},
     "rate": "learning_rate",
+    "guide": "guide",
+    "guide-share": "guide_share",
+    "guide-after": "guide_after",
 }
 """Options of the command line (without dashes) and the setting that each replaces, where a training has it."""
 

@@ -18,7 +18,16 @@ from bench.io.training.state import StepCallback
 from bench.protocols import Derainer, Source
 from bench.training.card import card_of, command_of, measured, place_of, start_from
 from bench.training.config import check_plannable
-from bench.training.derainer_config import DerainerTraining, RainMixture, changes_of, load_training, training_names
+from bench.training.derainer_config import (
+    DerainerTraining,
+    RainMixture,
+    changes_of,
+    load_training,
+    training_names,
+    with_clean_share,
+)
+from bench.training.guides import open_guide, with_short_guide
+from bench.training.rains import fingerprints_of, open_rains
 from derainers.trained import trained
 from derainers.training.checkpoints import save_weights
 from derainers.training.crops import ImagePair
@@ -27,7 +36,6 @@ from derainers.training.networks import network_of
 from derainers.training.settings import DerainerSettings
 from synth import SOURCES
 from synth.datasets.build import open_renderer
-from synth.rain.presets import preset, preset_names
 from synth.rain.renderer import Renderer
 
 __all__ = [
@@ -39,6 +47,7 @@ __all__ = [
     "plan_derainer",
     "train_derainer",
     "training_names",
+    "with_clean_share",
 ]
 
 HELD_OUT = 6
@@ -54,7 +63,7 @@ class Material:
 
     Attributes:
         photographs: Folders of clean photographs to rain on; one named twice counts twice.
-        pairs: Folders of published pairs by the set's name, instead of photographs.
+        pairs: Folders of published pairs by the set's name, beside the photographs or alone.
         held_out: Folder of clean photographs that are not trained on, or None.
         tests: Folders of published pairs to measure the trained network on, by the set's name.
     """
@@ -187,12 +196,15 @@ def train_derainer(
     """
     machine = machine or TrainingMachine()
     training = training.model_copy(update={"steps": plan.steps}) if plan else training
-    job, begun = _begin(training, material, out, machine, start)
+    job, begun, guided = _begin(training, material, out, machine, start)
     progress = train(job, machine, after_step)
     trainee = job.trainee
     card = card_of(training.name, progress, trainee.network, machine.accelerator, machine.devices)
     card |= {**job.identity, **begun, **({"plan": asdict(plan)} if plan else {})}
-    card["command"] = command_of(f"train {training.name}", material.options(), changes_of(training), start)
+    card |= {"guide": {**guided, "weight": job.guide.weight}} if job.guide else {}
+    card["command"] = command_of(
+        f"train {training.name}", material.options(), changes_of(with_short_guide(training)), start
+    )
     card["quality"] = _quality(trained(trainee, Options(machine.accelerator)), material)
     return save_weights(out, training.name, trainee, card)
 
@@ -222,7 +234,7 @@ def plan_derainer(
     """
     machine = machine or TrainingMachine()
     check_plannable(training)
-    job, _ = _begin(training, material, out, machine, start)
+    job, *_ = _begin(training, material, out, machine, start)
     identity = json.dumps(job.identity, sort_keys=True)
     make = partial(plan_within, minutes, training.every, partial(measure_speed, job, machine))
     return kept_plan(out, identity, minutes, make)
@@ -230,23 +242,25 @@ def plan_derainer(
 
 def _begin(
     training: DerainerTraining, material: Material, out: Path, machine: TrainingMachine, start: Path | None
-) -> tuple[DerainerJob, dict[str, object]]:
-    """Open images and network of one training; return it with the card's facts about its start."""
+) -> tuple[DerainerJob, dict[str, object], dict[str, object]]:
+    """Open images and network of one training; return it with the card's facts about its start and its guide."""
     import torch
 
     stream = open_stream(training, material, machine.loaders)
     watched = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
+    guide, guided = open_guide(training)  # before the seed: building a network draws numbers
     torch.manual_seed(training.seed)
     trainee = network_of(training.network)
     begun = {"start": "", **start_from(trainee.network, start)}
-    identity = _identity(training, material) | {"pairs": stream.count, "start": begun["start"]}
-    return DerainerJob(DerainerSettings.of(training), trainee, stream, watched, out, identity), begun
+    stated = with_short_guide(training)
+    identity = _identity(stated, material) | {"pairs": stream.count, "start": begun["start"]}
+    identity |= {"guide": guided} if guide else {}
+    return DerainerJob(DerainerSettings.of(stated), trainee, stream, watched, out, identity, guide), begun, guided
 
 
 def _identity(training: DerainerTraining, material: Material) -> dict[str, object]:
     """Settings, rains and folders, which decide the weights."""
-    presets = training.rain.presets if material.photographs else ()
-    rains = {name: open_renderer(name, {}).fingerprint for name in presets}
+    rains = fingerprints_of(training) if material.photographs else {}
     return {"training": training.model_dump(mode="json"), "rains": rains, "data": material.described()}
 
 
@@ -254,14 +268,13 @@ def open_stream(training: DerainerTraining, material: Material, loaders: int = 0
     """Open the endless pairs of one training, for this process or for so many loaders.
 
     Raises:
-        UserError: Photographs or sets are missing or too many, a preset is unknown, a severity is out of range.
+        UserError: Photographs or sets are missing, or the rains are none (:func:`bench.training.rains.open_rains`).
     """
     _check(training, material)
     photographs = _open_photographs(material.photographs, material.pairs)
-    rain = training.rain
-    rains = [_zoomed(name, zoom) for name in rain.presets for zoom in rain.zooms] if material.photographs else []
+    rains, mixture = open_rains(training) if material.photographs else [], training.rain
     load = RecentPhotographs(photographs.load, _KEPT_PHOTOGRAPHS // max(1, loaders))
-    return PairStream(load, len(photographs.ids), rains, rain.severities, training.seed, rain.clean_share)
+    return PairStream(load, len(photographs.ids), rains, mixture.severities, training.seed, mixture.clean_share)
 
 
 def held_out_pairs(folder: Path, count: int | None = None) -> list[ImagePair]:
@@ -292,10 +305,6 @@ def _check(training: DerainerTraining, material: Material) -> None:
         raise UserError(f"training {training.name}{needs}: give --photographs DIR, --pairs SET=DIR, or both")
     if material.pairs and (lacking := [name for name in training.pairs if name not in material.pairs]):
         raise UserError(f"training {training.name} is on {', '.join(training.pairs)}; give --pairs {lacking[0]}=DIR")
-    rain = training.rain
-    for what, values, most in (("severities", rain.severities, 10.0), ("zooms", rain.zooms, 4.0)):
-        if wrong := [value for value in values if not 0.1 <= value <= most]:
-            raise UserError(f"training {training.name}: rain.{what}: expected 0.1 to {most:g}, got {wrong[0]!r}")
 
 
 def _open_photographs(folders: Sequence[Path], pairs: Mapping[str, Path] | None = None) -> Photographs:
@@ -327,11 +336,3 @@ def _dry(photograph: Photograph) -> ImagePair:
 def _rained_on(photograph: Photograph, renderer: Renderer, key: str, severity: float) -> ImagePair:
     _, clean = _dry(photograph)
     return renderer(clean, key=key, severity=severity, depth=photograph.depth).rainy, clean
-
-
-def _zoomed(name: str, zoom: float) -> Renderer:
-    if name not in preset_names():  # another renderer, whose sizes have no names here
-        return open_renderer(name, {})
-    p = preset(name)
-    changes = {"length": p.length * zoom, "width": p.width * zoom, "density": p.density / zoom**2}
-    return open_renderer(name, changes if zoom != 1 else {})

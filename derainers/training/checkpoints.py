@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 import bench.io.training.state as shared
 from bench.io.training.state import TrainingProgress
+from derainers.training.guide import Guide
 from derainers.training.networks import TrainableDerainer
 
 _COLUMNS = ("step", "loss", "rate", "psnr")  # PSNR on held-out images, dB
 
 
 def save_progress(
-    folder: Path, identity: str, network: nn.Module, optimizer: torch.optim.Optimizer, progress: TrainingProgress
+    folder: Path,
+    identity: str,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: TrainingProgress,
+    guide: Guide | None = None,
 ) -> None:
     """Write ``checkpoint.pt`` and ``log.csv``; see :func:`bench.io.training.state.save_progress`."""
     parts = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
+    parts |= {"guide": guide.state_dict()} if guide else {}
     shared.save_progress(folder, identity, parts, progress, _COLUMNS)
 
 
 def load_progress(
-    folder: Path, identity: str, network: nn.Module, optimizer: torch.optim.Optimizer
+    folder: Path, identity: str, network: nn.Module, optimizer: torch.optim.Optimizer, guide: Guide | None = None
 ) -> TrainingProgress:
-    """Read a checkpoint, if there is one, into network and optimiser. See :mod:`bench.io.training.state`."""
-    receivers = {"network": shared.receiver(network, folder), "optimizer": optimizer.load_state_dict}
+    """Read a checkpoint, if there is one, into network, optimiser and guide. See :mod:`bench.io.training.state`."""
+    receivers: dict[str, Callable[[dict[Any, Any]], object]] = {
+        "network": shared.receiver(network, folder),
+        "optimizer": optimizer.load_state_dict,
+    }
+    receivers |= {"guide": guide.load_state_dict} if guide else {}
     return shared.load_progress(folder, identity, receivers, _COLUMNS)
 
 

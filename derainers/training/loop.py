@@ -23,6 +23,7 @@ from bench.io.training.state import StepCallback, TrainingProgress
 from derainers.torch_derainer import to_tensor
 from derainers.training.checkpoints import load_progress, save_progress
 from derainers.training.crops import CropBatches, ImagePair, Stream
+from derainers.training.guide import MEASURED_BATCHES, Guide, excess
 from derainers.training.networks import TrainableDerainer
 from derainers.training.settings import DerainerSettings
 from derainers.training.validation import mean_psnr
@@ -73,6 +74,7 @@ class DerainerJob:
         held_out: Whole pairs on which PSNR is measured with every checkpoint.
         folder: Folder of ``checkpoint.pt`` and ``log.csv``.
         identity: All that decides the result beside the settings; a checkpoint of another identity is refused.
+        guide: A frozen model whose features are a second term of the loss; its weight is known afterwards.
     """
 
     settings: DerainerSettings
@@ -81,6 +83,7 @@ class DerainerJob:
     held_out: Sequence[ImagePair]
     folder: Path
     identity: Mapping[str, object]
+    guide: Guide | None = None
 
 
 def train(job: DerainerJob, machine: TrainingMachine, after_step: StepCallback | None = None) -> TrainingProgress:
@@ -99,7 +102,7 @@ def train(job: DerainerJob, machine: TrainingMachine, after_step: StepCallback |
     """
     trainer = _set_up(job, machine)
     settings = job.settings
-    progress = load_progress(job.folder, _identity(job), job.trainee.network, trainer.adam)
+    progress = load_progress(job.folder, _identity(job), job.trainee.network, trainer.adam, job.guide)
     started = time.monotonic() - progress.seconds
     losses: list[Tensor] = []
     steps = range(progress.step, settings.steps)
@@ -132,7 +135,8 @@ def measure_speed(job: DerainerJob, machine: TrainingMachine, seconds: float) ->
                 row = {"step": 1, "loss": 0.0, "rate": 0.0, "psnr": trainer.psnr()}
                 trainer.keep(TrainingProgress((row,)))
 
-            return speed_of(lambda step: trainer.update(step, next(batches)), check, seconds)
+            first = job.guide.after if job.guide else 0  # the dearer steps are timed
+            return speed_of(lambda step: trainer.update(first + step, next(batches)), check, seconds)
 
 
 @dataclass(frozen=True)
@@ -151,20 +155,49 @@ class _Trainer:
 
     def update(self, step: int, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Update the weights once; return the loss before the update."""
-        settings, trainee = self.job.settings, self.job.trainee
+        settings = self.job.settings
         self.network.train()
         for group in self.optimizer.param_groups:
             group["lr"] = rate_at(settings, step)
-        rainy, clean = (
-            to_tensor(side.numpy(), self.fabric.device, trainee.order, trainee.value_range) for side in batch
-        )
-        loss = trainee.loss(self.network(rainy).float(), clean)
+        loss = self._loss(step, batch)
         self.optimizer.zero_grad()
         self.fabric.backward(loss)
         if settings.clip:
             self.fabric.clip_gradients(self.network, self.optimizer, max_norm=settings.clip, error_if_nonfinite=False)
         self.optimizer.step()
         return loss.detach()
+
+    def _loss(self, step: int, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Compute the pixel loss of one batch and, at steps that are guided, the guide's term."""
+        trainee, guide = self.job.trainee, self.job.guide
+        if guide is None or not guide.guides(step):
+            restored, clean = self._restored(batch)
+            return trainee.loss(restored, clean)
+        weight = self._weigh(guide) if guide.weight is None else guide.weight
+        restored, clean = self._restored(batch)
+        with self.fabric.autocast():
+            distance = guide.distance(restored, clean, trainee)
+        return trainee.loss(restored, clean) + weight * distance
+
+    def _restored(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Restore the crops of one batch; return them and the clean ones, in the network's order and range."""
+        trainee = self.job.trainee
+        rainy, clean = (
+            to_tensor(side.numpy(), self.fabric.device, trainee.order, trainee.value_range) for side in batch
+        )
+        return self.network(rainy).float(), clean
+
+    def _weigh(self, guide: Guide) -> float:
+        """Find the weight of the guide's term on the first batches that it guides; a function of their step alone."""
+        make, trainee = self.batches(), self.job.trainee
+        terms = []
+        with torch.no_grad(), torch.compiler.set_stance("force_eager"), self.fabric.autocast():
+            for step in range(guide.after, guide.after + MEASURED_BATCHES):
+                restored, clean = self._restored(make(step))
+                distance = guide.distance(restored, clean, trainee)
+                terms.append(torch.stack([excess(restored, clean, trainee), distance]))
+        pixel, distance = self.fabric.all_reduce(torch.stack(terms).mean(0))
+        return guide.weigh(float(pixel), float(distance))
 
     def psnr(self) -> float:
         """Measure the PSNR of the held-out pairs in dB."""
@@ -184,7 +217,9 @@ class _Trainer:
         if not math.isfinite(row["loss"]):
             raise UserError(f"step {progress.step}: the loss is {row['loss']}; lower learning_rate, or set clip = 1")
         if self.fabric.is_global_zero:
-            save_progress(self.job.folder, _identity(self.job), self.job.trainee.network, self.adam, progress)
+            save_progress(
+                self.job.folder, _identity(self.job), self.job.trainee.network, self.adam, progress, self.job.guide
+            )
         self.fabric.barrier()
 
 
@@ -195,6 +230,8 @@ def _set_up(job: DerainerJob, machine: TrainingMachine) -> _Trainer:
     fabric = _fabric(settings, machine, job.folder)
     fabric.launch()
     trainee.network.to(memory_format=torch.channels_last)
+    if job.guide:
+        job.guide.features.to(fabric.device)
     adam = torch.optim.Adam(trainee.network.parameters(), lr=settings.learning_rate)
     compiled = cast(nn.Module, torch.compile(trainee.network)) if settings.compile else trainee.network
     network, optimizer = fabric.setup(compiled, adam)

@@ -121,6 +121,20 @@ def load_torchvision(
         MissingExtraError: torchvision is not installed.
         UserError: The weights cannot be had, or belong to another network.
     """
+    network, outputs = build_torchvision(checkpoint, options)
+    return network.to(options.device), _space(outputs, dataset, checkpoint)
+
+
+def build_torchvision(checkpoint: TorchvisionCheckpoint, options: Options) -> tuple[Any, int]:
+    """Build a detector of as many outputs as its weights have, and load them.
+
+    Returns:
+        The network, in evaluation mode on the CPU, and the number of its outputs.
+
+    Raises:
+        MissingExtraError: torchvision is not installed.
+        UserError: The weights cannot be had, or belong to another network.
+    """
     torch_for(options, "detection by torchvision")
     try:
         from torchvision.models import get_model
@@ -128,12 +142,11 @@ def load_torchvision(
         raise missing_extra(error, "torchvision", "torch", "detection by torchvision") from error
     state = find_state(torchvision_state(checkpoint, options), (_BOX_BIAS,)) or {}
     outputs = _outputs_of(state, checkpoint)
-    space = _space(outputs, dataset, checkpoint)
     network = get_model(checkpoint.model.name, weights=None, weights_backbone=None, num_classes=outputs)
     if checkpoint.published and checkpoint.model.name.endswith("resnet50_fpn"):
         _match_published_normalisation(network)
     load_counted(network, state, checkpoint.label)
-    return network.eval().to(options.device), space
+    return network.eval(), outputs
 
 
 def load_counted(network: Any, state: Mapping[str, object], label: str) -> None:  # noqa: ANN401  torch is late

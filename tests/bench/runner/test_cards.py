@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from bench.contract import Options
 from bench.devices import cards_of, check_precision, visible_to
 from bench.errors import UserError
 from bench.runner.engines import CARD_IMAGES, STEP_IMAGES
+from bench.runner.outcome import Outcome
 from bench.runner.plan import Step
 from bench.runner.processes import WatchedProcesses, local_engine
 from bench.runs.rows import Row
@@ -27,6 +30,7 @@ class Told:
     id: str
     pid: int
     card: str
+    niceness: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,16 @@ def asks(on_card: bool, *ids: str) -> Asks:
     return Asks(Step(Row("photos", "mine"), ids), on_card)
 
 
+def three() -> deque[Asks]:
+    return deque([asks(True, "a"), asks(True, "b"), asks(False, "c")])
+
+
 def tell(job: Asks) -> Iterator[Told]:
     for id in job.step.ids:
         if id == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(0.1)
-        yield Told(id, os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
+        yield Told(id, os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES", "none"), os.nice(0))
 
 
 def again(job: Asks) -> Iterator[Told]:
@@ -69,18 +77,21 @@ def crew(monkeypatch: pytest.MonkeyPatch) -> Iterator[WatchedProcesses]:
 
 def test_jobs_for_cards_are_done_by_a_process_a_card_and_no_other(crew: WatchedProcesses) -> None:
     jobs = [asks(number % 2 == 0, str(number)) for number in range(16)]
-    found = {each.id: each for each in crew.run(tell, jobs)}
+    found = {each.id: each for each in crew.run(tell, deque(jobs))}
     assert len(found) == 16
     cards = {each.card: each.pid for id, each in found.items() if int(id) % 2 == 0}
     others = {each.card: each.pid for id, each in found.items() if int(id) % 2}
     assert cards.keys() == {"1,0", "0,1"}
     assert others.keys() == {"none"}
     assert len({each.pid for each in found.values()}) == 3
+    here = os.nice(0)
+    assert {each.niceness for each in found.values() if each.card != "none"} == {here}, "a card waits for nobody"
+    assert {each.niceness for each in found.values() if each.card == "none"} == {min(19, here + 5)}
 
 
 def test_processes_wait_for_the_next_stage_and_end_when_told(crew: WatchedProcesses) -> None:
-    first = {each.pid for each in crew.run(tell, [asks(True, "a"), asks(True, "b"), asks(False, "c")])}
-    second = {each.pid for each in crew.run(again, [asks(True, "a"), asks(True, "b"), asks(False, "c")])}
+    first = {each.pid for each in crew.run(tell, three())}
+    second = {each.pid for each in crew.run(again, three())}
     assert second <= first
     assert all(Path(f"/proc/{pid}").exists() for pid in first)
     crew.close()
@@ -88,7 +99,7 @@ def test_processes_wait_for_the_next_stage_and_end_when_told(crew: WatchedProces
 
 
 def test_a_card_process_that_dies_costs_its_image_and_another_takes_its_card(crew: WatchedProcesses) -> None:
-    found = {each.id: each.card for each in crew.run(tell, [asks(True, "a", "kill", "b"), asks(False, "c")])}
+    found = {each.id: each.card for each in crew.run(tell, deque([asks(True, "a", "kill", "b"), asks(False, "c")]))}
     assert found.pop("kill") == "its process was ended by SIGKILL; out of memory?"
     assert found.pop("c") == "none"
     assert set(found.values()) <= {"1,0", "0,1"}
@@ -97,7 +108,7 @@ def test_a_card_process_that_dies_costs_its_image_and_another_takes_its_card(cre
 
 def test_where_there_is_no_card_all_do_everything() -> None:
     engine = WatchedProcesses(1)
-    found = list(engine.run(tell, [asks(True, "a"), asks(False, "b")]))
+    found = list(engine.run(tell, deque([asks(True, "a"), asks(False, "b")])))
     engine.close()
     assert len({each.pid for each in found}) == 1
     assert engine.images_a_job(True) == engine.images_a_job(False) == STEP_IMAGES
@@ -178,3 +189,69 @@ def test_tf32_is_refused_where_there_is_none() -> None:
     check_precision(Options("cuda:1", precision="tf32"))
     with pytest.raises(UserError, match="--precision tf32 is arithmetic of NVIDIA's GPUs, but the device is cpu"):
         check_precision(Options(precision="tf32"))
+
+
+class CardAndCores:
+    """An engine in which a card restores job after job, and cores do at once what needs no card."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def run(self, work: Callable[[Any], Iterator[Any]], jobs: deque[Any]) -> Iterator[Any]:
+        waiting: deque[Any] = deque()
+        while jobs or waiting:
+            while jobs and jobs[0].stage == "restore":
+                waiting.append(jobs.popleft())
+            job = jobs.popleft() if jobs else waiting.popleft()
+            for outcome in work(job):
+                self.told.append((job.stage, outcome.id))
+                yield outcome
+
+    def images_a_job(self, on_card: bool) -> int:
+        return 2
+
+    def close(self) -> None:
+        pass
+
+
+class Stages:
+    """Progress that notes what it is told, and of which stage an image is beside the stage that has begun."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, tuple[int, int]] = {}
+        self.told: list[tuple[str, str]] = []
+
+    def begin(self, stage: str, images: int, done: int) -> None:
+        self.begun[stage] = (images, done)
+
+    def advance(self, outcome: Outcome) -> None:
+        stage = "judge" if outcome.row.task else "restore" if outcome.row.derainer else "render"
+        self.told.append((list(self.begun)[-1], stage))
+
+
+def test_what_is_restored_is_measured_while_others_are_restored(
+    suite: Suite, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.runner.restore_and_judge.STEP_IMAGES", 2)
+    chosen, roots = override(suite, derainers=["rain", "clean"]), {"photos": photos}
+    engine, progress = CardAndCores(), Stages()
+    run_suite(chosen, tmp_path / "one", roots=roots)
+    run_suite(chosen, tmp_path / "beside", roots=roots, engine=engine, progress=progress)
+    stages = [stage for stage, _ in engine.told]
+    last = max(index for index, stage in enumerate(stages) if stage == "restore")
+    assert stages[:last].count("judge") >= 4, "the first images are measured before the last is restored"
+    assert stages.count("judge") == 10, "and none twice"
+    assert progress.begun == {"render": (5, 0), "restore": (10, 0), "judge": (10, 0)}
+    assert all(begun == stage for begun, stage in progress.told), "stages are told one after the other"
+    for path in [*(tmp_path / "one").glob("evidence/*/*/*/*"), tmp_path / "one/records.csv"]:
+        assert path.read_bytes() == (tmp_path / "beside" / path.relative_to(tmp_path / "one")).read_bytes()
+
+
+def test_a_run_that_ends_at_the_first_failure_judges_nothing_before_all_is_restored(
+    suite: Suite, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.runner.restore_and_judge.STEP_IMAGES", 1)
+    engine = CardAndCores()
+    run_suite(override(suite, derainers=["rain", "clean"]), tmp_path, roots={"photos": photos}, engine=engine,
+              fail_fast=True)  # fmt: skip
+    assert [stage for stage, _ in engine.told] == ["render"] * 5 + ["restore"] * 10 + ["judge"] * 10

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -56,7 +57,7 @@ def act(job: Acts) -> Iterator[Told]:
 
 
 def texts(engine: WatchedProcesses, *jobs: Acts) -> dict[str, str]:
-    told = list(engine.run(act, jobs))
+    told = list(engine.run(act, deque(jobs)))
     assert len({each.id for each in told}) == len(told), "an image was told twice"
     return {each.id: each.text for each in told}
 
@@ -64,13 +65,13 @@ def texts(engine: WatchedProcesses, *jobs: Acts) -> dict[str, str]:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_everything_that_the_work_yields_is_passed_on(workers: int) -> None:
     jobs = [[str(number) for number in range(start, start + 3)] for start in range(0, 12, 3)]
-    assert sorted(WatchedProcesses(workers).run(TO_NUMBERS, jobs)) == list(range(12))
-    assert list(WatchedProcesses(workers).run(TO_NUMBERS, [])) == []
+    assert sorted(WatchedProcesses(workers).run(TO_NUMBERS, deque(jobs))) == list(range(12))
+    assert list(WatchedProcesses(workers).run(TO_NUMBERS, deque())) == []
 
 
 def test_an_exception_in_the_work_surfaces_as_it_is() -> None:
     with pytest.raises(ValueError, match=r"invalid literal for int.*'x'"):
-        list(WatchedProcesses(2).run(TO_NUMBERS, [["1"], ["2", "x"], ["3"]]))
+        list(WatchedProcesses(2).run(TO_NUMBERS, deque([["1"], ["2", "x"], ["3"]])))
 
 
 def raise_missing(job: object) -> Iterator[object]:
@@ -80,7 +81,7 @@ def raise_missing(job: object) -> Iterator[object]:
 
 def test_an_error_of_ours_comes_home_whole() -> None:
     with pytest.raises(MissingExtraError, match="mine5 needs Net, which is not installed"):
-        list(WatchedProcesses(1).run(raise_missing, [5]))
+        list(WatchedProcesses(1).run(raise_missing, deque([5])))
 
 
 class UnpicklableError(Exception):
@@ -95,7 +96,7 @@ def raise_unpicklable(job: object) -> Iterator[object]:
 
 def test_an_error_that_cannot_travel_comes_home_as_text() -> None:
     with pytest.raises(RuntimeError, match="UnpicklableError: 1 and 2"):
-        list(WatchedProcesses(1).run(raise_unpicklable, [5]))
+        list(WatchedProcesses(1).run(raise_unpicklable, deque([5])))
 
 
 def test_a_process_that_dies_costs_the_image_in_its_hands() -> None:
@@ -126,7 +127,7 @@ def test_a_row_that_costs_three_processes_in_a_row_is_given_up_and_others_go_on(
 
 def test_a_lost_worker_is_an_error_where_the_job_cannot_be_divided() -> None:
     with pytest.raises(RuntimeError, match="a worker was lost: its process ended with status 7"):
-        list(WatchedProcesses(1).run(partial(map, os._exit), [[7]]))
+        list(WatchedProcesses(1).run(partial(map, os._exit), deque([[7]])))
 
 
 def pids(job: Path) -> Iterator[int]:
@@ -136,7 +137,7 @@ def pids(job: Path) -> Iterator[int]:
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc")
 def test_no_process_outlives_the_loop() -> None:
-    outcomes = WatchedProcesses(2).run(pids, [1, 2])
+    outcomes = WatchedProcesses(2).run(pids, deque([1, 2]))
     found = [next(outcomes), next(outcomes)]
     assert len({os.getpid(), *found}) == 3
     assert all(Path(f"/proc/{pid}").exists() for pid in found)
@@ -148,7 +149,7 @@ def test_workers_have_their_share_of_the_cores_and_the_environment_is_left_alone
     before = dict(os.environ)
     share = str(max(1, usable_cores() // 2))
     names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"]
-    assert list(WatchedProcesses(2).run(partial(map, os.getenv), [names])) == [share, share]
+    assert list(WatchedProcesses(2).run(partial(map, os.getenv), deque([names]))) == [share, share]
     assert dict(os.environ) == before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import socket
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,4 +64,4 @@ def test_what_only_local_processes_can_do_is_refused(workers: int, limit: float,
 
 
 def test_no_jobs_need_no_cluster(tmp_path: Path) -> None:
-    assert list(RayCluster(tmp_path, "nowhere:1").run(iter, [])) == []  # type: ignore[arg-type]
+    assert list(RayCluster(tmp_path, "nowhere:1").run(iter, deque())) == []  # type: ignore[arg-type]

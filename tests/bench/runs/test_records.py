@@ -123,3 +123,17 @@ def test_published_numbers_have_the_columns_of_records(path: Path, tmp_path: Pat
     better = {record.metric: record.better for record in read_records(tmp_path)}
     assert {metric for metric, direction in better.items() if direction == "lower"} <= {"seconds", "parameters"}
     assert all(better.values())
+
+
+def test_the_column_of_own_guides_is_there_where_one_judges(tmp_path: Path) -> None:
+    plain = Record("d", "one", "semantic", "net", "mIoU", 52.0, "%", 4, 4, "rules", "", "higher")
+    write_frame(tmp_path / "records.csv", long([plain]))
+    assert "own_guide" not in (tmp_path / "records.csv").read_text()
+    assert read_records(tmp_path) == [plain]
+    both = [plain, replace(plain, derainer="two", own_guide=True)]
+    write_frame(tmp_path / "records.csv", long(both))
+    assert read_records(tmp_path) == both
+    text = (tmp_path / "records.csv").read_text()
+    (tmp_path / "records.csv").write_text(text[: text.rindex("True")] + "perhaps\n")
+    with pytest.raises(UserError, match="expected True or False for own_guide, got 'perhaps'"):
+        read_records(tmp_path)

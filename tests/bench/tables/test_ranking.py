@@ -7,7 +7,7 @@ import pytest
 
 from bench.contract import Record
 from bench.errors import UserError
-from bench.tables.ranking import column_signs, places, ranked
+from bench.tables.ranking import MARKS, column_signs, marks_in, notes_of, places, ranked, unmarked
 
 TABLE = pd.DataFrame(
     [
@@ -57,3 +57,14 @@ def test_rows_are_ordered_between_rain_and_clean(by: str, names: list[str]) -> N
 def test_an_unknown_column_is_refused() -> None:
     with pytest.raises(UserError, match="--sort fsim: no such column; those that rank: psnr_y, lpips, AP"):
         ranked(TABLE, RECORDS, "fsim")
+
+
+@pytest.mark.parametrize("mark", [" *", " †", " * †"])
+def test_a_marked_number_has_no_rank_with_or_without_its_interval(mark: str) -> None:
+    for cell in (f"26.00{mark}", f"26.00{mark} [25.10, 26.90]"):
+        frame = TABLE.copy()
+        frame.loc[3, "psnr_y (dB)"] = cell
+        assert places(frame, SIGNS)["psnr_y (dB)"] == [0, 1, 2, 0, 0, 0]
+        assert notes_of([cell, "24.00"]) == [text for mark_of, text in MARKS.items() if mark_of in mark]
+    assert unmarked(pd.DataFrame([[f"26.00{mark}", 3]])).to_numpy().tolist() == [["26.00", 3]]
+    assert marks_in("26.00 [25.10, 26.90]") == []

@@ -1,11 +1,13 @@
 """Training as a whole: photographs and published pairs in, weights and card out."""
 
+import hashlib
 import json
 import os
 import pickle
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -33,8 +35,11 @@ from bench.training.derainers import (
     plan_derainer,
     train_derainer,
     training_names,
+    with_clean_share,
 )
+from bench.training.rains import open_rains
 from derainers.trained import trained_file
+from synth.rain.presets import preset
 
 TINY = """
 network = "prenet-small"
@@ -48,6 +53,46 @@ presets = ["coco350_y", "bdd150_y"]
 severities = [0.5, 1.0]
 zooms = [1.0, 1.4]
 """
+
+RENDERER = """
+import numpy as np
+from synth.rain.renderer import Rain
+
+class Veil:
+    version, fingerprint = "1", "a veil of 40"
+    def __call__(self, image, /, key, severity=1.0, depth=None):
+        return Rain((np.minimum(image, 215) + 40).astype(np.uint8), {})
+
+def build(parameters):
+    return Veil()
+"""
+
+
+class StoppedError(Exception):
+    """Raised in the middle, as by Ctrl-C."""
+
+
+def stop_after(step):
+    def report(done, progress):
+        if done == step:
+            raise StoppedError
+
+    return report
+
+
+class NoRain:
+    """A renderer whose images cannot be dry and which takes no time."""
+
+    def __call__(self, image, /, key, severity=1.0, depth=None):
+        return SimpleNamespace(rainy=255 - image)
+
+
+def with_rain(training, **changes):
+    return training.model_copy(update={"rain": training.rain.model_copy(update=changes)})
+
+
+def is_dry(pair):
+    return np.array_equal(*pair)
 
 
 @pytest.fixture
@@ -83,6 +128,27 @@ def test_built_in_trainings_are_sound(name):
     assert bool(training.pairs) != ("rain" in training.model_fields_set)
 
 
+def test_without_dry_photographs_a_trainings_identity_is_that_of_earlier_versions(tiny):
+    written = load_training(str(tiny)).model_dump(mode="json")["rain"]
+    assert written == {"presets": ["coco350_y", "bdd150_y"], "severities": [0.5, 1.0], "zooms": [1.0, 1.4]}
+    tiny.write_text(TINY + "clean_share = 0.25")
+    assert load_training(str(tiny)).model_dump(mode="json")["rain"] == written | {"clean_share": 0.25}
+
+
+def test_a_training_begun_before_there_were_dry_photographs_goes_on(tiny, photographs, tmp_path):
+    training, material, out = load_training(str(tiny)), Material([photographs]), tmp_path / "out"
+    whole = train_derainer(training, material, tmp_path / "whole")
+    with pytest.raises(StoppedError):
+        train_derainer(training, material, out, after_step=stop_after(2))
+    path = out / "checkpoint.pt"
+    content = torch.load(path, weights_only=True)
+    _, others = json.loads(content["identity"])
+    assert list(others["training"]["rain"]) == ["presets", "severities", "zooms"]  # as the version before wrote it
+    assert train_derainer(training, material, out)["sha256"] == whole["sha256"]
+    with pytest.raises(UserError, match="other settings"):
+        train_derainer(with_rain(training, clean_share=0.5), material, out)
+
+
 def test_every_network_can_be_trained_by_its_name():
     training = load_training("mspfn-without-cfm", {"steps": 7})
     unified = load_training("mspfn-unified")
@@ -110,6 +176,9 @@ def test_the_unified_training_is_the_papers():
         ("name = '../../x'\n" + TINY, "name"),
         ("name = ''\n" + TINY, "name"),
         (TINY.replace("0.5, 1.0", "nan"), "rain.severities"),
+        (TINY + "clean_share = 1.5", "rain.clean_share"),
+        (TINY + "clean_share = nan", "rain.clean_share"),
+        (TINY + "clean_share = 'few'", "rain.clean_share"),
     ],
 )
 def test_hostile_configurations_are_refused_by_key(text, message, tiny):
@@ -118,10 +187,54 @@ def test_hostile_configurations_are_refused_by_key(text, message, tiny):
         load_training(str(tiny))
 
 
+def test_a_kind_of_rain_of_the_trainings_own_is_drawn_and_stands_in_the_card(tiny, photographs, tmp_path):
+    (tmp_path / "mine.py").write_text(RENDERER)
+    own = f"""
+[rain.kinds.wet]
+preset = "bdd150_y"
+lens_drops = 20
+[rain.kinds.veil]
+renderer = "{tmp_path / "mine.py"}:build"
+"""
+    tiny.write_text(TINY.replace('"bdd150_y"]', '"wet", "veil"]') + own)
+    training = load_training(str(tiny))
+    usual, _, wet, longer, veil, _ = open_rains(training)
+    assert wet.parameters == preset("bdd150_y").with_changes({"lens_drops": 20})
+    assert longer.parameters.length == pytest.approx(1.4 * wet.parameters.length)
+    assert usual.parameters == preset("coco350_y")
+    assert veil.fingerprint == "a veil of 40"
+    once = training.model_copy(update={"steps": 1})
+    card = train_derainer(once, Material([photographs]), tmp_path / "out")
+    assert card["rains"] == {"coco350_y": usual.fingerprint, "wet": wet.fingerprint, "veil": "a veil of 40"}
+    assert card["training"]["rain"]["kinds"]["wet"] == {"preset": "bdd150_y", "lens_drops": 20}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("[rain.kinds.thick]\npreset = 'coco350_y'", r"rain\.kinds\.thick: takes no part; name it in rain\.presets"),
+        ("[rain.kinds.bdd150_y]\nlens_drops = 20", r"rain\.kinds\.bdd150_y: is the name of a preset"),
+        ("[rain.kinds.imgaug]\nlens_drops = 20", r"rain\.kinds\.imgaug: is the name of a preset or renderer"),
+        ("[rain.kinds.wet]\nlens_drop = 20", r"rain\.kinds\.wet: unknown rain parameter 'lens_drop'.*lens_drops"),
+        ("[rain.kinds.wet]\npreset = 'coco'", r"rain\.kinds\.wet: unknown rain preset 'coco'"),
+        ("[rain.kinds.wet]\nrenderer = 'drizzle'", r"rain\.kinds\.wet: unknown rain renderer 'drizzle'"),
+        ("[rain.kinds.wet]\nlens_drops = []", r"kinds\.wet\.lens_drops"),
+        ("[rain.kinds.'../wet']\nlens_drops = 20", "kinds"),
+        ("[rain]\nkinds = 3", "kinds"),
+    ],
+)
+def test_kinds_of_rain_that_are_none_are_refused(kind, message, tiny, photographs):
+    text = TINY.replace('"bdd150_y"]', '"wet"]') + kind
+    tiny.write_text(text.replace("[rain]\nkinds", "kinds"))
+    with pytest.raises(UserError, match=message):
+        open_stream(load_training(str(tiny)), Material([photographs]))
+
+
 @pytest.mark.parametrize(
     ("rain", "message"),
     [
         ({"presets": ("coco351_y",)}, "coco350_y"),
+        ({"presets": ("imgaugg",)}, "imgaug"),
         ({"severities": (-1.0,)}, r"rain\.severities"),
         ({"severities": (1e9,)}, r"rain\.severities"),
         ({"zooms": (0.0,)}, r"rain\.zooms"),
@@ -132,6 +245,19 @@ def test_rains_that_are_none_are_refused(rain, message, tiny, photographs):
     training = load_training(str(tiny)).model_copy(update={"rain": RainMixture(**rain)})
     with pytest.raises(UserError, match=message):
         open_stream(training, Material([photographs]))
+
+
+def test_the_shares_option_replaces_the_configured_one_and_stands_in_the_command():
+    training = load_training("mspfn-light")
+    assert with_clean_share(training, None) == training
+    changed = with_clean_share(training, 0.25)
+    assert changed.rain.clean_share == 0.25
+    assert changed.rain.presets == training.rain.presets
+    assert changes_of(changed) == {"clean-share": "0.25"}
+    assert changes_of(with_clean_share(training, training.rain.clean_share)) == {}
+    for wrong in (-0.1, 8.0, float("nan")):
+        with pytest.raises(UserError, match="--clean-share: expected a share"):
+            with_clean_share(training, wrong)
 
 
 def test_unknown_names_and_files_that_are_no_text(tmp_path):
@@ -171,13 +297,62 @@ def test_published_pairs_come_as_they_are(tiny, pairs):
         assert np.array_equal(rainy, clean + 50)
 
 
-def test_either_photographs_or_the_pairs_of_the_configuration(tiny, photographs, pairs):
-    training = load_training(str(tiny))
-    for material in (Material(), Material([photographs], {"any": pairs})):
-        with pytest.raises(UserError, match="either --photographs DIR or --pairs"):
-            open_stream(training, material)
-    with pytest.raises(UserError, match="give --pairs rain14000=DIR"):
-        open_stream(load_training("mspfn-unified"), Material(pairs={"any": pairs}))
+def test_a_training_needs_images_and_the_pairs_of_its_configuration(tiny, photographs, pairs):
+    with pytest.raises(UserError, match="give --photographs DIR, --pairs SET=DIR, or both"):
+        open_stream(load_training(str(tiny)), Material())
+    for clean in ([], [photographs]):
+        with pytest.raises(UserError, match="give --pairs rain14000=DIR"):
+            open_stream(load_training("mspfn-unified"), Material(clean, {"any": pairs}))
+
+
+def test_pairs_come_as_they_are_beside_photographs_in_one_epoch(tiny, photographs, pairs):
+    training = with_rain(load_training(str(tiny)), clean_share=1.0)
+    stream = open_stream(training, Material([photographs], {"any": pairs}))
+    assert stream.count == 5
+    made = [stream(number) for number in range(5)]
+    given = [np.array_equal(rainy, clean + 50) for rainy, clean in made]
+    dry = [np.array_equal(rainy, clean) for rainy, clean in made]
+    assert sorted(zip(given, dry, strict=True)) == [(False, True)] * 3 + [(True, False)] * 2  # no pair stays dry
+
+
+def test_a_share_of_the_photographs_stays_dry_by_their_numbers_alone(tiny, photographs):
+    material, training = Material([photographs]), load_training(str(tiny))
+    never, rarely, often = (
+        replace(open_stream(training, material), clean_share=share, renderers=(NoRain(),)) for share in (0, 0.1, 0.4)
+    )
+    found = [[is_dry(stream(number)) for number in range(900)] for stream in (never, rarely, often)]
+    assert [sum(dry) for dry in found] == [0, pytest.approx(90, abs=27), pytest.approx(360, abs=45)]
+    assert all(more for less, more in zip(*found[1:], strict=True) if less)  # a larger share keeps dry what was
+    assert [is_dry(often(number)) for number in (899, 3, 250)] == [found[2][number] for number in (899, 3, 250)]
+
+
+def test_the_others_have_the_rain_that_they_have_without_dry_ones(tiny, photographs):
+    training, material = load_training(str(tiny)), Material([photographs])
+    wet, mixed = (open_stream(with_rain(training, clean_share=share), material) for share in (0.0, 0.5))
+    assert wet.clean_share == 0
+    for number in range(8):
+        rainy, clean = mixed(number)
+        assert is_dry((rainy, clean)) or np.array_equal(rainy, wet(number)[0])
+
+
+def test_the_streams_bytes_are_those_that_weights_were_trained_on(tiny, photographs):
+    """Made by the version before dry photographs could be asked for, from these three images."""
+    stream = open_stream(load_training(str(tiny)), Material([photographs]))
+    digest = hashlib.sha256(b"".join(side.tobytes() for number in range(5) for side in stream(number)))
+    assert digest.hexdigest() == "5148a9e011a816b68b235796b688796995846c69c636e7e88eeff67f0e95c105"
+
+
+def test_another_renderer_takes_part_and_only_presets_are_zoomed(tiny, photographs, tmp_path):
+    (tmp_path / "mine.py").write_text(RENDERER)
+    mine = f"{tmp_path / 'mine.py'}:build"
+    training = with_rain(load_training(str(tiny)), presets=("bars", mine), zooms=(1.0, 2.0))
+    stream = open_stream(training, Material([photographs]))
+    bars, longer, *others = stream.renderers
+    assert longer.parameters.length == 2 * bars.parameters.length
+    assert [renderer.fingerprint for renderer in others] == ["a veil of 40"] * 2
+    made = [stream(number) for number in range(40)]
+    veiled = [bool((rainy == np.minimum(clean, 215) + 40).all()) for rainy, clean in made]
+    assert 8 < sum(veiled) < 32  # as often as it is named
 
 
 def test_a_damaged_photograph_is_named(tiny, photographs):
@@ -283,9 +458,10 @@ def test_start_from_weights(tiny, pairs, tmp_path):
 
 def test_the_command(tiny, photographs, tmp_path):
     words = ["train", str(tiny), "--photographs", str(photographs), "--out", str(tmp_path / "out"), "--device", "cpu"]
-    result = CliRunner().invoke(app, [*words, "--steps", "1"], catch_exceptions=False)
+    result = CliRunner().invoke(app, [*words, "--steps", "1", "--clean-share", "0.5"], catch_exceptions=False)
     assert result.exit_code == 0
     assert (tmp_path / "out/tiny.safetensors").is_file()
+    assert json.loads((tmp_path / "out/tiny.json").read_text())["training"]["rain"]["clean_share"] == 0.5
     assert CliRunner().invoke(app, [*words, "--precision", "8-bit"]).exit_code == 2
     assert isinstance(CliRunner().invoke(app, ["train", "mspfn-lite"]).exception, UserError)
 

@@ -238,6 +238,28 @@ def test_drops_on_the_lens_change_only_what_is_behind_them():
     assert np.abs(drops.rainy[drops.layers.lens == 1].astype(int) - plain.rainy[drops.layers.lens == 1]).mean() > 10
 
 
+def test_bars_are_white_and_painted_on_an_untouched_picture():
+    image = drawn_scene(240, 320)
+    rain = render(image, preset("bars"), "bars")
+    change = rain.rainy.astype(int) - image
+    assert (change >= 0).all()
+    assert 0.02 < (change == 0).all(axis=2).mean() < 0.98  # no veil between the bars
+    assert (rain.layers.transmission == 1).all()
+    assert (rain.layers.light == 1).all()
+
+
+def test_a_wet_lens_shows_the_rain_of_coco350_y_through_drops():
+    usual, wet = preset("coco350_y"), preset("wet_lens")
+    image = drawn_scene(240, 320)
+    drops = render(image, wet, "lens")
+    assert drops.layers.lens.max() > 0.5
+    without = wet.with_changes({name: getattr(usual, name) for name in ("lens_drops", "lens_drop_radius")})
+    assert without == usual
+    same = drops.layers.lens == 0
+    assert same.mean() > 0.5
+    assert (drops.rainy[same] == render(image, usual, "lens").rainy[same]).all()
+
+
 def test_a_drop_shows_the_scene_upside_down():
     image = np.full((200, 200, 3), 20, np.uint8)
     image[:100] = 220
