@@ -101,8 +101,8 @@ def train(
     given |= {"guide": guide, "guide-share": guide_share, "guide-after": guide_after}
     training = library.with_clean_share(library.load_training(name, settings_of(given)), clean_share)
     chosen = choose_device(device)
-    if ":" in chosen:
-        raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")
+    if ":" in chosen and not chosen.startswith("cuda:"):
+        raise UserError(f"--device {device}: a training computes on cpu, on cuda, or on one GPU such as cuda:1")
     material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
     ahead = usual_loaders(devices) if loaders is None else loaders
     machine = library.TrainingMachine(chosen, devices, tensorboard, ahead)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from bench.io.files import key_of, sha256_of
 
@@ -46,27 +48,43 @@ def code_digests(start: Path, package: Path | None = None) -> dict[str, str]:
         if (file := waiting.pop()) in found:
             continue
         try:
-            tree = ast.parse(file.read_bytes())
-            nodes = list(_nodes(tree))
+            found[file], imports = _examined(file.read_bytes())
         except (SyntaxError, ValueError, RecursionError, MemoryError):  # said when it is imported
             found[file] = sha256_of(file)
             continue
-        found[file] = key_of(nodes) if len(nodes) > 1 else ""
         if package is not None:
-            waiting += _imported(file, tree, package)
+            waiting += _imported(file, imports, package)
     root = package or start.parent
     return {file.relative_to(root).as_posix(): digest for file, digest in found.items() if digest}
 
 
-def _imported(file: Path, tree: ast.Module, package: Path) -> Iterator[Path]:
-    places = [folder for folder in file.parents if package in folder.parents]
+_Imports: TypeAlias = tuple[tuple[int, tuple[str, ...]], ...]
+"""What a file may import: how many folders up (0 is from the top), and the names on the way down."""
+
+
+@lru_cache(maxsize=1024)  # the tasks of a run import much of the same
+def _examined(content: bytes) -> tuple[str, _Imports]:
+    """Digest the code of a file, empty where there is none, and list what it may import."""
+    tree = ast.parse(content)
+    nodes = list(_nodes(tree))
+    return key_of(nodes) if len(nodes) > 1 else "", tuple(_imports(tree))
+
+
+def _imports(tree: ast.Module) -> Iterator[tuple[int, tuple[str, ...]]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            places += [package.parent.joinpath(*name.name.split(".")) for name in node.names]
+            yield from ((0, tuple(name.name.split("."))) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
-            start = file.parents[node.level - 1] if node.level else package.parent
-            module = start.joinpath(*(node.module or "").split("."))
-            places += [module, *(module / name.name for name in node.names)]
+            module = tuple((node.module or "").split("."))
+            yield node.level, module
+            yield from ((node.level, (*module, name.name)) for name in node.names)
+
+
+def _imported(file: Path, imports: _Imports, package: Path) -> Iterator[Path]:
+    places = [folder for folder in file.parents if package in folder.parents]
+    for level, names in imports:
+        start = file.parents[level - 1] if level else package.parent
+        places.append(start.joinpath(*names))
     files = (file for place in places for file in (place / "__init__.py", place.with_suffix(".py")))
     yield from (file for file in files if package in file.parents and file.is_file())
 

@@ -425,6 +425,21 @@ def test_minutes_are_planned_once_and_stand_in_the_card(tiny, photographs, tmp_p
         plan_derainer(training, material, out, 6.0)
 
 
+def test_one_of_several_gpus_trains_where_it_is_named(tiny, photographs, tmp_path, monkeypatch):
+    asked = {}
+
+    def fabric(**given):
+        asked.update(given)
+        raise UserError("no GPU is here")
+
+    monkeypatch.setattr("bench.devices.choose_device", lambda wish: wish)
+    monkeypatch.setattr("lightning_fabric.Fabric", fabric)
+    words = ["train", str(tiny), "--photographs", str(photographs), "--out", str(tmp_path / "out"), "--device"]
+    assert "no GPU is here" in str(CliRunner().invoke(app, [*words, "cuda:1"]).exception)
+    assert (asked["accelerator"], asked["devices"]) == ("cuda", [1])
+    assert "or on one GPU such as cuda:1" in str(CliRunner().invoke(app, [*words, "cpu:0"]).exception)
+
+
 def test_what_cannot_be_planned_is_refused(tiny, photographs, tmp_path):
     material = Material([photographs])
     halving, cosine = (load_training(str(tiny), {"schedule": schedule}) for schedule in ("halving", "cosine"))
