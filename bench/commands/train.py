@@ -50,6 +50,9 @@ def train(
     crop: Annotated[int | None, typer.Option(min=16, help="Side of a crop in pixels; likewise.")] = None,
     rate: Rate = None,
     schedule: Schedule = None,
+    clean_share: Annotated[
+        float | None, typer.Option(help="Share of the photographs that stay dry, 0 to 1; likewise.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Of weights, order and rain; likewise.")] = None,
     precision: Precision = None,
     compile: Compile = None,
@@ -71,6 +74,8 @@ def train(
         derainbench train prenet --pairs rain1800=DIR --test rain100h=DIR
 
         derainbench train mspfn-without-ffm --photographs bsds/train --schedule cosine --minutes 90
+
+        derainbench train mspfn-light --photographs bsds/train --pairs rain100h=DIR --clean-share 0.05
     """
     from bench.devices import choose_device
     from bench.training import derainers as library
@@ -79,7 +84,7 @@ def train(
     check_steps(steps, minutes)
     given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "rate": rate, "schedule": schedule}
     given |= {"seed": seed, "precision": precision, "compile": compile}
-    training = library.load_training(name, settings_of(given))
+    training = library.with_clean_share(library.load_training(name, settings_of(given)), clean_share)
     chosen = choose_device(device)
     if ":" in chosen:
         raise UserError(f"--device {device}: for training say cuda, and choose with CUDA_VISIBLE_DEVICES")

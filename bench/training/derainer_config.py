@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
+from bench.errors import UserError
 from bench.io.toml_files import names_in, text_of, validated
 from bench.training.config import TrainingName, changed_options
 from derainers.training.networks import NETWORKS
@@ -18,7 +19,7 @@ _PACKAGE = "bench.training.configs.derainers"
 UNIFIED = "mspfn-unified"
 """The training with which any network can be trained under its own name: the MSPFN paper's for all it compares."""
 
-_ADDED = ("clean_share",)
+_ADDED = ("clean_share", "kinds")
 """Settings that earlier versions did not have; without them, identities of trainings are what they were."""
 
 
@@ -26,10 +27,11 @@ class RainMixture(BaseModel):
     """Rains of a training, each mixed in as often as it is named.
 
     Attributes:
-        presets: Names of rains: presets, or renderers such as ``imgaug``.
+        presets: Names of rains: presets, renderers such as ``imgaug``, or names in ``kinds``.
         severities: Their severities; 1 is the preset as calibrated.
         zooms: Rain as in the crop of a photograph that many times as large: longer, wider and fewer streaks.
         clean_share: Share of the photographs that stay dry, so that the network learns to leave a clean image alone.
+        kinds: Rains of the training's own by name: a ``preset`` or a ``renderer`` such as ``imgaug``, and what differs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -38,6 +40,7 @@ class RainMixture(BaseModel):
     severities: tuple[float, ...] = Field(default=(1.0,), min_length=1)
     zooms: tuple[float, ...] = Field(default=(1.0,), min_length=1)
     clean_share: float = Field(default=0.0, ge=0, le=1)
+    kinds: dict[TrainingName, dict[str, str | int | float | bool]] = Field(default_factory=dict)
 
     @model_serializer(mode="wrap")
     def _without_empty(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -84,8 +87,27 @@ def load_training(name: str, changes: Mapping[str, object] | None = None) -> Der
     return validated(DerainerTraining, text, Path(name).stem, {**network, **(changes or {})}, advice)
 
 
+def with_clean_share(training: DerainerTraining, share: float | None) -> DerainerTraining:
+    """Let another share of the photographs stay dry than the configuration says; None changes nothing.
+
+    Args:
+        training: The training as configured.
+        share: From 0 to 1.
+
+    Raises:
+        UserError: The share is no such number.
+    """
+    if share is None:
+        return training
+    if not 0 <= share <= 1:
+        raise UserError(f"--clean-share: expected a share of the photographs from 0 to 1 such as 0.08, got {share!r}")
+    return training.model_copy(update={"rain": training.rain.model_copy(update={"clean_share": float(share)})})
+
+
 def changes_of(training: DerainerTraining) -> dict[str, object]:
     """List the options of the command line, with values, that turn the built-in training of this name into this one."""
     if training.name not in training_names():
         return {}
-    return changed_options(training, load_training(training.name))
+    usual, share = load_training(training.name), training.rain.clean_share
+    dry: dict[str, object] = {} if share == usual.rain.clean_share else {"clean-share": f"{share:g}"}
+    return changed_options(training, usual) | dry

@@ -18,7 +18,15 @@ from bench.io.training.state import StepCallback
 from bench.protocols import Derainer, Source
 from bench.training.card import card_of, command_of, measured, place_of, start_from
 from bench.training.config import check_plannable
-from bench.training.derainer_config import DerainerTraining, RainMixture, changes_of, load_training, training_names
+from bench.training.derainer_config import (
+    DerainerTraining,
+    RainMixture,
+    changes_of,
+    load_training,
+    training_names,
+    with_clean_share,
+)
+from bench.training.rains import fingerprints_of, open_rains
 from derainers.trained import trained
 from derainers.training.checkpoints import save_weights
 from derainers.training.crops import ImagePair
@@ -27,7 +35,6 @@ from derainers.training.networks import network_of
 from derainers.training.settings import DerainerSettings
 from synth import SOURCES
 from synth.datasets.build import open_renderer
-from synth.rain.presets import preset, preset_names
 from synth.rain.renderer import Renderer
 
 __all__ = [
@@ -39,6 +46,7 @@ __all__ = [
     "plan_derainer",
     "train_derainer",
     "training_names",
+    "with_clean_share",
 ]
 
 HELD_OUT = 6
@@ -245,8 +253,7 @@ def _begin(
 
 def _identity(training: DerainerTraining, material: Material) -> dict[str, object]:
     """Settings, rains and folders, which decide the weights."""
-    presets = training.rain.presets if material.photographs else ()
-    rains = {name: open_renderer(name, {}).fingerprint for name in presets}
+    rains = fingerprints_of(training) if material.photographs else {}
     return {"training": training.model_dump(mode="json"), "rains": rains, "data": material.described()}
 
 
@@ -254,14 +261,13 @@ def open_stream(training: DerainerTraining, material: Material, loaders: int = 0
     """Open the endless pairs of one training, for this process or for so many loaders.
 
     Raises:
-        UserError: Photographs or sets are missing or too many, a preset is unknown, a severity is out of range.
+        UserError: Photographs or sets are missing, or the rains are none (:func:`bench.training.rains.open_rains`).
     """
     _check(training, material)
     photographs = _open_photographs(material.photographs, material.pairs)
-    rain = training.rain
-    rains = [_zoomed(name, zoom) for name in rain.presets for zoom in rain.zooms] if material.photographs else []
+    rains, mixture = open_rains(training) if material.photographs else [], training.rain
     load = RecentPhotographs(photographs.load, _KEPT_PHOTOGRAPHS // max(1, loaders))
-    return PairStream(load, len(photographs.ids), rains, rain.severities, training.seed, rain.clean_share)
+    return PairStream(load, len(photographs.ids), rains, mixture.severities, training.seed, mixture.clean_share)
 
 
 def held_out_pairs(folder: Path, count: int | None = None) -> list[ImagePair]:
@@ -292,10 +298,6 @@ def _check(training: DerainerTraining, material: Material) -> None:
         raise UserError(f"training {training.name}{needs}: give --photographs DIR, --pairs SET=DIR, or both")
     if material.pairs and (lacking := [name for name in training.pairs if name not in material.pairs]):
         raise UserError(f"training {training.name} is on {', '.join(training.pairs)}; give --pairs {lacking[0]}=DIR")
-    rain = training.rain
-    for what, values, most in (("severities", rain.severities, 10.0), ("zooms", rain.zooms, 4.0)):
-        if wrong := [value for value in values if not 0.1 <= value <= most]:
-            raise UserError(f"training {training.name}: rain.{what}: expected 0.1 to {most:g}, got {wrong[0]!r}")
 
 
 def _open_photographs(folders: Sequence[Path], pairs: Mapping[str, Path] | None = None) -> Photographs:
@@ -327,11 +329,3 @@ def _dry(photograph: Photograph) -> ImagePair:
 def _rained_on(photograph: Photograph, renderer: Renderer, key: str, severity: float) -> ImagePair:
     _, clean = _dry(photograph)
     return renderer(clean, key=key, severity=severity, depth=photograph.depth).rainy, clean
-
-
-def _zoomed(name: str, zoom: float) -> Renderer:
-    if name not in preset_names():  # another renderer, whose sizes have no names here
-        return open_renderer(name, {})
-    p = preset(name)
-    changes = {"length": p.length * zoom, "width": p.width * zoom, "density": p.density / zoom**2}
-    return open_renderer(name, changes if zoom != 1 else {})

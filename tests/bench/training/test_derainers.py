@@ -35,8 +35,11 @@ from bench.training.derainers import (
     plan_derainer,
     train_derainer,
     training_names,
+    with_clean_share,
 )
+from bench.training.rains import open_rains
 from derainers.trained import trained_file
+from synth.rain.presets import preset
 
 TINY = """
 network = "prenet-small"
@@ -184,6 +187,49 @@ def test_hostile_configurations_are_refused_by_key(text, message, tiny):
         load_training(str(tiny))
 
 
+def test_a_kind_of_rain_of_the_trainings_own_is_drawn_and_stands_in_the_card(tiny, photographs, tmp_path):
+    (tmp_path / "mine.py").write_text(RENDERER)
+    own = f"""
+[rain.kinds.wet]
+preset = "bdd150_y"
+lens_drops = 20
+[rain.kinds.veil]
+renderer = "{tmp_path / "mine.py"}:build"
+"""
+    tiny.write_text(TINY.replace('"bdd150_y"]', '"wet", "veil"]') + own)
+    training = load_training(str(tiny))
+    usual, _, wet, longer, veil, _ = open_rains(training)
+    assert wet.parameters == preset("bdd150_y").with_changes({"lens_drops": 20})
+    assert longer.parameters.length == pytest.approx(1.4 * wet.parameters.length)
+    assert usual.parameters == preset("coco350_y")
+    assert veil.fingerprint == "a veil of 40"
+    once = training.model_copy(update={"steps": 1})
+    card = train_derainer(once, Material([photographs]), tmp_path / "out")
+    assert card["rains"] == {"coco350_y": usual.fingerprint, "wet": wet.fingerprint, "veil": "a veil of 40"}
+    assert card["training"]["rain"]["kinds"]["wet"] == {"preset": "bdd150_y", "lens_drops": 20}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("[rain.kinds.thick]\npreset = 'coco350_y'", r"rain\.kinds\.thick: takes no part; name it in rain\.presets"),
+        ("[rain.kinds.bdd150_y]\nlens_drops = 20", r"rain\.kinds\.bdd150_y: is the name of a preset"),
+        ("[rain.kinds.imgaug]\nlens_drops = 20", r"rain\.kinds\.imgaug: is the name of a preset or renderer"),
+        ("[rain.kinds.wet]\nlens_drop = 20", r"rain\.kinds\.wet: unknown rain parameter 'lens_drop'.*lens_drops"),
+        ("[rain.kinds.wet]\npreset = 'coco'", r"rain\.kinds\.wet: unknown rain preset 'coco'"),
+        ("[rain.kinds.wet]\nrenderer = 'drizzle'", r"rain\.kinds\.wet: unknown rain renderer 'drizzle'"),
+        ("[rain.kinds.wet]\nlens_drops = []", r"kinds\.wet\.lens_drops"),
+        ("[rain.kinds.'../wet']\nlens_drops = 20", "kinds"),
+        ("[rain]\nkinds = 3", "kinds"),
+    ],
+)
+def test_kinds_of_rain_that_are_none_are_refused(kind, message, tiny, photographs):
+    text = TINY.replace('"bdd150_y"]', '"wet"]') + kind
+    tiny.write_text(text.replace("[rain]\nkinds", "kinds"))
+    with pytest.raises(UserError, match=message):
+        open_stream(load_training(str(tiny)), Material([photographs]))
+
+
 @pytest.mark.parametrize(
     ("rain", "message"),
     [
@@ -199,6 +245,19 @@ def test_rains_that_are_none_are_refused(rain, message, tiny, photographs):
     training = load_training(str(tiny)).model_copy(update={"rain": RainMixture(**rain)})
     with pytest.raises(UserError, match=message):
         open_stream(training, Material([photographs]))
+
+
+def test_the_shares_option_replaces_the_configured_one_and_stands_in_the_command():
+    training = load_training("mspfn-light")
+    assert with_clean_share(training, None) == training
+    changed = with_clean_share(training, 0.25)
+    assert changed.rain.clean_share == 0.25
+    assert changed.rain.presets == training.rain.presets
+    assert changes_of(changed) == {"clean-share": "0.25"}
+    assert changes_of(with_clean_share(training, training.rain.clean_share)) == {}
+    for wrong in (-0.1, 8.0, float("nan")):
+        with pytest.raises(UserError, match="--clean-share: expected a share"):
+            with_clean_share(training, wrong)
 
 
 def test_unknown_names_and_files_that_are_no_text(tmp_path):
@@ -399,9 +458,10 @@ def test_start_from_weights(tiny, pairs, tmp_path):
 
 def test_the_command(tiny, photographs, tmp_path):
     words = ["train", str(tiny), "--photographs", str(photographs), "--out", str(tmp_path / "out"), "--device", "cpu"]
-    result = CliRunner().invoke(app, [*words, "--steps", "1"], catch_exceptions=False)
+    result = CliRunner().invoke(app, [*words, "--steps", "1", "--clean-share", "0.5"], catch_exceptions=False)
     assert result.exit_code == 0
     assert (tmp_path / "out/tiny.safetensors").is_file()
+    assert json.loads((tmp_path / "out/tiny.json").read_text())["training"]["rain"]["clean_share"] == 0.5
     assert CliRunner().invoke(app, [*words, "--precision", "8-bit"]).exit_code == 2
     assert isinstance(CliRunner().invoke(app, ["train", "mspfn-lite"]).exception, UserError)
 
