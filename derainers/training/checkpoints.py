@@ -11,24 +11,45 @@ from torch import nn
 import bench.io.training.state as shared
 from bench.io.training.state import TrainingProgress
 from derainers.training.networks import TrainableDerainer
+from derainers.training.watch import Watch
 
 _COLUMNS = ("step", "loss", "rate", "psnr")  # PSNR on held-out images, dB
 
 
 def save_progress(
-    folder: Path, identity: str, network: nn.Module, optimizer: torch.optim.Optimizer, progress: TrainingProgress
+    folder: Path,
+    identity: str,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    progress: TrainingProgress,
+    *,
+    watch: Watch | None = None,
 ) -> None:
     """Write ``checkpoint.pt`` and ``log.csv``; see :func:`bench.io.training.state.save_progress`."""
     parts = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
-    shared.save_progress(folder, identity, parts, progress, _COLUMNS)
+    parts |= {"best": watch.best.state_dict()} if watch else {}
+    shared.save_progress(folder, identity, parts, progress, _columns(watch))
 
 
 def load_progress(
-    folder: Path, identity: str, network: nn.Module, optimizer: torch.optim.Optimizer
+    folder: Path,
+    identity: str,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    watch: Watch | None = None,
 ) -> TrainingProgress:
-    """Read a checkpoint, if there is one, into network and optimiser. See :mod:`bench.io.training.state`."""
-    receivers = {"network": shared.receiver(network, folder), "optimizer": optimizer.load_state_dict}
-    return shared.load_progress(folder, identity, receivers, _COLUMNS)
+    """Read a checkpoint, if there is one, into network, optimiser and the best weights; see :func:`save_progress`."""
+    receivers: shared.Receivers = {
+        "network": shared.receiver(network, folder),
+        "optimizer": optimizer.load_state_dict,
+        **({"best": shared.receiver(watch.best, folder)} if watch else {}),
+    }
+    return shared.load_progress(folder, identity, receivers, _columns(watch))
+
+
+def _columns(watch: Watch | None) -> tuple[str, ...]:
+    return (*_COLUMNS, watch.metric) if watch else _COLUMNS
 
 
 def save_weights(folder: Path, name: str, trainee: TrainableDerainer, card: Mapping[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -25,7 +26,8 @@ from derainers.training.checkpoints import load_progress, save_progress
 from derainers.training.crops import CropBatches, ImagePair, Stream
 from derainers.training.networks import TrainableDerainer
 from derainers.training.settings import DerainerSettings
-from derainers.training.validation import mean_psnr
+from derainers.training.validation import mean_psnr, restored_by
+from derainers.training.watch import Watch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -73,6 +75,7 @@ class DerainerJob:
         held_out: Whole pairs on which PSNR is measured with every checkpoint.
         folder: Folder of ``checkpoint.pt`` and ``log.csv``.
         identity: All that decides the result beside the settings; a checkpoint of another identity is refused.
+        watch: What judges the network at every checkpoint; it has the best weights afterwards.
     """
 
     settings: DerainerSettings
@@ -81,6 +84,7 @@ class DerainerJob:
     held_out: Sequence[ImagePair]
     folder: Path
     identity: Mapping[str, object]
+    watch: Watch | None = None
 
 
 def train(job: DerainerJob, machine: TrainingMachine, after_step: StepCallback | None = None) -> TrainingProgress:
@@ -99,7 +103,7 @@ def train(job: DerainerJob, machine: TrainingMachine, after_step: StepCallback |
     """
     trainer = _set_up(job, machine)
     settings = job.settings
-    progress = load_progress(job.folder, _identity(job), job.trainee.network, trainer.adam)
+    progress = load_progress(job.folder, _identity(job), job.trainee.network, trainer.adam, watch=job.watch)
     started = time.monotonic() - progress.seconds
     losses: list[Tensor] = []
     steps = range(progress.step, settings.steps)
@@ -129,7 +133,7 @@ def measure_speed(job: DerainerJob, machine: TrainingMachine, seconds: float) ->
         with batches_ahead(trainer.batches(), range(sys.maxsize), machine.loaders) as batches:
 
             def check() -> None:
-                row = {"step": 1, "loss": 0.0, "rate": 0.0, "psnr": trainer.psnr()}
+                row = {"step": 1, "loss": 0.0, "rate": 0.0, **trainer.validated()}
                 trainer.keep(TrainingProgress((row,)))
 
             return speed_of(lambda step: trainer.update(step, next(batches)), check, seconds)
@@ -166,15 +170,19 @@ class _Trainer:
         self.optimizer.step()
         return loss.detach()
 
-    def psnr(self) -> float:
-        """Measure the PSNR of the held-out pairs in dB."""
+    def validated(self) -> dict[str, float]:
+        """Measure the PSNR of the held-out pairs in dB and, where a task watches, its score."""
+        job, watch = self.job, self.job.watch
         with torch.compiler.set_stance("force_eager"):  # whole photographs come in many sizes
-            return mean_psnr(self.network, self.job.trainee, self.job.held_out)
+            found = {"psnr": mean_psnr(self.network, job.trainee, job.held_out)}
+            if watch:
+                found[watch.metric] = watch.score(partial(restored_by, self.network, job.trainee))
+        return found
 
     def row(self, step: int, losses: Sequence[Tensor]) -> dict[str, float]:
         """Measure the figures of the log after a step, and show them to TensorBoard."""
         loss = float(self.fabric.all_reduce(torch.stack(list(losses)).mean()))  # type: ignore[arg-type]
-        row = {"loss": loss, "rate": rate_at(self.job.settings, step), "psnr": self.psnr()}
+        row = {"loss": loss, "rate": rate_at(self.job.settings, step), **self.validated()}
         self.fabric.log_dict(row, step + 1)
         return row
 
@@ -183,8 +191,11 @@ class _Trainer:
         row = progress.log[-1]
         if not math.isfinite(row["loss"]):
             raise UserError(f"step {progress.step}: the loss is {row['loss']}; lower learning_rate, or set clip = 1")
+        job = self.job
+        if job.watch:
+            job.watch.keep_best(job.trainee.network, progress.log)
         if self.fabric.is_global_zero:
-            save_progress(self.job.folder, _identity(self.job), self.job.trainee.network, self.adam, progress)
+            save_progress(job.folder, _identity(job), job.trainee.network, self.adam, progress, watch=job.watch)
         self.fabric.barrier()
 
 
