@@ -51,6 +51,10 @@ def train(
     pairs: Pairs = [],  # noqa: B006
     held_out: Annotated[Path | None, typer.Option(help="Folder of clean photographs to measure on.")] = None,
     test: Annotated[list[str], typer.Option(help="SET=DIR: published pairs to measure on.")] = [],  # noqa: B006
+    watch: Annotated[
+        str, typer.Option(help="TASK=BACKEND:CHECKPOINT: keep the weights with which it sees best, too.")
+    ] = "",
+    watch_on: Annotated[Path | None, typer.Option(help="Labelled dataset of 'build' on which it looks.")] = None,
     out: Out = None,
     start: Start = None,
     steps: Steps = None,
@@ -79,6 +83,9 @@ def train(
     Stopped and started again with the same command, it goes on from its last checkpoint. With --minutes it first
     measures how fast it goes, for a minute at most, and the cosine ends when the time does.
 
+    With --watch a task's model looks at restored labelled photographs at every checkpoint; the weights with which it
+    sees best are kept beside the last ones, as NAME-best.safetensors. It changes no weight.
+
     Examples:
 
         derainbench train mspfn-light --photographs bsds/train --photographs camvid/train --held-out bsds/val
@@ -90,10 +97,13 @@ def train(
         derainbench train mspfn-light --photographs bsds/train --pairs rain100h=DIR --clean-share 0.05
 
         derainbench train mspfn-light --photographs bsds/train --guide torchvision:fasterrcnn_mobilenet_v3_large_fpn
+
+        derainbench train mspfn-light --photographs bsds/train --watch detection=shipped:streets-yolo --watch-on DIR
     """
     from bench.devices import choose_device
     from bench.training import derainers as library
     from bench.training.config import settings_of, usual_loaders
+    from bench.training.watching import watched_from
 
     check_steps(steps, minutes)
     given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "rate": rate, "schedule": schedule}
@@ -103,7 +113,8 @@ def train(
     chosen = choose_device(device)
     if ":" in chosen and not chosen.startswith("cuda:"):
         raise UserError(f"--device {device}: a training computes on cpu, on cuda, or on one GPU such as cuda:1")
-    material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"))
+    watched = watched_from(watch, watch_on)
+    material = library.Material(photographs, _folders(pairs, "--pairs"), held_out, _folders(test, "--test"), watched)
     ahead = usual_loaders(devices) if loaders is None else loaders
     machine = library.TrainingMachine(chosen, devices, tensorboard, ahead)
     _train(training, material, out or Path(training.name), machine, start, minutes, quiet)

@@ -36,7 +36,11 @@ Compile = Annotated[
     bool | None, typer.Option("--compile/--no-compile", help="Compile the network first; needs a C++ compiler.")
 ]
 
-_FIGURES = (("loss", "loss {:.4f}"), ("psnr", "PSNR {:.2f} dB"))
+_FIGURES = (
+    ("loss", "loss {:.4f}"),
+    ("psnr", "PSNR {:.2f} dB"),
+    *((metric, metric + " {:.2f} %") for metric in ("AP", "mask_AP", "mIoU")),
+)
 
 
 class TrainingWatch:
@@ -117,9 +121,14 @@ def check_steps(steps: int | None, minutes: float | None) -> None:
 
 
 def print_weights(card: Mapping[str, object], folder: Path, quiet: bool) -> None:
-    """Print the name and the folder of the trained weights."""
+    """Print the name and the folder of the trained weights, and of those with which a task saw best."""
+    watch = card.get("watch")
     if not quiet:
         out_console.print(f"{card['file']} in {folder}", markup=False, soft_wrap=True)
+    if not quiet and isinstance(watch, dict):
+        best = watch["best"]
+        seen = f"{best['file']} sees best: {watch['metric']} {best['score']:.2f} % after step {best['step']}"
+        out_console.print(seen, markup=False, soft_wrap=True)
 
 
 def _words(row: Mapping[str, float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,12 +29,14 @@ from bench.training.derainer_config import (
 )
 from bench.training.guides import open_guide, with_short_guide
 from bench.training.rains import fingerprints_of, open_rains
+from bench.training.watching import Watched, baseline_of, open_watch, save_best
 from derainers.trained import trained
 from derainers.training.checkpoints import save_weights
 from derainers.training.crops import ImagePair
 from derainers.training.loop import DerainerJob, TrainingMachine, measure_speed, train
-from derainers.training.networks import network_of
+from derainers.training.networks import TrainableDerainer, network_of
 from derainers.training.settings import DerainerSettings
+from derainers.training.watch import Watch
 from synth import SOURCES
 from synth.datasets.build import open_renderer
 from synth.rain.renderer import Renderer
@@ -66,12 +69,14 @@ class Material:
         pairs: Folders of published pairs by the set's name, beside the photographs or alone.
         held_out: Folder of clean photographs that are not trained on, or None.
         tests: Folders of published pairs to measure the trained network on, by the set's name.
+        watched: Task, model and labelled photographs that judge the network at every checkpoint, or None.
     """
 
     photographs: Sequence[Path] = ()
     pairs: Mapping[str, Path] = field(default_factory=dict)
     held_out: Path | None = None
     tests: Mapping[str, Path] = field(default_factory=dict)
+    watched: Watched | None = None
 
     def options(self) -> list[tuple[str, str, Path]]:
         """List all folders as on the command line: option, set (empty for photographs) and folder."""
@@ -202,10 +207,15 @@ def train_derainer(
     card = card_of(training.name, progress, trainee.network, machine.accelerator, machine.devices)
     card |= {**job.identity, **begun, **({"plan": asdict(plan)} if plan else {})}
     card |= {"guide": {**guided, "weight": job.guide.weight}} if job.guide else {}
-    card["command"] = command_of(
-        f"train {training.name}", material.options(), changes_of(with_short_guide(training)), start
-    )
-    card["quality"] = _quality(trained(trainee, Options(machine.accelerator)), material)
+    changes = changes_of(with_short_guide(training)) | (material.watched.options() if material.watched else {})
+    card["command"] = command_of(f"train {training.name}", material.options(), changes, start)
+
+    def measure(network: TrainableDerainer) -> list[dict[str, object]]:
+        return _quality(trained(network, Options(machine.accelerator)), material)
+
+    if job.watch:
+        card = save_best(card, job.watch, progress.log, trainee, measure, out)
+    card["quality"] = measure(trainee)
     return save_weights(out, training.name, trainee, card)
 
 
@@ -247,15 +257,21 @@ def _begin(
     import torch
 
     stream = open_stream(training, material, machine.loaders)
-    watched = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
+    held_out = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
     guide, guided = open_guide(training)  # before the seed: building a network draws numbers
+    score = open_watch(material.watched, Options(machine.accelerator)) if material.watched else None
     torch.manual_seed(training.seed)
     trainee = network_of(training.network)
     begun = {"start": "", **start_from(trainee.network, start)}
     stated = with_short_guide(training)
     identity = _identity(stated, material) | {"pairs": stream.count, "start": begun["start"]}
     identity |= {"guide": guided} if guide else {}
-    return DerainerJob(DerainerSettings.of(stated), trainee, stream, watched, out, identity, guide), begun, guided
+    watch = Watch(score.metric, score, copy.deepcopy(trainee.network)) if score else None
+    if score:
+        identity["watch"] = score.facts()
+        begun["watch"] = score.facts() | baseline_of(score)
+    settings = DerainerSettings.of(stated)
+    return DerainerJob(settings, trainee, stream, held_out, out, identity, guide, watch), begun, guided
 
 
 def _identity(training: DerainerTraining, material: Material) -> dict[str, object]:

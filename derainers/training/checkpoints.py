@@ -13,6 +13,7 @@ import bench.io.training.state as shared
 from bench.io.training.state import TrainingProgress
 from derainers.training.guide import Guide
 from derainers.training.networks import TrainableDerainer
+from derainers.training.watch import Watch
 
 _COLUMNS = ("step", "loss", "rate", "psnr")  # PSNR on held-out images, dB
 
@@ -23,24 +24,38 @@ def save_progress(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     progress: TrainingProgress,
+    *,
     guide: Guide | None = None,
+    watch: Watch | None = None,
 ) -> None:
     """Write ``checkpoint.pt`` and ``log.csv``; see :func:`bench.io.training.state.save_progress`."""
     parts = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
     parts |= {"guide": guide.state_dict()} if guide else {}
-    shared.save_progress(folder, identity, parts, progress, _COLUMNS)
+    parts |= {"best": watch.best.state_dict()} if watch else {}
+    shared.save_progress(folder, identity, parts, progress, _columns(watch))
 
 
 def load_progress(
-    folder: Path, identity: str, network: nn.Module, optimizer: torch.optim.Optimizer, guide: Guide | None = None
+    folder: Path,
+    identity: str,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    guide: Guide | None = None,
+    watch: Watch | None = None,
 ) -> TrainingProgress:
-    """Read a checkpoint, if there is one, into network, optimiser and guide. See :mod:`bench.io.training.state`."""
+    """Read a checkpoint into network, optimiser, guide and best weights, if there is one; see :func:`save_progress`."""
     receivers: dict[str, Callable[[dict[Any, Any]], object]] = {
         "network": shared.receiver(network, folder),
         "optimizer": optimizer.load_state_dict,
     }
     receivers |= {"guide": guide.load_state_dict} if guide else {}
-    return shared.load_progress(folder, identity, receivers, _COLUMNS)
+    receivers |= {"best": shared.receiver(watch.best, folder)} if watch else {}
+    return shared.load_progress(folder, identity, receivers, _columns(watch))
+
+
+def _columns(watch: Watch | None) -> tuple[str, ...]:
+    return (*_COLUMNS, watch.metric) if watch else _COLUMNS
 
 
 def save_weights(folder: Path, name: str, trainee: TrainableDerainer, card: Mapping[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -26,7 +27,8 @@ from derainers.training.crops import CropBatches, ImagePair, Stream
 from derainers.training.guide import MEASURED_BATCHES, Guide, excess
 from derainers.training.networks import TrainableDerainer
 from derainers.training.settings import DerainerSettings
-from derainers.training.validation import mean_psnr
+from derainers.training.validation import mean_psnr, restored_by
+from derainers.training.watch import Watch
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -75,6 +77,7 @@ class DerainerJob:
         folder: Folder of ``checkpoint.pt`` and ``log.csv``.
         identity: All that decides the result beside the settings; a checkpoint of another identity is refused.
         guide: A frozen model whose features are a second term of the loss; its weight is known afterwards.
+        watch: What judges the network at every checkpoint; it has the best weights afterwards.
     """
 
     settings: DerainerSettings
@@ -84,6 +87,7 @@ class DerainerJob:
     folder: Path
     identity: Mapping[str, object]
     guide: Guide | None = None
+    watch: Watch | None = None
 
 
 def train(job: DerainerJob, machine: TrainingMachine, after_step: StepCallback | None = None) -> TrainingProgress:
@@ -102,7 +106,9 @@ def train(job: DerainerJob, machine: TrainingMachine, after_step: StepCallback |
     """
     trainer = _set_up(job, machine)
     settings = job.settings
-    progress = load_progress(job.folder, _identity(job), job.trainee.network, trainer.adam, job.guide)
+    progress = load_progress(
+        job.folder, _identity(job), job.trainee.network, trainer.adam, guide=job.guide, watch=job.watch
+    )
     started = time.monotonic() - progress.seconds
     losses: list[Tensor] = []
     steps = range(progress.step, settings.steps)
@@ -132,7 +138,7 @@ def measure_speed(job: DerainerJob, machine: TrainingMachine, seconds: float) ->
         with batches_ahead(trainer.batches(), range(sys.maxsize), machine.loaders) as batches:
 
             def check() -> None:
-                row = {"step": 1, "loss": 0.0, "rate": 0.0, "psnr": trainer.psnr()}
+                row = {"step": 1, "loss": 0.0, "rate": 0.0, **trainer.validated()}
                 trainer.keep(TrainingProgress((row,)))
 
             first = job.guide.after if job.guide else 0  # the dearer steps are timed
@@ -199,15 +205,19 @@ class _Trainer:
         pixel, distance = self.fabric.all_reduce(torch.stack(terms).mean(0))
         return guide.weigh(float(pixel), float(distance))
 
-    def psnr(self) -> float:
-        """Measure the PSNR of the held-out pairs in dB."""
+    def validated(self) -> dict[str, float]:
+        """Measure the PSNR of the held-out pairs in dB and, where a task watches, its score."""
+        job, watch = self.job, self.job.watch
         with torch.compiler.set_stance("force_eager"):  # whole photographs come in many sizes
-            return mean_psnr(self.network, self.job.trainee, self.job.held_out)
+            found = {"psnr": mean_psnr(self.network, job.trainee, job.held_out)}
+            if watch:
+                found[watch.metric] = watch.score(partial(restored_by, self.network, job.trainee))
+        return found
 
     def row(self, step: int, losses: Sequence[Tensor]) -> dict[str, float]:
         """Measure the figures of the log after a step, and show them to TensorBoard."""
         loss = float(self.fabric.all_reduce(torch.stack(list(losses)).mean()))  # type: ignore[arg-type]
-        row = {"loss": loss, "rate": rate_at(self.job.settings, step), "psnr": self.psnr()}
+        row = {"loss": loss, "rate": rate_at(self.job.settings, step), **self.validated()}
         self.fabric.log_dict(row, step + 1)
         return row
 
@@ -216,9 +226,12 @@ class _Trainer:
         row = progress.log[-1]
         if not math.isfinite(row["loss"]):
             raise UserError(f"step {progress.step}: the loss is {row['loss']}; lower learning_rate, or set clip = 1")
+        job = self.job
+        if job.watch:
+            job.watch.keep_best(job.trainee.network, progress.log)
         if self.fabric.is_global_zero:
             save_progress(
-                self.job.folder, _identity(self.job), self.job.trainee.network, self.adam, progress, self.job.guide
+                job.folder, _identity(job), job.trainee.network, self.adam, progress, guide=job.guide, watch=job.watch
             )
         self.fabric.barrier()
 

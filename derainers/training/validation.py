@@ -1,4 +1,4 @@
-"""Measure PSNR on held-out pairs while a network is trained."""
+"""Restore whole images while a network is trained, and measure PSNR on held-out pairs."""
 
 from __future__ import annotations
 
@@ -17,16 +17,25 @@ from derainers.training.networks import TrainableDerainer
 
 def mean_psnr(network: nn.Module, trainee: TrainableDerainer, pairs: Sequence[ImagePair]) -> float:
     """Average the PSNR in dB (RGB, uint8) of whole restored images; NaN without pairs."""
+    values = [psnr_of(restored_by(network, trainee, rainy), clean) for rainy, clean in pairs]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def restored_by(network: nn.Module, trainee: TrainableDerainer, rainy: Image) -> Image:
+    """Restore one whole image (H, W, 3) with the weights that a network in training has now.
+
+    Args:
+        network: The network, as it is trained; it computes as for validation from now on.
+        trainee: Order and range of its pixels.
+        rainy: The image, uint8 RGB of any size.
+    """
     network.eval()
     device = next(network.parameters()).device
-    values = []
-    for rainy, clean in pairs:
-        padded = pad_to_multiple(rainy[None], 4)
-        with torch.inference_mode():
-            restored = network(to_tensor(padded, device, trainee.order, trainee.value_range))
-        image = to_images(restored, trainee.order, trainee.value_range, rounded=True)[0]
-        values.append(psnr_of(image[: clean.shape[0], : clean.shape[1]], clean))
-    return float(np.mean(values)) if values else float("nan")
+    padded = pad_to_multiple(rainy[None].copy(), 4)  # a tensor has to be of memory that may be written to
+    with torch.inference_mode():
+        restored = network(to_tensor(padded, device, trainee.order, trainee.value_range))
+    whole: Image = to_images(restored, trainee.order, trainee.value_range, rounded=True)[0]
+    return whole[: rainy.shape[0], : rainy.shape[1]]
 
 
 def psnr_of(image: Image, clean: Image) -> float:

@@ -171,9 +171,9 @@ def test_a_checkpoint_with_a_weight_that_is_none_is_damaged(settings, stream, ne
     guide.weight = "heavy"
     adam = torch.optim.Adam(trainee.network.parameters())
     row = {"step": 1, "loss": 0.1, "rate": 0.1, "psnr": 20.0}
-    save_progress(tmp_path, "one", trainee.network, adam, TrainingProgress((row,), 1.0), guide)
+    save_progress(tmp_path, "one", trainee.network, adam, TrainingProgress((row,), 1.0), guide=guide)
     with pytest.raises(UserError, match=r"damaged .*weight: expected a number, got 'heavy'"):
-        load_progress(tmp_path, "one", trainee.network, adam, Guide(TwoLevels(), 0.5))
+        load_progress(tmp_path, "one", trainee.network, adam, guide=Guide(TwoLevels(), 0.5))
 
 
 def test_settings_without_a_guide_are_written_as_before_there_were_guides():
