@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +10,10 @@ import torch
 pytest.importorskip("lightning_fabric")
 
 from bench.errors import UserError
-from derainers.training.loop import DerainerJob, TrainingMachine, train
+from derainers.training.guide import Guide
+from derainers.training.loop import TrainingMachine, train
 from derainers.training.watch import Watch
+from tests.derainers.training.test_guide import TwoLevels
 from tests.derainers.training.test_loop import StoppedError, job, stop_after, weights
 
 SCORES = {2: 10.0, 4: 30.0, 6: 20.0}
@@ -32,10 +35,10 @@ class ScriptedScore:
         return SCORES[self.step - 2]
 
 
-def watched(settings, trainee, stream, folder, first=2):
+def watched(settings, trainee, stream, folder, first=2, guide=None):
     watch = Watch("AP", ScriptedScore(stream(7)[0], first), copy.deepcopy(trainee.network))
     plain = job(settings, trainee, stream, folder)
-    return DerainerJob(settings, trainee, stream, plain.held_out, folder, plain.identity, watch)
+    return replace(plain, guide=guide, watch=watch)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,21 @@ def test_the_best_weights_survive_a_stop_and_the_last_ones_are_those_without_a_w
     first, second, _ = whole.watch.score.seen
     assert first.shape == stream(7)[0].shape
     assert (first != second).any()  # each time by the weights of the moment
+
+
+def test_a_guided_training_is_watched_and_stopped_alike(settings, stream, new_trainee, tmp_path):
+    def start(folder, first=2):
+        guide = Guide(TwoLevels(), 0.3, 1)
+        return watched(settings, new_trainee("mspfn-light"), stream, tmp_path / folder, first, guide)
+
+    whole = start("whole")
+    progress = train(whole, TrainingMachine())
+    with pytest.raises(StoppedError):
+        train(start("parts"), TrainingMachine(), stop_after(5))
+    resumed = start("parts", first=6)
+    assert train(resumed, TrainingMachine()).log == progress.log
+    for one, other in ((resumed.watch.best, whole.watch.best), (resumed.trainee.network, whole.trainee.network)):
+        assert all(torch.equal(value, other.state_dict()[name]) for name, value in one.state_dict().items())
 
 
 @pytest.mark.parametrize("part", [None, {}, {"last.weight": torch.zeros(1)}])
