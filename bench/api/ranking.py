@@ -71,6 +71,8 @@ def origin_of(row: str, runs: Sequence[FinishedRun]) -> Origin:
     words = known[0].trained_on if known else ""
     if trained and not words:
         words = f"rain drawn on {', '.join(trained.folders)}"
+    if trained and trained.watched:
+        words += f"; watched meanwhile on {', '.join(trained.watched)}"
     return Origin(words, trained)
 
 

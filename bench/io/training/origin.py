@@ -21,6 +21,7 @@ class TrainedOn:
         rains: Names of the rains drawn on them, of presets and renderers behind these, and of sets of published pairs.
         whole: False if it started from weights of which no card tells anything.
         guides: SHA-256 of the weights of the task models whose features it was led by.
+        watched: Photographs that a task's model judged meanwhile, in words: ``40 photographs of coco350``.
     """
 
     network: str
@@ -28,6 +29,7 @@ class TrainedOn:
     rains: tuple[str, ...]
     whole: bool
     guides: tuple[str, ...] = ()
+    watched: tuple[str, ...] = ()
 
     def saw(self, photographs: str) -> bool:
         """Return True if a folder of the training has this name, as the whole of one of its parts."""
@@ -41,6 +43,11 @@ class _Images(BaseModel):
 
 class _Guide(BaseModel):
     sha256: str
+
+
+class _Watch(BaseModel):
+    set: str
+    photographs: tuple[str, ...]
 
 
 class _Kind(BaseModel):
@@ -62,6 +69,7 @@ class _Card(BaseModel):
     rains: Mapping[str, str] = {}
     training: _Training = _Training()
     guide: _Guide | None = None
+    watch: _Watch | None = None
     start: str = ""
     started_from: Mapping[str, Any] | None = None
 
@@ -92,12 +100,14 @@ def _of(content: object) -> TrainedOn:
     sets = [images.set for images in card.data if images.set != "photographs"]
     renderers = [fingerprint.partition(" ")[0] for fingerprint in card.rains.values()]
     kinds = [name for kind in card.training.rain.kinds.values() for name in (kind.preset, kind.renderer) if name]
+    watched = [f"{len(card.watch.photographs)} photographs of {card.watch.set}"] if card.watch else []
     return TrainedOn(
         network=card.training.network,
         folders=_merged([images.folder for images in card.data], before.folders if before else ()),
         rains=_merged([*card.rains, *kinds, *renderers, *sets], before.rains if before else ()),
         whole=before.whole if before else not card.start,
         guides=_merged([card.guide.sha256] if card.guide else [], before.guides if before else ()),
+        watched=_merged(watched, before.watched if before else ()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def test_the_card_of_a_run_has_what_a_users_weights_were_trained_on(tmp_path: Pa
     assert SHIPPED.shipped
     for suffix in (".safetensors", ".json"):
         shutil.copyfile(SHIPPED.shipped.with_suffix(suffix), tmp_path / f"mine{suffix}")
+    watched = json.loads((tmp_path / "mine.json").read_text()) | {"watch": {"set": "coco350", "photographs": ["a"]}}
+    (tmp_path / "mine.json").write_text(json.dumps(watched))
     rows = [f"trained:{tmp_path / 'mine.safetensors'}", "clean+mine", "classical"]
     run_suite(override(load_suite("streets"), count=1, derainers=rows, tasks=["quality"]), tmp_path / "run")
     trained = read_card(tmp_path / "run").trained
@@ -54,7 +57,9 @@ def test_the_card_of_a_run_has_what_a_users_weights_were_trained_on(tmp_path: Pa
     assert list(trained) == ["clean+mine", "mine"]
     assert trained["mine"].saw("camvid")
     assert trained["mine"].network == "prenet-small"
-    assert origin_of("mine", [finished_run(tmp_path / "run")]).words == "rain drawn on bsds/train, camvid/train"
+    assert origin_of("mine", [finished_run(tmp_path / "run")]).words == (
+        "rain drawn on bsds/train, camvid/train; watched meanwhile on 1 photographs of coco350"
+    )
 
 
 def test_the_ranking_takes_the_place_of_the_old_one(tmp_path: Path) -> None:

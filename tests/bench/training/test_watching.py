@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from bench.contract import Image, Options
 from bench.errors import UserError
 from bench.io.images import write_png
+from bench.io.training.origin import trained_on
 from bench.training.derainers import Material, load_training, plan_derainer, train_derainer
 from bench.training.watching import WATCHED, Watched, baseline_of, evenly_taken, open_watch, watched_from
 from derainers.trained import trained_file
@@ -117,6 +118,9 @@ def test_the_best_weights_lie_beside_the_last_which_are_those_without_a_watch(
     assert watch["rain"] < watch["clean"]
     assert f"--watch semantic=shipped:streets-unet --watch-on {streets.parent.name}/streets" in card["command"]
     assert str(streets.parent.parent) not in (tmp_path / "out/tiny-best.json").read_text()
+    told = trained_on(tmp_path / "out/tiny-best.safetensors")
+    assert told
+    assert told.watched == ("3 photographs of streets",)
     again = open_watch(watched.watched, Options())(trained_file(str(tmp_path / "out/tiny-best.safetensors"), Options()))
     assert again == pytest.approx(scores[step], abs=1)  # the file is in half precision
 

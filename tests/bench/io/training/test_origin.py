@@ -42,6 +42,14 @@ def test_models_that_led_it_are_told_by_their_digest(tmp_path: Path) -> None:
     assert found.guides == ("ab" * 32,)
 
 
+def test_photographs_that_chose_the_weights_are_told_even_of_the_weights_before(tmp_path: Path) -> None:
+    watch: dict[str, object] = {"set": "coco350", "photographs": ["a", "b"], "metric": "AP", "best": {"step": 500}}
+    before = {**CARD, "watch": {**watch, "set": "camvid"}}
+    found = read(tmp_path, watch=watch, start="older.safetensors, sha256 0", started_from=before)
+    assert found
+    assert found.watched == ("2 photographs of coco350", "2 photographs of camvid")
+
+
 def test_what_it_started_from_counts_too(tmp_path: Path) -> None:
     before = {**CARD, "data": [{"set": "photographs", "folder": "camvid/train"}], "rains": {"bars": "streaks 1"}}
     found = read(tmp_path, start="older.safetensors, sha256 0", started_from=before)
