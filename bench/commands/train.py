@@ -37,7 +37,7 @@ Loaders = Annotated[
 
 Guide = Annotated[
     str | None,
-    typer.Option(help="BACKEND:CHECKPOINT of a task's model: what it sees in restored crops counts, too."),
+    typer.Option(help="A task's model: what it sees in restored crops counts, too."),
 ]
 GuideShare = Annotated[
     float | None, typer.Option(min=0, max=100, help="Of the guide's term in the loss, as a share of the pixel term.")
@@ -51,9 +51,7 @@ def train(
     pairs: Pairs = [],  # noqa: B006
     held_out: Annotated[Path | None, typer.Option(help="Folder of clean photographs to measure on.")] = None,
     test: Annotated[list[str], typer.Option(help="SET=DIR: published pairs to measure on.")] = [],  # noqa: B006
-    watch: Annotated[
-        str, typer.Option(help="TASK=BACKEND:CHECKPOINT: keep the weights with which it sees best, too.")
-    ] = "",
+    watch: Annotated[str, typer.Option(help="TASK=MODEL: keep the weights with which this model sees best, too.")] = "",
     watch_on: Annotated[Path | None, typer.Option(help="Labelled dataset of 'build' on which it looks.")] = None,
     out: Out = None,
     start: Start = None,
