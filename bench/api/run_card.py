@@ -81,12 +81,17 @@ def _weights(entry: Entry) -> dict[str, str]:
     return {file.file: file.sha256 for file in weights_of(entry.name)} if entry.is_built_in else {}
 
 
-def _trained_on(entry: Entry) -> TrainedOn | None:
-    """Read the card of weights that ``derainbench train`` made: the user's, or those that come along."""
-    if isinstance(entry, PluginEntry) and entry.origin in ("trained", "checkpoint"):
-        return trained_on(Path(entry.value))
+def own_weights(entry: Entry) -> Path | None:
+    """Find a row's weights that ``derainbench train`` can have made: the user's, or those that come along."""
+    if isinstance(entry, PluginEntry) and entry.kind in ("trained", "checkpoint"):
+        return Path(entry.value)
     shipped = [file.shipped for file in weights_of(entry.name) if file.shipped] if entry.is_built_in else []
-    return next((found for path in shipped if (found := trained_on(path))), None)
+    return next(iter(shipped), None)
+
+
+def _trained_on(entry: Entry) -> TrainedOn | None:
+    file = own_weights(entry)
+    return trained_on(file) if file else None
 
 
 def _task_card(task: Task, code_version: str) -> TaskCard:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -41,10 +41,6 @@ class _Images(BaseModel):
     folder: str
 
 
-class _Guide(BaseModel):
-    sha256: str
-
-
 class _Watch(BaseModel):
     set: str
     photographs: tuple[str, ...]
@@ -68,7 +64,6 @@ class _Card(BaseModel):
     data: tuple[_Images, ...]
     rains: Mapping[str, str] = {}
     training: _Training = _Training()
-    guide: _Guide | None = None
     watch: _Watch | None = None
     start: str = ""
     started_from: Mapping[str, Any] | None = None
@@ -86,9 +81,29 @@ def trained_on(weights: Path) -> TrainedOn | None:
         weights: The file; its card has the same name and ends in ``.json``.
     """
     try:
-        return _of(json.loads(weights.with_suffix(".json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, RecursionError):
+        return _of(card_beside(weights))
+    except ValidationError:
         return None
+
+
+def card_beside(weights: Path) -> object:
+    """Read the card beside one file of weights; None where there is none, or none that can be read."""
+    try:
+        return json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # it is for people, and not part of the weights
+        return None
+
+
+def guides_in(card: object) -> Iterator[str]:
+    """List the digests of the guides that one card of weights names, those of the weights that they began as, too.
+
+    A guide with a share of 0 is a control's: it left no trace in the weights.
+    """
+    while isinstance(card, dict):
+        guide = card.get("guide")
+        if isinstance(guide, dict) and guide.get("share", 1) and isinstance(guide.get("sha256"), str):
+            yield guide["sha256"]
+        card = card.get("started_from")
 
 
 def _of(content: object) -> TrainedOn:
@@ -106,7 +121,7 @@ def _of(content: object) -> TrainedOn:
         folders=_merged([images.folder for images in card.data], before.folders if before else ()),
         rains=_merged([*card.rains, *kinds, *renderers, *sets], before.rains if before else ()),
         whole=before.whole if before else not card.start,
-        guides=_merged([card.guide.sha256] if card.guide else [], before.guides if before else ()),
+        guides=tuple(dict.fromkeys(guides_in(content))),
         watched=_merged(watched, before.watched if before else ()),
     )
 
