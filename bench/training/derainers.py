@@ -29,7 +29,7 @@ from bench.training.derainer_config import (
 )
 from bench.training.guides import open_guide, with_short_guide
 from bench.training.rains import fingerprints_of, open_rains
-from bench.training.watching import Watched, baseline_of, open_watch, save_best
+from bench.training.watching import Watched, baseline_of, evenly_taken, open_watch, save_best
 from derainers.trained import trained
 from derainers.training.checkpoints import save_weights
 from derainers.training.crops import ImagePair
@@ -301,9 +301,8 @@ def held_out_pairs(folder: Path, count: int | None = None) -> list[ImagePair]:
     """
     photographs = _open_photographs([folder])
     total = len(photographs.ids)
-    wanted = min(count or total, total)
     renderer = open_renderer(HELD_OUT_RAIN, {})
-    chosen = [photographs.load(place * total // wanted) for place in range(wanted)]
+    chosen = map(photographs.load, evenly_taken(range(total), count or total))
     return [_rained_on(photograph, renderer, f"held out/0/{photograph.id}", 1.0) for photograph in chosen]
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.contract import Evidence, Image, Options, Sample, Truth
 from bench.errors import ImageError, UserError, did_you_mean
@@ -20,6 +20,8 @@ from derainers.training.networks import TrainableDerainer
 from derainers.training.watch import Restore, Watch
 from synth.datasets.dataset import FolderDataset, open_dataset
 from tasks import TASKS
+
+Taken = TypeVar("Taken")
 
 WATCHED = 40
 """Number of photographs that are judged at every checkpoint, evenly taken from the dataset."""
@@ -157,8 +159,8 @@ def open_watch(watched: Watched, options: Options) -> TaskScore:
     return TaskScore(metric, task, judge, room, dataset, evenly_taken(dataset.ids, WATCHED))
 
 
-def evenly_taken(ids: Sequence[str], most: int) -> list[str]:
-    """Choose so many ids at even distances, the first among them; all where there are no more."""
+def evenly_taken(ids: Sequence[Taken], most: int) -> list[Taken]:
+    """Choose so many ids or numbers at even distances, the first among them; all where there are no more."""
     wanted = min(most, len(ids))
     return [ids[place * len(ids) // wanted] for place in range(wanted)]
 
