@@ -54,12 +54,19 @@ class DerainerTraining(DerainerSettings):
     Attributes:
         name: Name of the weights: the name or stem of the configuration.
         rain: Rain on photographs.
+        tones: Greatest random change of a photograph's brightness, contrast and colours before it rains, 0 to 1; see
+            :func:`bench.training.tones.change_tones`. Published pairs stay as they are.
         pairs: Names of the published sets of pairs without which it is not made.
     """
 
     name: TrainingName
     rain: RainMixture = RainMixture()
+    tones: float = Field(default=0.0, ge=0, le=1)
     pairs: tuple[str, ...] = ()
+
+    def idle_settings(self) -> set[str]:
+        """Name the settings that are without effect here, tones that do not change among them."""
+        return super().idle_settings() | (set() if self.tones else {"tones"})
 
 
 def training_names() -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from bench.training.derainer_config import (
 )
 from bench.training.guides import open_guide, with_short_guide
 from bench.training.rains import fingerprints_of, open_rains
+from bench.training.tones import change_tones
 from bench.training.watching import Watched, baseline_of, evenly_taken, open_watch, save_best
 from derainers.trained import trained
 from derainers.training.checkpoints import save_weights
@@ -149,6 +150,7 @@ class PairStream:
         severities: Severities to choose from.
         seed: Seed of order and rain.
         clean_share: Share of these photographs that stay dry.
+        tones: Greatest random change of these photographs' brightness, contrast and colours, 0 to 1.
     """
 
     load: Callable[[int], Photograph]
@@ -157,6 +159,7 @@ class PairStream:
     severities: Sequence[float]
     seed: int
     clean_share: float = 0.0
+    tones: float = 0.0
 
     def __call__(self, number: int, /) -> ImagePair:
         """Give the pair of one number; see :class:`derainers.training.crops.Stream`."""
@@ -165,6 +168,8 @@ class PairStream:
         photograph = self.load(int(order[place]))
         if photograph.rainy is not None:
             return _given_pair(photograph)
+        if self.tones:
+            photograph = _toned(photograph, self.tones, np.random.default_rng([self.seed, epoch, place, 2]))
         random = np.random.default_rng([self.seed, epoch, place])
         if self.clean_share and np.random.default_rng([self.seed, epoch, place, 1]).random() < self.clean_share:
             return _dry(photograph)
@@ -290,7 +295,9 @@ def open_stream(training: DerainerTraining, material: Material, loaders: int = 0
     photographs = _open_photographs(material.photographs, material.pairs)
     rains, mixture = open_rains(training) if material.photographs else [], training.rain
     load = RecentPhotographs(photographs.load, _KEPT_PHOTOGRAPHS // max(1, loaders))
-    return PairStream(load, len(photographs.ids), rains, mixture.severities, training.seed, mixture.clean_share)
+    return PairStream(
+        load, len(photographs.ids), rains, mixture.severities, training.seed, mixture.clean_share, training.tones
+    )
 
 
 def held_out_pairs(folder: Path, count: int | None = None) -> list[ImagePair]:
@@ -340,6 +347,11 @@ def _given_pair(photograph: Photograph) -> ImagePair:
     if photograph.rainy is None or photograph.clean is None:
         raise UserError(f"image {photograph.id!r}: a pair to train or measure on needs a rainy and a clean image")
     return photograph.rainy, photograph.clean
+
+
+def _toned(photograph: Photograph, most: float, random: np.random.Generator) -> Photograph:
+    _, clean = _dry(photograph)
+    return replace(photograph, clean=change_tones(clean, most, random))
 
 
 def _dry(photograph: Photograph) -> ImagePair:

@@ -53,10 +53,11 @@ class DerainerSettings(TrainingSettings):
             raise ValueError(f"guide_after: {self.guide_after} of {self.steps} steps leaves none to be guided")
         return self
 
+    def idle_settings(self) -> set[str]:
+        """Name the settings that are without effect here: all about a guide where there is none."""
+        return set() if self.guide else {"guide", *_GUIDING}
+
     @model_serializer(mode="wrap")
-    def _without_idle_guide(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Leave out what is about a guide where there is none: such trainings are those of earlier versions."""
-        found: dict[str, object] = dump(self)
-        return (
-            found if self.guide else {name: value for name, value in found.items() if name not in ("guide", *_GUIDING)}
-        )
+    def _without_idle(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Leave out what is without effect: such trainings are those of versions that did not have these settings."""
+        return {name: value for name, value in dump(self).items() if name not in self.idle_settings()}
