@@ -179,6 +179,8 @@ def test_the_unified_training_is_the_papers():
         (TINY + "clean_share = 1.5", "rain.clean_share"),
         (TINY + "clean_share = nan", "rain.clean_share"),
         (TINY + "clean_share = 'few'", "rain.clean_share"),
+        ("tones = 1.5\n" + TINY, "tones"),
+        ("tones = -0.1\n" + TINY, "tones"),
     ],
 )
 def test_hostile_configurations_are_refused_by_key(text, message, tiny):
@@ -333,6 +335,20 @@ def test_the_others_have_the_rain_that_they_have_without_dry_ones(tiny, photogra
     for number in range(8):
         rainy, clean = mixed(number)
         assert is_dry((rainy, clean)) or np.array_equal(rainy, wet(number)[0])
+
+
+def test_tones_change_photographs_by_their_numbers_and_no_published_pair(tiny, photographs, pairs):
+    material, training = Material([photographs], {"any": pairs}), with_rain(load_training(str(tiny)), clean_share=1.0)
+    assert "tones" not in training.model_dump()  # the identity of a training that was begun before there were any
+    toned = training.model_copy(update={"tones": 0.4})
+    assert toned.model_dump()["tones"] == 0.4
+    plain, changed = open_stream(training, material), open_stream(toned, material)
+    for number in range(10):
+        (_, before), (rainy, after) = plain(number), changed(number)
+        is_pair = np.array_equal(rainy, before + 50)
+        assert np.array_equal(before, after) == is_pair
+        assert is_pair or is_dry((rainy, after))
+        assert np.array_equal(changed(number)[1], after)
 
 
 def test_the_streams_bytes_are_those_that_weights_were_trained_on(tiny, photographs):
