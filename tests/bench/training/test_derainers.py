@@ -40,6 +40,7 @@ from bench.training.derainers import (
 from bench.training.rains import open_rains
 from derainers.trained import trained_file
 from synth.rain.presets import preset
+from tests.stopped_training import StoppedError, stop_after
 
 TINY = """
 network = "prenet-small"
@@ -66,18 +67,6 @@ class Veil:
 def build(parameters):
     return Veil()
 """
-
-
-class StoppedError(Exception):
-    """Raised in the middle, as by Ctrl-C."""
-
-
-def stop_after(step):
-    def report(done, progress):
-        if done == step:
-            raise StoppedError
-
-    return report
 
 
 class NoRain:

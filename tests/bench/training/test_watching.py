@@ -26,6 +26,7 @@ from bench.training.watching import WATCHED, Watched, baseline_of, evenly_taken,
 from derainers.trained import trained_file
 from synth.datasets.build import Recipe, open_builder
 from tests.bench.cli_call import Call
+from tests.stopped_training import StoppedError, stop_after
 
 MODELS = {"detection": "shipped:streets-yolo", "semantic": "shipped:streets-unet"}
 TINY = """
@@ -131,13 +132,8 @@ def test_a_stopped_training_goes_on_with_the_same_watch_alone(
     training, out = load_training(str(tiny)), tmp_path / "out"
     watched = dataclasses.replace(material, watched=Watched("semantic", MODELS["semantic"], streets))
     whole = train_derainer(training, watched, tmp_path / "whole")
-
-    def stop(done: int, _: object) -> None:
-        if done == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_derainer(training, watched, out, after_step=stop)
+    with pytest.raises(StoppedError):
+        train_derainer(training, watched, out, after_step=stop_after(3))
     for other in (None, Watched("detection", MODELS["detection"], streets)):
         with pytest.raises(UserError, match="other settings or photographs"):
             train_derainer(training, dataclasses.replace(material, watched=other), out)
