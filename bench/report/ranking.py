@@ -17,11 +17,13 @@ from bench.runs.records import read_table
 from bench.runs.rows import CLEAN, RAIN
 from bench.scoring.metrics import digits_of
 from bench.suites.suite import Suite, load_suite, suite_names
+from bench.tables.ranking import FEWER, OWN_GUIDE
 from bench.tables.standings import FinishedRun, Origin, Place, Standing, places_of, standings
 
-SAW, LED, KNOWS, UNSTATED, PARTIAL = "†", "‡", "°", "?", "*"
-"""Marks of a number: trained on photographs of this dataset; to please this model; on this rain; on nobody says what;
-and a number on fewer images."""
+LED, PARTIAL = OWN_GUIDE.strip(), FEWER.strip()
+"""Marks of a number as in every table: trained to please this model; and a number on fewer images."""
+SAW, KNOWS, UNSTATED = "†", "°", "?"
+"""Marks of the ranking alone: trained on photographs of this dataset; on this rain; on nobody says what."""
 _PSNR = "psnr_y"
 
 
