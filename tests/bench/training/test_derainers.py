@@ -85,15 +85,6 @@ def is_dry(pair):
 
 
 @pytest.fixture
-def photographs(tmp_path):
-    random = np.random.default_rng(4)
-    for number in range(3):
-        small = random.integers(0, 256, (5, 6, 3)).astype(np.uint8)
-        write_png(tmp_path / f"photographs/{number}.png", small.repeat(8, 0).repeat(8, 1))
-    return tmp_path / "photographs"
-
-
-@pytest.fixture
 def pairs(tmp_path):
     random = np.random.default_rng(5)
     for number in range(2):

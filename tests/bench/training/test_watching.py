@@ -19,7 +19,6 @@ from safetensors.torch import load_file
 
 from bench.contract import Image, Options
 from bench.errors import UserError
-from bench.io.images import write_png
 from bench.io.training.origin import trained_on
 from bench.training.derainers import Material, load_training, plan_derainer, train_derainer
 from bench.training.watching import WATCHED, Watched, baseline_of, evenly_taken, open_watch, watched_from
@@ -51,13 +50,9 @@ def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def material(tmp_path: Path) -> Material:
-    """Two small photographs."""
-    random = np.random.default_rng(4)
-    for number in range(2):
-        small = random.integers(0, 256, (5, 6, 3)).astype(np.uint8)
-        write_png(tmp_path / f"photographs/{number}.png", small.repeat(8, 0).repeat(8, 1))
-    return Material([tmp_path / "photographs"])
+def material(photographs: Path) -> Material:
+    """Three small photographs, watched by nobody."""
+    return Material([photographs])
 
 
 @pytest.fixture
