@@ -23,7 +23,8 @@ from bench.io.training.origin import trained_on
 from bench.training.derainers import Material, load_training, plan_derainer, train_derainer
 from bench.training.watching import WATCHED, Watched, baseline_of, evenly_taken, open_watch, watched_from
 from derainers.trained import trained_file
-from synth.datasets.build import Recipe, open_builder
+from synth.datasets.build import open_builder
+from synth.datasets.recipe import Recipe
 from tests.bench.cli_call import Call
 from tests.stopped_training import StoppedError, stop_after
 
