@@ -28,9 +28,10 @@ from bench.runs.folder import RunStore
 from bench.runs.rows import Row
 from bench.suites.suite import DatasetConfig, Suite, resolve_roots
 from synth import SOURCES
-from synth.datasets.build import Recipe, open_builder
+from synth.datasets.build import open_builder
 from synth.datasets.dataset import open_dataset, verify
 from synth.datasets.fetch import fetch_coco
+from synth.datasets.recipe import Recipe
 from synth.sources.doctor import OfferedSource, examine, sources_in
 from synth.sources.findings import HARMLESS, Finding
 from tasks.classes import classes_alike

@@ -1,8 +1,12 @@
-"""Compare file names as people read them: the letter é may be stored as one character (NFC) or as two (NFD)."""
+"""Compare file names as people read them, and name files without whose machine they are on.
+
+The letter é may be stored as one character (NFC) or as two (NFD).
+"""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Mapping
 from typing import TypeVar
 from unicodedata import normalize
@@ -11,6 +15,8 @@ Value = TypeVar("Value")
 
 _MOST_COMPARED = 2000
 """Names among which the nearest is sought; comparing takes about 10 microseconds each."""
+_FOLDERS = re.compile(r"(^|[:@=])/(?:[^/]+/)*(?=[^/])")
+"""The folders of an absolute path that stands alone or behind a backend, network or row; of no URL."""
 
 
 def align_names(files: Mapping[str, Value], names: Collection[str]) -> dict[str, Value]:
@@ -29,3 +35,15 @@ def nearest_name(name: str, names: Collection[str]) -> str:
     """Find the name that is most like another; empty if none is like it."""
     near = difflib.get_close_matches(name, sorted(names)[:_MOST_COMPARED], n=1)
     return near[0] if near else ""
+
+
+def portable_name(spec: str) -> str:
+    """Leave out of the name of a derainer or model where on this machine its file is.
+
+    Args:
+        spec: Such as ``ultralytics:/data/yolov8n.pt``, ``mine=prenet@/data/net.pth`` or ``/data/mine.py:build``.
+
+    Returns:
+        The same with the file's name alone; published names, relative paths and URLs stay as they are.
+    """
+    return _FOLDERS.sub(r"\1", spec)

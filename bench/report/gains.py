@@ -14,12 +14,13 @@ from bench.report.tables import Cell, Column, Table, TableRow, score_cell, shown
 from bench.runs.rows import RAIN, reference_name
 from bench.scoring.estimates import Estimates
 from bench.scoring.metrics import heading
+from bench.tables.gains import UNPAIRED
 
 _NOTE = (
     "Over the rain on the same images; above 0 the derainer is better. Below: the paired 95 % interval; p after Holm's "
     "correction over the derainers of the column; images that got better/worse, where single images have the metric."
 )
-_UNPAIRED = "The reference is of other images, in clear weather: nothing about it is paired, and nothing recovers it."
+_UNPAIRED = f"{UNPAIRED.capitalize()}."
 
 
 def gain_table(gains: pd.DataFrame, dataset: str) -> Table | None:

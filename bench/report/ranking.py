@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UserError
+from bench.io.names import portable_name
 from bench.report.html import template
 from bench.report.run import costs_of
 from bench.runs.card import CARD
@@ -17,11 +17,13 @@ from bench.runs.records import read_table
 from bench.runs.rows import CLEAN, RAIN
 from bench.scoring.metrics import digits_of
 from bench.suites.suite import Suite, load_suite, suite_names
+from bench.tables.ranking import FEWER, OWN_GUIDE
 from bench.tables.standings import FinishedRun, Origin, Place, Standing, places_of, standings
 
-SAW, LED, KNOWS, UNSTATED, PARTIAL = "†", "‡", "°", "?", "*"
-"""Marks of a number: trained on photographs of this dataset; to please this model; on this rain; on nobody says what;
-and a number on fewer images."""
+LED, PARTIAL = OWN_GUIDE.strip(), FEWER.strip()
+"""Marks of a number as in every table: trained to please this model; and a number on fewer images."""
+SAW, KNOWS, UNSTATED = "†", "°", "?"
+"""Marks of the ranking alone: trained on photographs of this dataset; on this rain; on nobody says what."""
 _PSNR = "psnr_y"
 
 
@@ -112,9 +114,10 @@ def run_command(run: FinishedRun) -> str:
     words = [f"derainbench run {suite.name if built_in else f'{suite.name}.toml'}"]
     words += [f"--{root} DIR" if root in ("coco", "bdd") else f"--data {Path(root).name}=DIR" for root in roots]
     if built_in is None or suite.derainers != built_in.derainers:
-        words.append(f"--derainers {','.join(map(_own, suite.derainers))}")
+        words.append(f"--derainers {','.join(map(portable_name, suite.derainers))}")
     known = _models(built_in)
-    words += [f"--model {task}={_own(model)}" for task, model in _models(suite).items() if known.get(task) != model]
+    models = {task: model for task, model in _models(suite).items() if known.get(task) != model}
+    words += [f"--model {task}={portable_name(model)}" for task, model in models.items()]
     precision = _precision(run)
     words += [f"--precision {precision}"] if precision != "fp32" else []
     return " ".join([*words, f"--out {_shown(run.root)}"])
@@ -132,11 +135,6 @@ def _models(suite: Suite | None) -> dict[str, str]:
 
 def _precision(run: FinishedRun) -> str:
     return str((run.card.numerics or {}).get("precision", "fp32"))
-
-
-def _own(spec: str) -> str:
-    """Leave out of the name of a derainer or model where on this machine its file is."""
-    return re.sub(r"(^|[:@=])/(?:[^/]+/)*", r"\1", spec)
 
 
 def _shown(path: Path) -> str:

@@ -20,11 +20,11 @@ FEWER_TEXT = (
     "* on fewer images than others of its column, so not ranked; derainbench compare uses those that both rows have"
 )
 """The same for people, to stand below a table."""
-OWN_GUIDE = " †"
+OWN_GUIDE = " ‡"
 """Ends a number of a model that judges weights whose training it guided; it is not ranked."""
 MARKS: Mapping[str, str] = MappingProxyType({
     FEWER: FEWER_TEXT,
-    OWN_GUIDE: "† judged by its own guide: the model that judges guided the training of the weights, so not ranked",
+    OWN_GUIDE: "‡ judged by its own guide: the model that judges guided the training of the weights, so not ranked",
 })  # fmt: skip
 """Every mark of numbers that are not ranked, and what it says below a table."""
 

@@ -13,6 +13,7 @@ from bench.errors import ImageError, UserError, did_you_mean
 from bench.io.files import key_of
 from bench.io.isolation import GuestRoom
 from bench.io.metrics import metrics_of
+from bench.io.names import portable_name
 from bench.protocols import Judge, Task
 from bench.training.card import place_of
 from derainers.training.checkpoints import save_weights
@@ -44,7 +45,7 @@ class Watched:
 
     def options(self) -> dict[str, str]:
         """List the options of the command line that ask for it, with values that tell nothing of whose machine."""
-        return {"watch": f"{self.task}={_portable(self.model)}", "watch-on": place_of(self.folder)}
+        return {"watch": f"{self.task}={portable_name(self.model)}", "watch-on": place_of(self.folder)}
 
 
 @dataclass(frozen=True)
@@ -211,11 +212,3 @@ def save_best(
     best = replace(trainee, network=watch.best)
     save_weights(folder, name, best, {**whole, "name": name, "steps": step, "quality": measure(best)})
     return whole
-
-
-def _portable(model: str) -> str:
-    """Shorten an absolute path, behind ``BACKEND:`` or alone, to the file's name."""
-    backend, colon, checkpoint = model.partition(":")
-    if Path(model).is_absolute():
-        return Path(model).name
-    return f"{backend}{colon}{Path(checkpoint).name}" if Path(checkpoint).is_absolute() else model

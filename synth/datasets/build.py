@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.contract import REAL_RAIN, Classes, Failure, Image, Parameter, Parameters, Photograph
@@ -25,67 +24,22 @@ from bench.io.images import write_png
 from bench.protocols import Source
 from bench.registry import Entry
 from synth import RAINS, SOURCES
+from synth.datasets.card import card_of
 from synth.datasets.dataset import FORMAT, FolderDataset, open_dataset
 from synth.datasets.manifest import (
     ManifestRow,
     manifest_text,
-    mapped_pixels,
     pixels_sha256,
     read_row,
     row_text,
     write_instances,
 )
-from synth.datasets.selection import Policy, choose
+from synth.datasets.recipe import Recipe, portable, short_name
+from synth.datasets.selection import choose
 from synth.rain.presets import preset_names
 from synth.rain.renderer import Renderer
 from synth.sources.annotations import write_annotations
-from synth.sources.ledger import Accounted, Mapped, pixel_fates
 from synth.sources.reading import NO_NUMBER, Identified, KnowsClean, Numbered
-
-_PACKAGES = ("derainbench", "numpy", "pillow", "pycocotools")
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that a dataset is made from.
-
-    Attributes:
-        name: The dataset's name; part of every image's randomness.
-        source: Name of the source of photographs.
-        root: The photographs' folder; None for sources that draw them.
-        parameters: The source's parameters.
-        rain: A preset (``coco350_y``) or a renderer (``imgaug``, ``path/to/mine.py:build``); empty for sources
-            that bring rainy images; ``real`` for photographs that are used as they are, without clean ones.
-        rain_parameters: The renderer's parameters, or changes to the preset.
-        severity: 1 is the preset as calibrated; less is lighter, more is heavier.
-        seed: Of the choice of photographs and of the rain.
-        count: How many photographs; None for all.
-        size: ``WIDTHxHEIGHT`` or ``any``; see :class:`synth.datasets.selection.Policy`, also for what follows.
-        objects: Least number of labelled objects.
-        only: Attributes that a photograph must have.
-        without: Attributes that it must not have.
-        share: How much of the choice must have an attribute.
-    """
-
-    name: str
-    source: str
-    root: Path | None = None
-    parameters: Parameters = field(default_factory=dict)
-    rain: str = ""
-    rain_parameters: Parameters = field(default_factory=dict)
-    severity: float = 1.0
-    seed: int = 0
-    count: int | None = None
-    size: str = "any"
-    objects: int = 0
-    only: tuple[str, ...] = ()
-    without: tuple[str, ...] = ()
-    share: str = ""
-
-    @property
-    def policy(self) -> Policy:
-        """Return the rules by which photographs are chosen."""
-        return Policy(self.count, self.size, self.seed, self.objects, self.only, self.without, self.share)
 
 
 @dataclass(frozen=True)
@@ -163,16 +117,16 @@ class FolderBuilder:
                     labels[id] = json.dumps(annotations)
         if not rows:
             raise UserError(f"{self.recipe.name}: none of the {len(self.ids)} chosen images could be rendered")
-        self._drop_stale(rows)
+        _drop_stale(self.folder, rows)
         objects = 0
         if self.source.classes.instances is not None:
             objects = write_instances(self.folder / "labels/instances.json", rows, labels, self.source.classes)
         write_text(self.folder / "manifest.csv", manifest_text(rows))
-        write_json(self.folder / "card.json", self._card(rows, objects))
+        write_json(self.folder / "card.json", card_of(self.recipe, self.source, self.renderer, self.ids, rows, objects))
 
     def _render(self, id: str) -> None:
-        photograph = self._load(id)
-        rainy, record = self._rain(photograph)
+        photograph = _photograph(self.source, id, self.recipe)
+        rainy, record = _rained(photograph, self.recipe, self.renderer)
         clean, truth = photograph.clean, photograph.truth
         for image, what in ((rainy, "rainy"), (clean, "clean")):
             if image is not None and image.shape != (*truth.size, 3):
@@ -204,27 +158,6 @@ class FolderBuilder:
         )
         write_text(self.folder / "rows" / f"{name}.json", row_text(row, annotations))
 
-    def _load(self, id: str) -> Photograph:
-        """Load one photograph; where the rain is real, it is the rainy image, and a clean one is put away."""
-        photograph = self.source.load(id)
-        if self.recipe.rain != REAL_RAIN:
-            return photograph
-        return replace(photograph, rainy=photograph.clean if photograph.rainy is None else photograph.rainy, clean=None)
-
-    def _rain(self, photograph: Photograph) -> tuple[Image, Mapping[str, Parameter]]:
-        if self.renderer is None:
-            if photograph.rainy is None:
-                raise ImageError(
-                    f"image {photograph.id!r}: the source has no rainy image, and no rain is to be drawn; name a rain, "
-                    f"or rain = {REAL_RAIN!r} if it rains in the photographs"
-                )
-            return photograph.rainy, {}
-        if photograph.clean is None:
-            raise ImageError(f"image {photograph.id!r}: there is no clean image to rain on")
-        key = f"{self.recipe.seed}/{self.recipe.name}/{photograph.id}"
-        rain = self.renderer(photograph.clean, key=key, severity=self.recipe.severity, depth=photograph.depth)
-        return rain.rainy, rain.record
-
     def _finished(self, id: str) -> tuple[ManifestRow, list[dict[str, object]] | None] | None:
         """Read the row of a finished image, if its files are there and it was made from what is there now."""
         name = safe_name(id)
@@ -243,46 +176,8 @@ class FolderBuilder:
         recipe = self.recipe
         rain = self.renderer.fingerprint if self.renderer else recipe.rain
         strength = recipe.severity if self.renderer else 0
-        source = (_short(recipe.source), portable(recipe.parameters), self.code, identity)
+        source = (short_name(recipe.source), portable(recipe.parameters), self.code, identity)
         return key_of(FORMAT, recipe.name, recipe.seed, rain, strength, *source, id)
-
-    def _drop_stale(self, rows: Sequence[ManifestRow]) -> None:
-        every = {safe_name(row.id) for row in rows}
-        kept = dict.fromkeys(("rainy", "labels/semantic", "rows"), every)
-        kept["clean"] = {safe_name(row.id) for row in rows if row.clean_sha256}
-        for place, names in kept.items():
-            for path in (self.folder / place).glob("*"):
-                ours = path.suffix in (".png", ".json", ".part")
-                if path.is_file() and ours and (path.stem not in names or path.suffix == ".part"):
-                    path.unlink()
-
-    def _card(self, rows: Sequence[ManifestRow], objects: int) -> dict[str, object]:
-        recipe = {key: value for key, value in asdict(self.recipe).items() if key != "root"}
-        recipe |= {key: portable(recipe[key]) for key in ("parameters", "rain_parameters")}
-        recipe |= {key: _short(recipe[key]) for key in ("source", "rain")}
-        classes = self.source.classes
-        return {
-            "format": FORMAT,
-            "name": self.recipe.name,
-            "recipe": recipe,
-            "renderer": self.renderer.fingerprint if self.renderer else "",
-            "classes": {"instances": _plain(classes, "instances"), "labels": _plain(classes, "labels")},
-            "counts": {
-                "chosen": len(self.ids),
-                "rendered": len(rows),
-                "objects": objects,
-                "label_maps": sum(bool(row.label_map_sha256) for row in rows),
-                "label_pixels": mapped_pixels(rows),
-            },
-            "labels": dict(self.source.fates(self.ids)) if isinstance(self.source, Accounted) else {},
-            "label_pixels": self._pixel_fates(),
-            "packages": {package: _version(package) for package in _PACKAGES},
-        }
-
-    def _pixel_fates(self) -> dict[str, int]:
-        if not isinstance(self.source, Mapped):
-            return {}
-        return {str(fate): count for fate, count in pixel_fates(self.source, self.source.ids, self.ids).items()}
 
 
 def open_builder(recipe: Recipe, folder: Path) -> FolderBuilder:
@@ -318,26 +213,37 @@ def _rain_entry(rain: str) -> Entry:
         raise UserError(f"{error}. Presets: {', '.join(preset_names())}") from error
 
 
-def portable(parameters: Parameters) -> dict[str, Parameter]:
-    """Reduce absolute paths among parameters to their last part, so that no folder of this machine is in a card."""
-    return {
-        name: Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
-        for name, value in sorted(parameters.items())
-    }
+def _photograph(source: Source, id: str, recipe: Recipe) -> Photograph:
+    """Load one photograph; where the rain is real, it is the rainy image, and a clean one is put away."""
+    photograph = source.load(id)
+    if recipe.rain != REAL_RAIN:
+        return photograph
+    return replace(photograph, rainy=photograph.clean if photograph.rainy is None else photograph.rainy, clean=None)
 
 
-def _short(name: str) -> str:
-    """Shorten ``path/to/mine.py:build`` to what is the same on every machine; leave a registered name as it is."""
-    return name.rpartition("/")[2]
+def _rained(photograph: Photograph, recipe: Recipe, renderer: Renderer | None) -> tuple[Image, Mapping[str, Parameter]]:
+    """Make a photograph's rainy image, and what the renderer records; as the source has it where nothing is drawn."""
+    if renderer is None:
+        if photograph.rainy is None:
+            raise ImageError(
+                f"image {photograph.id!r}: the source has no rainy image, and no rain is to be drawn; name a rain, "
+                f"or rain = {REAL_RAIN!r} if it rains in the photographs"
+            )
+        return photograph.rainy, {}
+    if photograph.clean is None:
+        raise ImageError(f"image {photograph.id!r}: there is no clean image to rain on")
+    key = f"{recipe.seed}/{recipe.name}/{photograph.id}"
+    rain = renderer(photograph.clean, key=key, severity=recipe.severity, depth=photograph.depth)
+    return rain.rainy, rain.record
 
 
-def _plain(classes: Classes, kind: str) -> dict[str, object] | None:
-    space = classes.instances if kind == "instances" else classes.labels
-    return None if space is None else {"name": space.name, "ids": list(space.ids), "names": list(space.names)}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+def _drop_stale(folder: Path, rows: Sequence[ManifestRow]) -> None:
+    """Remove the files of images that are no longer among the rows, and what an interruption left."""
+    every = {safe_name(row.id) for row in rows}
+    kept = dict.fromkeys(("rainy", "labels/semantic", "rows"), every)
+    kept["clean"] = {safe_name(row.id) for row in rows if row.clean_sha256}
+    for place, names in kept.items():
+        for path in (folder / place).glob("*"):
+            ours = path.suffix in (".png", ".json", ".part")
+            if path.is_file() and ours and (path.stem not in names or path.suffix == ".part"):
+                path.unlink()

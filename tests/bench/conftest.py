@@ -17,8 +17,9 @@ from bench.contract import Options
 from bench.registry import Entry
 from bench.runner.loaders import DerainerLoader, forget
 from bench.suites.suite import Suite, parse_suite
-from synth.datasets.build import Recipe, open_builder
+from synth.datasets.build import open_builder
 from synth.datasets.dataset import FolderDataset
+from synth.datasets.recipe import Recipe
 from tests.bench.cli_call import MINE, TWO_ROWS, Call, Done
 from tests.bench.report_folder import STREETS, make_run
 

@@ -15,8 +15,9 @@ from bench.runs.folder import RunStore
 from bench.runs.keys import judged_key, restored_key
 from bench.runs.result import WorkDone
 from bench.runs.rows import Row
-from synth.datasets.build import Recipe, open_builder
+from synth.datasets.build import open_builder
 from synth.datasets.dataset import FolderDataset, open_dataset
+from synth.datasets.recipe import Recipe
 from tasks import TASKS
 
 STREETS = Recipe("streets", "streets", rain="streets_y", count=10, seed=7)

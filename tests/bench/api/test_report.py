@@ -19,7 +19,7 @@ from PIL import Image as Pillow
 from bench.api.report import write_report
 from bench.api.verify import verify_run
 from bench.errors import UserError
-from synth.datasets.build import Recipe
+from synth.datasets.recipe import Recipe
 from tests.bench.report_folder import STREETS, make_run
 
 

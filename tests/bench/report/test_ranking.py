@@ -12,6 +12,7 @@ from bench.errors import UserError
 from bench.io.training.origin import TrainedOn
 from bench.report.ranking import RankedRow, render_ranking
 from bench.runs.records import long, read_records, write_frame
+from bench.tables.ranking import OWN_GUIDE
 from bench.tables.standings import Origin, finished_run
 from tests.bench.ranked_runs import SCORES, write_ranked_run
 
@@ -61,6 +62,14 @@ def test_whoever_is_not_ranked_stands_below_and_is_marked(run: Path) -> None:
     assert line(page, "near")[0] == "65 % [59, 71] ?"
     assert line(page, "near")[-1] == "not stated"
     assert line(page, "far")[0] == "<b>50 % [45, 55]</b>"
+
+
+def test_a_row_that_the_judge_guided_has_the_mark_of_every_table(tmp_path: Path) -> None:
+    guided = Origin("its own", TrainedOn("net", ("own/train",), (), whole=True, guides=("ab" * 32,)))
+    page = rendered(write_ranked_run(tmp_path / "mine", judge="weights " + "ab" * 32), best=guided)
+    assert names(page)[:3] == ["near", "far", "best"]
+    assert line(page, "best")[0] == f"80 % [70, 90]{OWN_GUIDE}"
+    assert f"{OWN_GUIDE} trained with this model as its guide" in page
 
 
 def test_every_score_leads_to_the_card_of_its_run(run: Path) -> None:

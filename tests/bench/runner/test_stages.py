@@ -23,8 +23,9 @@ from bench.runner.restore import RestoreWork, input_of, restore_step
 from bench.runner.stage_job import StageJob
 from bench.runs.folder import RunStore
 from bench.runs.rows import Row
-from synth.datasets.build import FolderBuilder, Recipe, open_builder
+from synth.datasets.build import FolderBuilder, open_builder
 from synth.datasets.dataset import FolderDataset, open_dataset
+from synth.datasets.recipe import Recipe
 
 DerainerOf = Callable[..., DerainerLoader]
 ROW = Row("photos", "mine")

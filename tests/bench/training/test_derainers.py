@@ -40,6 +40,7 @@ from bench.training.derainers import (
 from bench.training.rains import open_rains
 from derainers.trained import trained_file
 from synth.rain.presets import preset
+from tests.stopped_training import StoppedError, stop_after
 
 TINY = """
 network = "prenet-small"
@@ -68,18 +69,6 @@ def build(parameters):
 """
 
 
-class StoppedError(Exception):
-    """Raised in the middle, as by Ctrl-C."""
-
-
-def stop_after(step):
-    def report(done, progress):
-        if done == step:
-            raise StoppedError
-
-    return report
-
-
 class NoRain:
     """A renderer whose images cannot be dry and which takes no time."""
 
@@ -93,15 +82,6 @@ def with_rain(training, **changes):
 
 def is_dry(pair):
     return np.array_equal(*pair)
-
-
-@pytest.fixture
-def photographs(tmp_path):
-    random = np.random.default_rng(4)
-    for number in range(3):
-        small = random.integers(0, 256, (5, 6, 3)).astype(np.uint8)
-        write_png(tmp_path / f"photographs/{number}.png", small.repeat(8, 0).repeat(8, 1))
-    return tmp_path / "photographs"
 
 
 @pytest.fixture

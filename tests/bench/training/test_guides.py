@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -13,7 +12,6 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.errors import UserError
-from bench.io.images import write_png
 from bench.training.derainer_config import changes_of, load_training
 from bench.training.derainers import Material, plan_derainer, train_derainer
 from bench.training.guides import open_guide, with_short_guide
@@ -32,12 +30,8 @@ UNET = "shipped:streets-unet"
 
 
 @pytest.fixture
-def material(tmp_path):
-    random = np.random.default_rng(4)
-    for number in range(3):
-        small = random.integers(0, 256, (5, 6, 3)).astype(np.uint8)
-        write_png(tmp_path / f"photographs/{number}.png", small.repeat(8, 0).repeat(8, 1))
-    return Material([tmp_path / "photographs"])
+def material(photographs):
+    return Material([photographs])
 
 
 @pytest.fixture

@@ -19,13 +19,14 @@ from safetensors.torch import load_file
 
 from bench.contract import Image, Options
 from bench.errors import UserError
-from bench.io.images import write_png
 from bench.io.training.origin import trained_on
 from bench.training.derainers import Material, load_training, plan_derainer, train_derainer
 from bench.training.watching import WATCHED, Watched, baseline_of, evenly_taken, open_watch, watched_from
 from derainers.trained import trained_file
-from synth.datasets.build import Recipe, open_builder
+from synth.datasets.build import open_builder
+from synth.datasets.recipe import Recipe
 from tests.bench.cli_call import Call
+from tests.stopped_training import StoppedError, stop_after
 
 MODELS = {"detection": "shipped:streets-yolo", "semantic": "shipped:streets-unet"}
 TINY = """
@@ -50,13 +51,9 @@ def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def material(tmp_path: Path) -> Material:
-    """Two small photographs."""
-    random = np.random.default_rng(4)
-    for number in range(2):
-        small = random.integers(0, 256, (5, 6, 3)).astype(np.uint8)
-        write_png(tmp_path / f"photographs/{number}.png", small.repeat(8, 0).repeat(8, 1))
-    return Material([tmp_path / "photographs"])
+def material(photographs: Path) -> Material:
+    """Three small photographs, watched by nobody."""
+    return Material([photographs])
 
 
 @pytest.fixture
@@ -131,13 +128,8 @@ def test_a_stopped_training_goes_on_with_the_same_watch_alone(
     training, out = load_training(str(tiny)), tmp_path / "out"
     watched = dataclasses.replace(material, watched=Watched("semantic", MODELS["semantic"], streets))
     whole = train_derainer(training, watched, tmp_path / "whole")
-
-    def stop(done: int, _: object) -> None:
-        if done == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_derainer(training, watched, out, after_step=stop)
+    with pytest.raises(StoppedError):
+        train_derainer(training, watched, out, after_step=stop_after(3))
     for other in (None, Watched("detection", MODELS["detection"], streets)):
         with pytest.raises(UserError, match="other settings or photographs"):
             train_derainer(training, dataclasses.replace(material, watched=other), out)

@@ -15,6 +15,7 @@ from derainers.training.checkpoints import load_progress, save_progress
 from derainers.training.guide import Guide, as_rgb, excess
 from derainers.training.loop import DerainerJob, TrainingMachine, train
 from derainers.training.settings import DerainerSettings
+from tests.stopped_training import StoppedError, stop_after
 
 
 class TwoLevels(nn.Module):
@@ -30,18 +31,6 @@ class TwoLevels(nn.Module):
     def forward(self, images):
         fine = self.fine(images)
         return [fine, self.coarse(fine)]
-
-
-class StoppedError(Exception):
-    """Raised in the middle, as by Ctrl-C."""
-
-
-def stop_after(step):
-    def report(done, progress):
-        if done == step:
-            raise StoppedError
-
-    return report
 
 
 def job(settings, trainee, stream, folder, guide=None, **identity) -> DerainerJob:

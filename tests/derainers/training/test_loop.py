@@ -11,22 +11,11 @@ from bench.errors import MissingExtraError, UserError
 from derainers.training.loop import DerainerJob, TrainingMachine, train
 from derainers.training.settings import DerainerSettings
 from derainers.training.validation import psnr_of
-
-
-class StoppedError(Exception):
-    """Raised in the middle, as by Ctrl-C."""
+from tests.stopped_training import StoppedError, stop_after
 
 
 def job(settings, trainee, stream, folder, **changes) -> DerainerJob:
     return DerainerJob(settings, trainee, stream, [stream(1000)], folder, {"photographs": "stripes"} | changes)
-
-
-def stop_after(step):
-    def report(done, progress):
-        if done == step:
-            raise StoppedError
-
-    return report
 
 
 def weights(trainee):

@@ -14,7 +14,8 @@ from derainers.training.guide import Guide
 from derainers.training.loop import TrainingMachine, train
 from derainers.training.watch import Watch
 from tests.derainers.training.test_guide import TwoLevels
-from tests.derainers.training.test_loop import StoppedError, job, stop_after, weights
+from tests.derainers.training.test_loop import job, weights
+from tests.stopped_training import StoppedError, stop_after
 
 SCORES = {2: 10.0, 4: 30.0, 6: 20.0}
 

@@ -20,7 +20,8 @@ from pycocotools.coco import COCO
 from bench.contract import Failure
 from bench.errors import UserError
 from bench.io.images import read_image
-from synth.datasets.build import Recipe, open_builder, portable
+from synth.datasets.build import open_builder
+from synth.datasets.recipe import Recipe
 from synth.rain.presets import preset
 from synth.rain.renderer import render
 
@@ -330,10 +331,6 @@ def test_a_plugin_leaves_no_path_in_the_dataset(recipe: Recipe, tmp_path: Path) 
         changed = replace(recipe, source=f"{plugin}:open_mine", rain=f"mine-too={plugin}:build", count=1)
         assert build(changed, tmp_path / f"out-{place}") == []
     assert files_of(tmp_path / "out-here") == files_of(tmp_path / "out-there")
-
-
-def test_absolute_paths_do_not_reach_the_card() -> None:
-    assert portable({"semantic": "/home/somebody/maps", "split": "val2017"}) == {"semantic": "maps", "split": "val2017"}
 
 
 def test_real_rain_is_the_photograph_itself(coco_folder: Path, recipe: Recipe, tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import pytest
 from PIL import Image as Pillow
 
 from bench.errors import ImageError, UserError
-from synth.datasets.build import Recipe, open_builder
+from synth.datasets.build import open_builder
 from synth.datasets.dataset import FolderDataset, open_dataset, verify
+from synth.datasets.recipe import Recipe
 from synth.sources.coco import open_coco
 
 ID = "000000000020"

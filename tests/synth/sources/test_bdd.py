@@ -9,7 +9,8 @@ from PIL import Image as Pillow
 
 from bench.contract import Parameters
 from bench.errors import ImageError, UserError
-from synth.datasets.build import Recipe, open_builder
+from synth.datasets.build import open_builder
+from synth.datasets.recipe import Recipe
 from synth.datasets.selection import Policy, choose
 from synth.sources.bdd import open_bdd
 from synth.sources.scalabel import bdd_classes, boxes_of, masks_of, read_frames

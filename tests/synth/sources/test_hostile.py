@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image as Pillow
 
-from synth.datasets.build import Recipe, open_builder
+from synth.datasets.build import open_builder
+from synth.datasets.recipe import Recipe
 
 Content = dict[str, list[dict[str, object]]]
 Relabel = Callable[[Path, object], None]

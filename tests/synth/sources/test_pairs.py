@@ -9,7 +9,8 @@ from PIL import Image as Pillow
 from bench.contract import Parameters
 from bench.errors import ImageError, UserError
 from bench.io.images import read_image
-from synth.datasets.build import Recipe, open_builder
+from synth.datasets.build import open_builder
+from synth.datasets.recipe import Recipe
 from synth.sources.pairs import open_pairs, set_names
 
 Make = Callable[[int, int, int], npt.NDArray[np.uint8]]

@@ -16,6 +16,7 @@ from tasks.detection.backends.yolo_network import Yolo, YoloDesign  # noqa: E402
 from tasks.training.loop import TaskModelJob, TrainableModel, batch_at, train  # noqa: E402
 from tasks.training.settings import TaskModelSettings  # noqa: E402
 from tasks.training.yolo import loss_of  # noqa: E402
+from tests.stopped_training import StoppedError, stop_after  # noqa: E402
 
 Squares = Callable[[int], list[Photograph]]
 
@@ -35,17 +36,9 @@ def weights_of(job: TaskModelJob) -> dict[str, torch.Tensor]:
 def test_a_stopped_training_ends_with_the_same_weights(squares_of: Squares, tmp_path: Path) -> None:
     whole = job_of(tmp_path / "whole", squares_of(5))
     train(whole)
-
-    class Stopped(Exception):  # noqa: N818
-        pass
-
-    def stop(done: int, _: object) -> None:
-        if done == 4:
-            raise Stopped
-
     stopped = job_of(tmp_path / "stopped", squares_of(5))
-    with pytest.raises(Stopped):
-        train(stopped, stop)
+    with pytest.raises(StoppedError):
+        train(stopped, stop_after(4))
     again = job_of(tmp_path / "stopped", squares_of(5))
     steps = []
     progress = train(again, lambda done, _: steps.append(done))

@@ -8,7 +8,8 @@ from PIL import Image as Pillow
 
 from bench.contract import Parameters
 from bench.errors import ImageError, UserError
-from synth.datasets.build import Recipe, open_builder
+from synth.datasets.build import open_builder
+from synth.datasets.recipe import Recipe
 from synth.datasets.selection import Policy, choose
 from synth.sources.coco import CocoSource
 from synth.sources.doctor import examine
