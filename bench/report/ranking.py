@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ SAW, LED, KNOWS, UNSTATED, PARTIAL = "†", "‡", "°", "?", "*"
 """Marks of a number: trained on photographs of this dataset; to please this model; on this rain; on nobody says what;
 and a number on fewer images."""
 _PSNR = "psnr_y"
+_MEASURED_ON = ("width", "height", "precision", "hardware", "threads")
+"""Columns of ``cost.csv`` that say on what its times were measured."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ def render_ranking(runs: Sequence[FinishedRun], rows: Sequence[RankedRow], into:
         first=places[0],
     )
     commands = "\n".join([*(run_command(run) for run in runs), ranking_command(runs, into)])
-    return f"{page.strip()}\n\n```sh\n{commands}\n```\n"
+    whole = "\n".join(line for line in page.splitlines() if line.strip())  # a blank line would end the HTML in Markdown
+    return f"{whole}\n\n```sh\n{commands}\n```\n"
 
 
 def run_command(run: FinishedRun) -> str:
@@ -109,20 +113,27 @@ def run_command(run: FinishedRun) -> str:
     suite = run.suite
     built_in = load_suite(suite.name) if suite.name in suite_names() else None
     roots = sorted({dataset.root for dataset in suite.datasets.values()} - {""}, key=lambda root: (len(root), root))
-    words = [f"derainbench run {suite.name if built_in else f'{suite.name}.toml'}"]
-    words += [f"--{root} DIR" if root in ("coco", "bdd") else f"--data {Path(root).name}=DIR" for root in roots]
+    words = ["derainbench", "run", suite.name if built_in else f"{suite.name}.toml"]
+    for root in roots:
+        words += [f"--{root}", "DIR"] if root in ("coco", "bdd") else ["--data", f"{Path(root).name}=DIR"]
     if built_in is None or suite.derainers != built_in.derainers:
-        words.append(f"--derainers {','.join(map(_own, suite.derainers))}")
+        words += ["--derainers", ",".join(map(_own, suite.derainers))]
     known = _models(built_in)
-    words += [f"--model {task}={_own(model)}" for task, model in _models(suite).items() if known.get(task) != model]
+    for task, model in _models(suite).items():
+        words += ["--model", f"{task}={_own(model)}"] if known.get(task) != model else []
     precision = _precision(run)
-    words += [f"--precision {precision}"] if precision != "fp32" else []
-    return " ".join([*words, f"--out {_shown(run.root)}"])
+    words += ["--precision", precision] if precision != "fp32" else []
+    return _command([*words, "--out", _shown(run.root)])
 
 
 def ranking_command(runs: Sequence[FinishedRun], into: Path) -> str:
     """Write the command that makes the ranking."""
-    return f"derainbench ranking {' '.join(_shown(run.root) for run in runs)} --into {_shown(into)}"
+    return _command(["derainbench", "ranking", *(_shown(run.root) for run in runs), "--into", _shown(into)])
+
+
+def _command(words: Sequence[str]) -> str:
+    """Write a command for a shell in one line: a line break in a name could end the block of code that it stands in."""
+    return shlex.join(" ".join(word.split()) for word in words)
 
 
 def _models(suite: Suite | None) -> dict[str, str]:
@@ -227,7 +238,7 @@ def _of_times(runs: Sequence[FinishedRun], into: Path) -> list[Group]:
     groups = []
     for run in runs:
         if seconds := costs_of(run.root):
-            first = read_table(run.root / "cost.csv").dropna(subset="latency_ms").iloc[0]
+            first = read_table(run.root / "cost.csv", _MEASURED_ON).dropna(subset="latency_ms").iloc[0]
             what = f"{first['width']}x{first['height']}, {first['precision']}, {first['hardware']}"
             link = _link(run, into)
             cells = {row: [Cell(f"{1000 * value:.0f}", value, link)] for row, value in seconds.items()}

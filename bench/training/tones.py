@@ -1,4 +1,4 @@
-"""Change brightness, contrast and colours of a photograph at random, so that a training sees other cameras and hours."""
+"""Change brightness, contrast and colours of a photograph at random, for trainings that see other cameras and hours."""
 
 from __future__ import annotations
 
