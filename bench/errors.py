@@ -96,5 +96,6 @@ def _fault(fault: ErrorDetails) -> str:
         return str(fault["ctx"]["error"])
     found = fault["input"]
     told = fault["type"] not in ("missing", "extra_forbidden") and isinstance(found, str | int | float)
+    told = told and ", got " not in fault["msg"]
     shown = repr(found) if told else ""
     return f"{fault['msg']}, got {shown}" if 0 < len(shown) <= _LONGEST_VALUE else fault["msg"]

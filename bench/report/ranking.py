@@ -118,12 +118,24 @@ def run_command(run: FinishedRun) -> str:
         words += [f"--{root}", "DIR"] if root in ("coco", "bdd") else ["--data", f"{Path(root).name}=DIR"]
     if built_in is None or suite.derainers != built_in.derainers:
         words += ["--derainers", ",".join(map(_own, suite.derainers))]
+    words += _asked(suite, built_in) if built_in else []
     known = _models(built_in)
     for task, model in _models(suite).items():
         words += ["--model", f"{task}={_own(model)}"] if known.get(task) != model else []
     precision = _precision(run)
     words += ["--precision", precision] if precision != "fp32" else []
     return _command([*words, "--out", _shown(run.root)])
+
+
+def _asked(suite: Suite, usual: Suite) -> list[str]:
+    """List the options that change tasks and images of the built-in suite into those of this one."""
+    words = ["--tasks", ",".join(suite.tasks)] if suite.tasks.keys() != usual.tasks.keys() else []
+    for task, rows in suite.retrained.items():
+        words += [word for row, model in rows.items() for word in ("--retrained", f"{task}:{row}={_own(model)}")]
+    for key in ("count", "size"):
+        own, known = ([getattr(one, key) for _, one in sorted(of.datasets.items())] for of in (suite, usual))
+        words += [f"--{key}", str(own[0])] if own != known else []  # either is one for all datasets
+    return words
 
 
 def ranking_command(runs: Sequence[FinishedRun], into: Path) -> str:

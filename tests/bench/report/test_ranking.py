@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +13,9 @@ import pytest
 
 from bench.errors import UserError
 from bench.io.training.origin import TrainedOn
-from bench.report.ranking import RankedRow, render_ranking
+from bench.report.ranking import RankedRow, render_ranking, run_command
 from bench.runs.records import long, read_records, write_frame
+from bench.suites.suite import load_suite, override
 from bench.tables.standings import Origin, finished_run
 from tests.bench.ranked_runs import SCORES, write_ranked_run
 
@@ -137,3 +139,17 @@ def test_times_without_their_machine_are_refused(run: Path) -> None:
     write_frame(run / "cost.csv", pd.DataFrame([{"derainer": "best"}]))
     with pytest.raises(UserError, match=r"cost\.csv: lacks the columns task, latency_ms"):
         rendered(run)
+
+
+def test_the_command_of_a_run_has_what_was_asked_of_the_built_in_suite(run: Path) -> None:
+    suite = override(load_suite("streets"), count=3, tasks=["quality", "detection"])
+    assert run_command(replace(finished_run(run), suite=suite)) == (
+        "derainbench run streets --tasks quality,detection --count 3 --out results/mine"
+    )
+    assert run_command(replace(finished_run(run), suite=load_suite("streets"))) == (
+        "derainbench run streets --out results/mine"
+    )
+    own = override(load_suite("streets"), size="1280x720", retrained={"semantic": {"rain": "smp:/home/me/net"}})
+    assert run_command(replace(finished_run(run), suite=own)).split()[3:7] == [
+        "--retrained", "semantic:rain=smp:net", "--size", "1280x720",
+    ]  # fmt: skip
