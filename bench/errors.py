@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+_LONGEST_VALUE = 60
 
 
 class UserError(Exception):
@@ -82,6 +85,17 @@ def did_you_mean(name: str, known: Iterable[str], label: str = "Known") -> str:
 
 
 def faults_of(error: ValidationError) -> str:
-    """Join the faults that pydantic found to one line: ``setting: fault; setting.inner: fault``."""
-    faults = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
+    """Join the faults that pydantic found to one line: ``setting: fault, got value; setting.inner: fault``."""
+    faults = ((".".join(map(str, fault["loc"])), _fault(fault)) for fault in error.errors())
     return "; ".join(f"{place}: {text}" if place else text for place, text in faults)
+
+
+def _fault(fault: ErrorDetails) -> str:
+    """Say what is wrong with one value, and the value where it is a short one that our own words do not name."""
+    if fault["type"] == "value_error":
+        return str(fault["ctx"]["error"])
+    found = fault["input"]
+    told = fault["type"] not in ("missing", "extra_forbidden") and isinstance(found, str | int | float)
+    told = told and ", got " not in fault["msg"]
+    shown = repr(found) if told else ""
+    return f"{fault['msg']}, got {shown}" if 0 < len(shown) <= _LONGEST_VALUE else fault["msg"]

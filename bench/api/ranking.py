@@ -14,7 +14,7 @@ from derainers import WITHOUT_NETWORK
 from derainers.facts import facts_table
 from derainers.weights import weights_table
 
-BEGIN, END = "<!-- ranking -->\n", "<!-- end of ranking -->\n"
+BEGIN, END = "<!-- ranking -->\n", "<!-- end of ranking -->"
 """Lines of a Markdown file between which the ranking stands."""
 
 
@@ -26,8 +26,9 @@ def ranking_of(runs: Sequence[Path], into: Path) -> str:
         into: The file in which it will stand; links to the cards are relative to it.
 
     Raises:
-        UserError: A folder holds no finished run, or one name stands for two weights.
+        UserError: A folder holds no finished run or is given twice, or one name stands for two weights.
     """
+    _check_once(runs)
     finished = [finished_run(run) for run in runs]
     origins = {row: origin_of(row, finished) for row in rows_of(finished)}
     rows = [RankedRow(row, origin, *_size(row, origin)) for row, origin in origins.items()]
@@ -47,10 +48,15 @@ def write_ranking(runs: Sequence[Path], into: Path) -> None:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise UserError(
-            f"{into}: needs the lines {BEGIN.strip()!r} and {END.strip()!r}, between which the ranking goes"
-        )
+        raise UserError(f"{into}: needs the lines {BEGIN.strip()!r} and {END!r}, between which the ranking goes")
     write_text(into, before + begin + ranking_of(runs, into) + end + after)
+
+
+def _check_once(runs: Sequence[Path]) -> None:
+    places = [run.resolve() for run in runs]
+    for run, place in zip(runs, places, strict=True):
+        if places.count(place) > 1:
+            raise UserError(f"{run}: the same run is given twice; its columns would stand there twice. Leave one out")
 
 
 def origin_of(row: str, runs: Sequence[FinishedRun]) -> Origin:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ LED, PARTIAL = OWN_GUIDE.strip(), FEWER.strip()
 SAW, KNOWS, UNSTATED = "†", "°", "?"
 """Marks of the ranking alone: trained on photographs of this dataset; on this rain; on nobody says what."""
 _PSNR = "psnr_y"
+_MEASURED_ON = ("width", "height", "precision", "hardware", "threads")
+"""Columns of ``cost.csv`` that say on what its times were measured."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ def render_ranking(runs: Sequence[FinishedRun], rows: Sequence[RankedRow], into:
         first=places[0],
     )
     commands = "\n".join([*(run_command(run) for run in runs), ranking_command(runs, into)])
-    return f"{page.strip()}\n\n```sh\n{commands}\n```\n"
+    whole = "\n".join(line for line in page.splitlines() if line.strip())  # a blank line would end the HTML in Markdown
+    return f"{whole}\n\n```sh\n{commands}\n```\n"
 
 
 def run_command(run: FinishedRun) -> str:
@@ -111,21 +115,41 @@ def run_command(run: FinishedRun) -> str:
     suite = run.suite
     built_in = load_suite(suite.name) if suite.name in suite_names() else None
     roots = sorted({dataset.root for dataset in suite.datasets.values()} - {""}, key=lambda root: (len(root), root))
-    words = [f"derainbench run {suite.name if built_in else f'{suite.name}.toml'}"]
-    words += [f"--{root} DIR" if root in ("coco", "bdd") else f"--data {Path(root).name}=DIR" for root in roots]
+    words = ["derainbench", "run", suite.name if built_in else f"{suite.name}.toml"]
+    for root in roots:
+        words += [f"--{root}", "DIR"] if root in ("coco", "bdd") else ["--data", f"{Path(root).name}=DIR"]
     if built_in is None or suite.derainers != built_in.derainers:
-        words.append(f"--derainers {','.join(map(portable_name, suite.derainers))}")
+        words += ["--derainers", ",".join(map(portable_name, suite.derainers))]
+    words += _asked(suite, built_in) if built_in else []
     known = _models(built_in)
-    models = {task: model for task, model in _models(suite).items() if known.get(task) != model}
-    words += [f"--model {task}={portable_name(model)}" for task, model in models.items()]
+    for task, model in _models(suite).items():
+        words += ["--model", f"{task}={portable_name(model)}"] if known.get(task) != model else []
     precision = _precision(run)
-    words += [f"--precision {precision}"] if precision != "fp32" else []
-    return " ".join([*words, f"--out {_shown(run.root)}"])
+    words += ["--precision", precision] if precision != "fp32" else []
+    return _command([*words, "--out", _shown(run.root)])
+
+
+def _asked(suite: Suite, usual: Suite) -> list[str]:
+    """List the options that change tasks and images of the built-in suite into those of this one."""
+    words = ["--tasks", ",".join(suite.tasks)] if suite.tasks.keys() != usual.tasks.keys() else []
+    for task, rows in suite.retrained.items():
+        words += [
+            word for row, model in rows.items() for word in ("--retrained", f"{task}:{row}={portable_name(model)}")
+        ]
+    for key in ("count", "size"):
+        own, known = ([getattr(one, key) for _, one in sorted(of.datasets.items())] for of in (suite, usual))
+        words += [f"--{key}", str(own[0])] if own != known else []  # either is one for all datasets
+    return words
 
 
 def ranking_command(runs: Sequence[FinishedRun], into: Path) -> str:
     """Write the command that makes the ranking."""
-    return f"derainbench ranking {' '.join(_shown(run.root) for run in runs)} --into {_shown(into)}"
+    return _command(["derainbench", "ranking", *(_shown(run.root) for run in runs), "--into", _shown(into)])
+
+
+def _command(words: Sequence[str]) -> str:
+    """Write a command for a shell in one line: a line break in a name could end the block of code that it stands in."""
+    return shlex.join(" ".join(word.split()) for word in words)
 
 
 def _models(suite: Suite | None) -> dict[str, str]:
@@ -225,7 +249,7 @@ def _of_times(runs: Sequence[FinishedRun], into: Path) -> list[Group]:
     groups = []
     for run in runs:
         if seconds := costs_of(run.root):
-            first = read_table(run.root / "cost.csv").dropna(subset="latency_ms").iloc[0]
+            first = read_table(run.root / "cost.csv", _MEASURED_ON).dropna(subset="latency_ms").iloc[0]
             what = f"{first['width']}x{first['height']}, {first['precision']}, {first['hardware']}"
             link = _link(run, into)
             cells = {row: [Cell(f"{1000 * value:.0f}", value, link)] for row, value in seconds.items()}

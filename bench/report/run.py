@@ -117,7 +117,7 @@ def extra_tables(root: Path) -> list[Table]:
 
 def costs_of(root: Path) -> dict[str, float]:
     """Read each derainer's median seconds an image, at the first measured size; empty without ``cost.csv``."""
-    frame = read_table(root / "cost.csv")
+    frame = read_table(root / "cost.csv", ("derainer", "task", "latency_ms"))
     if frame.empty:
         return {}
     alone = frame[(frame["task"] == "") & frame["latency_ms"].notna()]

@@ -18,12 +18,14 @@ DIGESTS = "digests.csv"
 _LEFT_BY_FILE_MANAGERS = frozenset({".DS_Store", ".directory", "Thumbs.db", "desktop.ini"})
 _NOT_DIGESTED = {DIGESTS, "timings.csv", "cost.csv", "report.html", LOG, LOCK}
 
+_COLUMNS = ["file", "sha256"]
+
 
 def write_digests(root: Path) -> None:
     """Write ``digests.csv``: the SHA-256 of every file of a run but timings, costs and log, which differ each time."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "sha256"])
+    writer.writerow(_COLUMNS)
     writer.writerows((name, sha256_of(root / name)) for name in files_of(root))
     write_text(root / DIGESTS, text.getvalue())
 
@@ -36,7 +38,10 @@ def read_digests(path: Path) -> dict[str, str]:
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return {str(row["file"]): str(row["sha256"]) for row in csv.DictReader(file)}
+            rows = csv.DictReader(file)
+            if rows.fieldnames != _COLUMNS:  # without rows, another table would pass for no digests
+                raise ValueError(f"expected the columns {', '.join(_COLUMNS)}")
+            return {str(row["file"]): str(row["sha256"]) for row in rows}
     except (KeyError, ValueError, csv.Error) as error:
         raise UserError(
             f"{path}: damaged ({type(error).__name__}: {error}); it cannot tell what was changed. Remove it to go on"

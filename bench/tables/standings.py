@@ -117,11 +117,21 @@ def finished_run(root: Path) -> FinishedRun:
     """Read one run folder.
 
     Raises:
-        UserError: It holds no finished run, or a file is damaged.
+        UserError: It holds no finished run, or a file is damaged or of another run.
     """
     card, records = read_card(root), read_records(root)
     suite = suite_of_card(card.suite, root / CARD)
+    _check_same_run(root, card, suite, records)
     return FinishedRun(root, card, suite, records, estimates_of(records, read_intervals(root)))
+
+
+def _check_same_run(root: Path, card: RunCard, suite: Suite, records: Sequence[Record]) -> None:
+    for task, dataset in dict.fromkeys((record.task, record.dataset) for record in records):
+        if dataset not in suite.datasets or dataset not in card.datasets or task not in card.tasks.get(dataset, {}):
+            raise UserError(
+                f"{root}: records.csv has numbers of task {task!r} on {dataset!r}, of which {CARD} says nothing; "
+                "expected both files of one run. Run it again, or copy its whole folder"
+            )
 
 
 def places_of(run: FinishedRun) -> list[Place]:

@@ -84,6 +84,8 @@ def start_from(network: nn.Module, weights: Path | None) -> dict[str, object]:
     """
     if weights is None:
         return {}
+    if not weights.is_file():
+        raise UserError(f"--start {weights}: no such file; give the .safetensors file of an earlier training")
     load_state(network, read_checkpoint(weights), str(weights))
     begun: dict[str, object] = {"start": f"{weights.name}, sha256 {sha256_of(weights)}"}
     card = weights.with_suffix(".json")

@@ -262,6 +262,8 @@ def _begin(
     import torch
 
     stream = open_stream(training, material, machine.loaders)
+    for name, folder in material.tests.items():  # a folder that is missing is told now, not after the last step
+        _open_photographs([], {name: folder})
     held_out = held_out_pairs(material.held_out, HELD_OUT) if material.held_out else []
     guide, guided = open_guide(training)  # before the seed: building a network draws numbers
     score = open_watch(material.watched, Options(machine.accelerator)) if material.watched else None
@@ -289,10 +291,12 @@ def open_stream(training: DerainerTraining, material: Material, loaders: int = 0
     """Open the endless pairs of one training, for this process or for so many loaders.
 
     Raises:
-        UserError: Photographs or sets are missing, or the rains are none (:func:`bench.training.rains.open_rains`).
+        UserError: Photographs or sets are missing, one is smaller than a crop, or the rains are none
+            (:func:`bench.training.rains.open_rains`).
     """
     _check(training, material)
     photographs = _open_photographs(material.photographs, material.pairs)
+    _check_sizes(photographs, [*material.photographs, *material.pairs.values()], training.crop)
     rains, mixture = open_rains(training) if material.photographs else [], training.rain
     load = RecentPhotographs(photographs.load, _KEPT_PHOTOGRAPHS // max(1, loaders))
     return PairStream(
@@ -336,6 +340,17 @@ def _open_photographs(folders: Sequence[Path], pairs: Mapping[str, Path] | None 
     if not ids:
         raise UserError(f"no photographs in {', '.join(map(str, [*folders, *(pairs or {}).values()]))}")
     return Photographs(tuple(sources), ids)
+
+
+def _check_sizes(photographs: Photographs, folders: Sequence[Path], crop: int) -> None:
+    """Find what is smaller than a crop by its header: its turn may come after hours."""
+    for source, id in photographs.ids:
+        size = photographs.sources[source].size(id)
+        if size and min(size) < crop:
+            raise UserError(
+                f"{folders[source]}: image {id!r} has {size[1]}x{size[0]} pixels, expected {crop}x{crop} of a crop at "
+                "least; leave it out, or lower --crop"
+            )
 
 
 def _published_pairs(name: str, folder: Path) -> list[ImagePair]:

@@ -35,14 +35,14 @@ def fingerprints_of(training: DerainerTraining) -> dict[str, str]:
 
 
 def _open(training: DerainerTraining, name: str) -> Renderer:
-    if name not in training.rain.kinds:
-        return open_renderer(name, {})
-    parameters = dict(training.rain.kinds[name])
-    renderer = parameters.pop("renderer", "streaks")
+    kind = training.rain.kinds.get(name)
+    parameters = dict(kind or {})
+    renderer = name if kind is None else str(parameters.pop("renderer", "streaks"))
     try:
-        return open_renderer(str(renderer), parameters)
+        return open_renderer(renderer, parameters)
     except UserError as error:
-        raise UserError(f"training {training.name}: rain.kinds.{name}: {error}") from error
+        place = "rain.presets" if kind is None else f"rain.kinds.{name}"
+        raise UserError(f"training {training.name}: {place}: {error}") from error
 
 
 def _check(training: DerainerTraining) -> None:

@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from bench.contract import Classes, Image, Parameters, Photograph, Truth
-from bench.errors import ImageError, UserError
+from bench.errors import ImageError, UserError, did_you_mean
 from bench.io.files import key_of, sha256_of
 from bench.io.images import left_out, list_images, read_image, size_of_image
 from bench.io.names import align_names
@@ -175,7 +175,7 @@ def open_pairs(root: Path | None, parameters: Parameters) -> PairSource:
     check_names(parameters, ("set", *_LABELS), "pairs")
     name = parameter(parameters, "set", "any")
     if name not in set_names():
-        raise UserError(f"unknown set of pairs {name!r}. Known: {', '.join(set_names())}")
+        raise UserError(f"unknown set of pairs {name!r}. {did_you_mean(name, set_names())}")
     wanted = next(row["rules"].split() for row in _rows("published_sets.csv") if row["set"] == name)
     return _open_by(root, wanted, name, parameters)
 

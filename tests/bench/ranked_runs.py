@@ -64,7 +64,7 @@ def write_ranked_run(
         "derainers": dict.fromkeys(rows, "digest"),
         "weights": weights or {},
         "trained": trained,
-        "tasks": {"photos": {"detection": task}},
+        "tasks": {"photos": {"detection": task, "quality": task.model_copy(update={"model": ""})}},
         "hardware": "a processor",
     })  # fmt: skip
     write_card(root, card)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pickle
+from typing import Self
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from bench.errors import ImageError, MissingExtraError, UserError, did_you_mean, faults_of
 
@@ -50,7 +51,28 @@ class Outer(BaseModel):
 def test_faults_are_told_setting_by_setting_in_one_line() -> None:
     with pytest.raises(ValidationError) as found:
         Outer.model_validate({"parts": [{"size": 1}, {"size": 0}]})
-    assert faults_of(found.value) == "name: Field required; parts.1.size: Input should be greater than 0"
+    assert faults_of(found.value) == "name: Field required; parts.1.size: Input should be greater than 0, got 0"
     with pytest.raises(ValidationError) as found:
         Outer.model_validate(3)
     assert faults_of(found.value).startswith("Input should be a valid dictionary")
+
+
+def test_faults_tell_short_values_and_our_own_words_as_they_are() -> None:
+    class Checked(BaseModel, extra="forbid"):
+        number: int = 1
+
+        @model_validator(mode="after")
+        def _check(self) -> Self:
+            if self.number == 2:
+                raise ValueError("number: 2 is taken")
+            return self
+
+    def told(**content: object) -> str:
+        with pytest.raises(ValidationError) as found:
+            Checked.model_validate(content)
+        return faults_of(found.value)
+
+    assert told(number="much").endswith("unable to parse string as an integer, got 'much'")
+    assert told(number="x" * 100).endswith("unable to parse string as an integer")
+    assert told(nubmer=1) == "nubmer: Extra inputs are not permitted"
+    assert told(number=2) == "number: 2 is taken"

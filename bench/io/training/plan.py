@@ -124,11 +124,13 @@ def plan_within(
     """
     began = clock()
     speed = measure(measuring_seconds(minutes))
-    steps = steps_within(60 * minutes - (clock() - began), speed, every)
+    spent = clock() - began
+    steps = steps_within(60 * minutes - spent, speed, every)
     if not steps:
         raise UserError(
-            f"--minutes {minutes:g}: no step fits: starting takes {speed.seconds_to_start:.1f} s, a step "
-            f"{speed.seconds_a_step:.1f} s, a check {speed.seconds_a_check:.1f} s. Give more minutes"
+            f"--minutes {minutes:g}: no step fits: measuring took {spent:.1f} s, starting takes "
+            f"{speed.seconds_to_start:.1f} s, a step {speed.seconds_a_step:.1f} s, a check "
+            f"{speed.seconds_a_check:.1f} s. Give more minutes"
         )
     return TrainingPlan(minutes, steps, speed)
 

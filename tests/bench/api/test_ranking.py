@@ -81,3 +81,18 @@ def test_a_page_without_a_place_for_it_is_left_alone(text: str, tmp_path: Path) 
     with pytest.raises(UserError, match="needs the lines '<!-- ranking -->' and '<!-- end of ranking -->'"):
         write_ranking([write_ranked_run(tmp_path / "run")], page)
     assert page.read_text() == text
+
+
+def test_a_page_may_end_with_the_ranking(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- ranking -->\n<!-- end of ranking -->")
+    write_ranking([write_ranked_run(tmp_path / "run")], page)
+    assert page.read_text().endswith("```\n<!-- end of ranking -->")
+
+
+def test_a_run_stands_once(tmp_path: Path) -> None:
+    run, page = write_ranked_run(tmp_path / "run"), tmp_path / "page.md"
+    page.write_text(PAGE)
+    with pytest.raises(UserError, match="given twice"):
+        write_ranking([run, tmp_path / "there" / ".." / "run"], page)
+    assert page.read_text() == PAGE

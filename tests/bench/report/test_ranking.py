@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,8 +13,9 @@ import pytest
 
 from bench.errors import UserError
 from bench.io.training.origin import TrainedOn
-from bench.report.ranking import RankedRow, render_ranking
+from bench.report.ranking import RankedRow, render_ranking, run_command
 from bench.runs.records import long, read_records, write_frame
+from bench.suites.suite import load_suite, override
 from bench.tables.ranking import OWN_GUIDE
 from bench.tables.standings import Origin, finished_run
 from tests.bench.ranked_runs import SCORES, write_ranked_run
@@ -114,3 +118,47 @@ def test_without_a_task_with_a_model_there_is_nothing_to_rank(run: Path) -> None
     write_frame(run / "records.csv", long([one for one in read_records(run) if one.task == "quality"]))
     with pytest.raises(UserError, match="results/mine: no scores of a task with a model; nothing to rank"):
         rendered(run)
+
+
+def test_commands_are_for_a_shell_whatever_the_rows_are_called(run: Path) -> None:
+    card = json.loads((run / "card.json").read_text())
+    card["suite"]["derainers"] = ["rain", "a b", "$(id)", "x\n```\n<script>alert(1)</script>"]
+    (run / "card.json").write_text(json.dumps(card))
+    moved = run.rename(run.with_name("my run"))
+    page, _, rest = rendered(moved).partition("```sh\n")
+    first, second, *end = rest.splitlines()
+    assert shlex.split(first)[3:7] == ["--coco", "DIR", "--derainers", "rain,a b,$(id),x ``` <script>alert(1)</script>"]
+    assert shlex.split(second)[2] == "results/my run"
+    assert end == ["```"]
+    assert "<script" not in page
+
+
+def test_no_blank_line_ends_the_html_before_its_end(run: Path) -> None:
+    told = Origin("Rain100H\n\n<script>alert(1)</script>")
+    page = rendered(run, best=told).partition("\n\n```sh")[0]
+    assert "\n\n" not in page
+    assert "<script" not in page
+
+
+def test_times_without_their_machine_are_refused(run: Path) -> None:
+    cost = {"derainer": "best", "task": "", "latency_ms": 123.4}
+    write_frame(run / "cost.csv", pd.DataFrame([cost]))
+    with pytest.raises(UserError, match=r"cost\.csv: lacks the columns width"):
+        rendered(run)
+    write_frame(run / "cost.csv", pd.DataFrame([{"derainer": "best"}]))
+    with pytest.raises(UserError, match=r"cost\.csv: lacks the columns task, latency_ms"):
+        rendered(run)
+
+
+def test_the_command_of_a_run_has_what_was_asked_of_the_built_in_suite(run: Path) -> None:
+    suite = override(load_suite("streets"), count=3, tasks=["quality", "detection"])
+    assert run_command(replace(finished_run(run), suite=suite)) == (
+        "derainbench run streets --tasks quality,detection --count 3 --out results/mine"
+    )
+    assert run_command(replace(finished_run(run), suite=load_suite("streets"))) == (
+        "derainbench run streets --out results/mine"
+    )
+    own = override(load_suite("streets"), size="1280x720", retrained={"semantic": {"rain": "smp:/home/me/net"}})
+    assert run_command(replace(finished_run(run), suite=own)).split()[3:7] == [
+        "--retrained", "semantic:rain=smp:net", "--size", "1280x720",
+    ]  # fmt: skip

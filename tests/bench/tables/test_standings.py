@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -102,3 +103,14 @@ def test_a_name_stands_for_the_same_weights_in_all_runs(tmp_path: Path) -> None:
     other = finished_run(write_ranked_run(tmp_path / "other", weights={"best": {"net.pth": "1" * 64}}))
     with pytest.raises(UserError, match=r"best has other weights in \S+other than in \S+one; run one of them again"):
         rows_of([one, other])
+
+
+@pytest.mark.parametrize("part", ["datasets", "tasks"])
+def test_records_and_card_are_of_one_run(part: str, tmp_path: Path) -> None:
+    root = write_ranked_run(tmp_path)
+    card = json.loads((root / "card.json").read_text())
+    (root / "card.json").write_text(json.dumps({**card, part: {}, "order": None}))
+    with pytest.raises(
+        UserError, match=r"on 'photos', of which card\.json says nothing; expected both files of one run"
+    ):
+        finished_run(root)

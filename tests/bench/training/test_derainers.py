@@ -215,7 +215,7 @@ def test_kinds_of_rain_that_are_none_are_refused(kind, message, tiny, photograph
 @pytest.mark.parametrize(
     ("rain", "message"),
     [
-        ({"presets": ("coco351_y",)}, "coco350_y"),
+        ({"presets": ("coco351_y",)}, r"training tiny: rain\.presets: .*coco350_y"),
         ({"presets": ("imgaugg",)}, "imgaug"),
         ({"severities": (-1.0,)}, r"rain\.severities"),
         ({"severities": (1e9,)}, r"rain\.severities"),
@@ -356,6 +356,21 @@ def test_a_damaged_photograph_is_named(tiny, photographs):
     stream = open_stream(load_training(str(tiny)), Material([photographs]))
     with pytest.raises(UserError, match=r"1\.png"):
         [stream(number) for number in range(3)]
+
+
+def test_a_photograph_smaller_than_a_crop_is_named_before_the_first_step(tiny, photographs):
+    write_png(photographs / "small.png", np.zeros((12, 40, 3), np.uint8))
+    with pytest.raises(UserError, match=r"photographs: image 'small' has 40x12 pixels, expected 16x16 of a crop"):
+        open_stream(load_training(str(tiny)), Material([photographs]))
+
+
+def test_what_is_not_there_is_told_before_the_first_step(tiny, photographs, tmp_path):
+    training, out = load_training(str(tiny)), tmp_path / "out"
+    with pytest.raises(UserError, match=r"nowhere: no such folder"):
+        train_derainer(training, Material([photographs], tests={"any": tmp_path / "nowhere"}), out)
+    with pytest.raises(UserError, match=r"--start .*nowhere\.safetensors: no such file"):
+        train_derainer(training, Material([photographs]), out, start=tmp_path / "nowhere.safetensors")
+    assert not out.exists()
 
 
 def test_held_out_photographs_always_have_the_same_rain(photographs):

@@ -101,7 +101,7 @@ def test_pairs_of_different_sizes(tmp_path: Path) -> None:
 
 
 def test_unknown_sets_and_layouts(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"unknown set of pairs 'rain100'. Known: rain100h"):
+    with pytest.raises(UserError, match=r"unknown set of pairs 'rain100'. Did you mean .*rain100l"):
         open_pairs(tmp_path, {"set": "rain100"})
     with pytest.raises(UserError, match=r"not a known layout of rain14000\. Expected rainy_image/"):
         open_pairs(tmp_path, {"set": "rain14000"})
