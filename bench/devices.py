@@ -5,7 +5,10 @@ PyTorch is imported when it is needed.
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
+from contextlib import suppress
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -163,6 +166,13 @@ def _own_threads() -> int:
     import torch
 
     return torch.get_num_threads()
+
+
+def give_back_memory() -> None:
+    """Give memory that this process has freed back to the system, where the C library (glibc) would keep it."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def torch_for(options: Options, purpose: str) -> ModuleType:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
 from bench.contract import Options
-from bench.devices import give_back_threads
+from bench.devices import give_back_memory, give_back_threads
 from bench.errors import UserError
 from bench.io.isolation import GuestRoom
 from bench.protocols import Dataset, Derainer, Judge, Task
@@ -87,11 +87,12 @@ class JudgeLoader:
 def forget() -> None:
     """Drop models, builders and datasets: the files behind them may change before this process runs again.
 
-    PyTorch has its threads back.
+    PyTorch has its threads back, and the system the memory: freed by one stage in pieces, it does not fit the next.
     """
     kept_model.cache_clear()
     give_back_threads()
     kept_data.cache_clear()
+    give_back_memory()
 
 
 @lru_cache(maxsize=1)

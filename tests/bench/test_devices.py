@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Callable
 
 import pytest
@@ -10,8 +11,16 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bench.contract import Options  # noqa: E402
-from bench.devices import choose_device, device_of, torch_device_ready, torch_for, usable_cores  # noqa: E402
+from bench.devices import (  # noqa: E402
+    choose_device,
+    device_of,
+    give_back_memory,
+    torch_device_ready,
+    torch_for,
+    usable_cores,
+)
 from bench.errors import UserError  # noqa: E402
+from bench.perf.memory import open_memory_meter  # noqa: E402
 
 ABSENT = ["gpu0", "cuda:97", *([] if torch.cuda.is_available() else ["cuda"])]
 
@@ -63,3 +72,16 @@ def test_only_cores_left_to_the_process_count() -> None:
 def test_without_affinity_every_core_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)  # as on macOS
     assert usable_cores() == os.cpu_count()
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="needs glibc, which keeps freed memory below what is held"
+)
+def test_freed_memory_is_the_systems_again() -> None:
+    held = open_memory_meter("cpu").now
+    pieces = [bytes(5000) for _ in range(10_000)]  # 50 MB in one heap
+    last, most = pieces.pop(), held()
+    pieces.clear()
+    give_back_memory()
+    assert held() < most - 25e6
+    assert len(last) == 5000
