@@ -106,13 +106,22 @@ def _models(records: Sequence[Record]) -> dict[tuple[str, str, str], str]:
 
 def _by_image(images: pd.DataFrame) -> dict[tuple[str, str], pd.DataFrame]:
     """Map (dataset, derainer) to a table with one row an image and a column for every (task, metric)."""
-    texts = dict.fromkeys(["image", "task", "metric"], str)  # in the order of their letters, not of their categories
-    return {
-        (str(dataset), str(derainer)): rows.astype(texts).pivot_table(
-            index="image", columns=["task", "metric"], values="value"
+    packed = images.assign(**{name: _by_letters(images[name]) for name in ("image", "task", "metric")})
+    found = {}
+    for (dataset, derainer), rows in packed.groupby(["dataset", "derainer"], sort=False, observed=True):
+        table = rows.pivot_table(index="image", columns=["task", "metric"], values="value", observed=True)
+        table.index = table.index.astype(str)
+        table.columns = pd.MultiIndex.from_arrays(
+            [table.columns.get_level_values(level).astype(str) for level in (0, 1)]
         )
-        for (dataset, derainer), rows in images.groupby(["dataset", "derainer"], sort=False, observed=True)
-    }
+        found[str(dataset), str(derainer)] = table
+    return found
+
+
+def _by_letters(texts: pd.Series) -> pd.Series:
+    """Pack texts as categories in the order of their letters: as strings, a run's measures would take tens of MB."""
+    packed = texts.astype("category")
+    return packed.cat.reorder_categories(sorted(packed.cat.categories))
 
 
 def _questions(

@@ -18,8 +18,8 @@ FEWEST_IMAGES = 10
 """Resamples of fewer images say less than they seem to: there is no interval and no p."""
 FEW_IMAGES = f"no intervals and no p values on fewer than {FEWEST_IMAGES} images"
 """The same for people."""
-_PAIRS_AT_ONCE = 2**18
-"""Bounds memory: of N images there are N * N pairs."""
+_PAIRS_AT_ONCE, _RESAMPLES_AT_ONCE = 2**16, 50
+"""Bound memory: of N images there are N * N pairs, in each of R resamples."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,15 @@ def resample_rank_correlation(x: FloatArray, y: FloatArray, weights: IntArray) -
     Returns:
         Spearman's rho and Kendall's tau-b, (R,) each; NaN where a resample leaves one side constant.
     """
-    drawn = weights.astype(np.float64)
+    parts = [
+        _rank_correlations(x, y, weights[start : start + _RESAMPLES_AT_ONCE].astype(np.float64))
+        for start in range(0, max(1, len(weights)), _RESAMPLES_AT_ONCE)
+    ]
+    rho, tau = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return rho, tau
+
+
+def _rank_correlations(x: FloatArray, y: FloatArray, drawn: FloatArray) -> tuple[FloatArray, FloatArray]:
     rank_x, rank_y = np.empty_like(drawn), np.empty_like(drawn)
     concordant, untied_x, untied_y = (np.zeros(len(drawn)) for _ in range(3))
     for start in range(0, len(x), step := max(1, _PAIRS_AT_ONCE // max(1, len(x)))):
