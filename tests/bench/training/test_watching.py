@@ -146,7 +146,7 @@ def test_a_check_of_a_plan_is_timed_with_the_watch(
     watched = dataclasses.replace(material, watched=Watched("semantic", MODELS["semantic"], streets))
     looks: list[float] = []
     monkeypatch.setattr("bench.training.watching.TaskScore.__call__", lambda *_: looks.append(1.0) or 1.0)
-    plan_derainer(training, watched, tmp_path / "out", 10.0)  # minutes: enough on any machine
+    plan_derainer(training, watched, tmp_path / "out", 1.0)
     assert len(looks) == 2  # in the rain, and once to be timed
 
 
