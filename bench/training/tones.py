@@ -9,7 +9,7 @@ from bench.contract import Image
 
 
 def change_tones(image: Image, most: float, random: np.random.Generator) -> Image:
-    """Change the tones of one photograph: a gamma, a gain and a tint for each channel, and the saturation.
+    """Change the tones of one photograph: its gamma, its gain, a tint of each channel, and its saturation.
 
     Gamma and gain are ``exp(u)`` with ``u`` uniform in ±``most``; the tint multiplies each channel by ``exp(u / 4)``;
     the saturation is multiplied by ``1 + u``, 0 being grey.
@@ -25,8 +25,8 @@ def change_tones(image: Image, most: float, random: np.random.Generator) -> Imag
     gamma, gain = np.exp(random.uniform(-most, most, 2))
     tint = np.exp(random.uniform(-most, most, 3) / 4)
     saturation = 1 + random.uniform(-most, most)
-    curves = gain * tint[:, None] * np.linspace(0, 1, 256) ** gamma
-    toned = np.stack([curves[channel].astype(np.float32)[image[..., channel]] for channel in range(3)], -1)
+    curves = (gain * tint[:, None] * np.linspace(0, 1, 256) ** gamma).astype(np.float32)
+    toned = np.stack([curve[image[..., channel]] for channel, curve in enumerate(curves)], -1)
     grey: npt.NDArray[np.float32] = toned.mean(-1, keepdims=True)
     mixed = grey + np.float32(saturation) * (toned - grey)
     return np.asarray(np.rint(mixed.clip(0, 1) * 255), np.uint8)
