@@ -13,15 +13,18 @@ from bench.commands.options import Offline
 
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    to: Annotated[Literal["mlflow", "wandb", "tensorboard", "coco", "fiftyone"], typer.Option(help="The tool.")],
+    to: Annotated[
+        Literal["mlflow", "wandb", "tensorboard", "coco", "fiftyone", "tables"], typer.Option(help="The tool.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default RUN-TOOL.")] = None,
     offline: Offline = False,
 ) -> None:
-    """Hand records, tables and predictions to an experiment tracker or a viewer.
+    """Hand records, tables and predictions to an experiment tracker, a viewer or a repository.
 
     mlflow logs to MLFLOW_TRACKING_URI, or into the folder if that is not set. wandb logs to your account, or with
     --offline into the folder. coco writes labels and results as pycocotools reads them; fiftyone the same with the
-    restored images, a COCODetectionDataset a row.
+    restored images, a COCODetectionDataset a row. tables writes what can be published beside a paper: every table and
+    the card, without pixels and without paths of this machine.
 
     Examples:
 
@@ -32,6 +35,8 @@ def export(
         derainbench export run1 --to tensorboard --out logs
 
         derainbench export run1 --to fiftyone --out predictions
+
+        derainbench export run1 --to tables --out results/run1
     """
     folder = out or run.with_name(f"{run.resolve().name}-{to}")
     out_console.print(f"exported to {_export(run, to, folder, offline)}", markup=False, soft_wrap=True)
@@ -51,6 +56,10 @@ def _export(run: Path, to: str, folder: Path, offline: bool) -> str:
         from bench.exports.to_tensorboard import export_tensorboard
 
         return export_tensorboard(run, folder)
+    if to == "tables":
+        from bench.exports.to_tables import export_tables
+
+        return export_tables(run, folder)
     from bench.exports.predictions import export_predictions
 
     return export_predictions(run, folder, images=to == "fiftyone")

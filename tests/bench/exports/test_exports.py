@@ -13,8 +13,11 @@ from bench.contract import Detections
 from bench.errors import UserError
 from bench.exports.predictions import export_predictions
 from bench.exports.rows import rows_of, tracker_name
+from bench.exports.to_tables import export_tables
 from bench.io.images import read_image, read_label_map
+from bench.runs.card import RunCard, read_card, write_card
 from bench.runs.folder import RunStore
+from bench.runs.records import read_records
 from bench.runs.rows import Row
 from bench.suites.suite import load_suite, override
 from synth.datasets.dataset import open_dataset
@@ -163,3 +166,34 @@ def test_a_run_without_predictions_is_refused_and_nothing_written(tmp_path: Path
     assert not (tmp_path / "out").exists()
     with pytest.raises(UserError, match="no such file"):
         export_predictions(tmp_path / "absent", tmp_path / "out")
+
+
+def test_published_tables_hold_every_number_and_no_path(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "results/mine"
+    write_card(run, named(read_card(run), "/secret/place/net.pth"))
+    (out / "tables").mkdir(parents=True)
+    (out / "tables/gone.csv").write_text("of a dataset that the run no longer has")
+    (out / "cost.csv").write_text("derainer\n")
+    export_tables(run, out)
+    assert files_below(out) == [
+        "card.json", "correlations.csv", "cost.csv", "disagreements.csv", "failures.csv", "intervals.csv",
+        "per_class.csv", "records.csv", "slices.csv", "tables/streets.csv",
+    ]  # fmt: skip
+    assert read_records(out) == read_records(run)
+    assert "/secret" not in (out / "card.json").read_text()
+    assert read_card(out) == named(read_card(run), "net.pth")
+    write_card(run, named(read_card(run), ""))
+
+
+def named(card: RunCard, file: str) -> RunCard:
+    """Let the suite of a card name one more derainer, from a file."""
+    derainers = [spec for spec in card.suite["derainers"] if not spec.startswith("mine=")]
+    more = [f"mine=prenet@{file}"] if file else []
+    return card.model_copy(update={"suite": {**card.suite, "derainers": [*derainers, *more]}})
+
+
+def test_tables_are_not_published_into_a_run(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is a run folder itself"):
+        export_tables(run, run)
+    with pytest.raises(UserError, match="no run here"):
+        export_tables(tmp_path, tmp_path / "out")
