@@ -5,11 +5,11 @@ A message says what is wrong, where, what was expected, what was found and what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pydantic import ValidationError
+    from pydantic import BaseModel, ValidationError
     from pydantic_core import ErrorDetails
 
 _LONGEST_VALUE = 60
@@ -84,18 +84,37 @@ def did_you_mean(name: str, known: Iterable[str], label: str = "Known") -> str:
     return f"Did you mean {' or '.join(near)}?" if near else f"{label}: {', '.join(names) or 'none'}."
 
 
-def faults_of(error: ValidationError) -> str:
-    """Join the faults that pydantic found to one line: ``setting: fault, got value; setting.inner: fault``."""
-    faults = ((".".join(map(str, fault["loc"])), _fault(fault)) for fault in error.errors())
+def faults_of(error: ValidationError, model: type[BaseModel] | None = None) -> str:
+    """Join the faults that pydantic found to one line: ``setting: fault, got value; setting.inner: fault``.
+
+    Args:
+        error: What validating raised.
+        model: What was validated, for the names that an unknown one may have meant; None for no such advice.
+    """
+    schema = model.model_json_schema() if model else {}
+    faults = ((".".join(map(str, fault["loc"])), _fault(fault, schema)) for fault in error.errors())
     return "; ".join(f"{place}: {text}" if place else text for place, text in faults)
 
 
-def _fault(fault: ErrorDetails) -> str:
+def _fault(fault: ErrorDetails, schema: Mapping[str, Any]) -> str:
     """Say what is wrong with one value, and the value where it is a short one that our own words do not name."""
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])
+    if fault["type"] == "extra_forbidden":
+        known = _names_beside(fault["loc"], schema)
+        return f"unknown name. {did_you_mean(str(fault['loc'][-1]), known)}".rstrip(".") if known else "unknown name"
     found = fault["input"]
-    told = fault["type"] not in ("missing", "extra_forbidden") and isinstance(found, str | int | float)
-    told = told and ", got " not in fault["msg"]
+    told = fault["type"] != "missing" and isinstance(found, str | int | float) and ", got " not in fault["msg"]
     shown = repr(found) if told else ""
     return f"{fault['msg']}, got {shown}" if 0 < len(shown) <= _LONGEST_VALUE else fault["msg"]
+
+
+def _names_beside(place: tuple[int | str, ...], schema: Mapping[str, Any]) -> list[str]:
+    """List the names that a JSON schema knows where an unknown one stands; none where it takes any."""
+    here = schema
+    for name in place[:-1]:
+        of_any_name = {"": here.get("additionalProperties"), **here.get("patternProperties", {})}
+        inner = here.get("properties", {}).get(name) or next(filter(None, of_any_name.values()), None)
+        inner = inner or here.get("items", {})
+        here = schema["$defs"][inner["$ref"].rpartition("/")[2]] if "$ref" in inner else inner
+    return list(here.get("properties", ()))

@@ -108,6 +108,8 @@ def train(
     given |= {"seed": seed, "precision": precision, "compile": compile}
     given |= {"guide": guide, "guide-share": guide_share, "guide-after": guide_after}
     training = library.with_clean_share(library.load_training(name, settings_of(given)), clean_share)
+    if clean_share and not photographs:
+        raise UserError("--clean-share: is a share of the photographs, and there are none; add --photographs DIR")
     chosen = choose_device(device)
     if ":" in chosen and not chosen.startswith("cuda:"):
         raise UserError(f"--device {device}: a training computes on cpu, on cuda, or on one GPU such as cuda:1")

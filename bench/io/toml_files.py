@@ -73,4 +73,4 @@ def validated(model: type[Model], text: TomlText, name: str, changes: Mapping[st
     try:
         return model.model_validate({"name": name, **content, **changes})
     except ValidationError as error:
-        raise UserError(f"{text.origin}: {faults_of(error)}. {advice}") from error
+        raise UserError(f"{text.origin}: {faults_of(error, model)}. {advice}") from error

@@ -41,7 +41,7 @@ def test_no_command_shows_what_there_is(call: Call) -> None:
 MISTAKES: list[tuple[str, list[str], str]] = [
     ("unknown suite", ["run", "coco305"], "unknown suite 'coco305'. Did you mean coco350"),
     ("no such suite file", ["run", "absent.toml"], "suite absent.toml: no such file"),
-    ("unknown key", ["run", "wrong.toml"], "wrong.toml: datasets.photos.colour: Extra inputs are not permitted"),
+    ("unknown key", ["run", "wrong.toml"], "wrong.toml: datasets.photos.colour: unknown name"),
     ("not TOML", ["run", "mine.py.toml"], "mine.py.toml: not valid TOML"),
     ("unknown derainer", ["run", "suite.toml", "--derainers", "rian"], "unknown derainer 'rian'. Did you mean rain"),
     ("no such derainer file", ["run", "suite.toml", "--derainers", "no.py:build"], "no such file no.py"),
@@ -70,6 +70,11 @@ MISTAKES: list[tuple[str, list[str], str]] = [
     ("no such image", ["derain", "rain", "absent.png", "out"], "absent.png: no such file or folder"),
     ("output is no PNG", ["derain", "rain", "photos/images/a.jpg", "out.jpg"], "out.jpg: restored images are written"),
     ("weights offline", ["derain", "prenet", "photos/images", "out", "--offline"], "--offline is set"),
+    (
+        "dry share of no photographs",
+        ["train", "mspfn-light", "--pairs", "rain100h=empty", "--clean-share", "0.1"],
+        "--clean-share: is a share of the photographs, and there are none",
+    ),
     ("no partner", ["score", "photos/images", "photos"], "no images here"),
 ]
 

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pickle
-from typing import Self
+from typing import Annotated, Self
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, StringConstraints, ValidationError, model_validator
 
 from bench.errors import ImageError, MissingExtraError, UserError, did_you_mean, faults_of
 
@@ -74,5 +74,32 @@ def test_faults_tell_short_values_and_our_own_words_as_they_are() -> None:
 
     assert told(number="much").endswith("unable to parse string as an integer, got 'much'")
     assert told(number="x" * 100).endswith("unable to parse string as an integer")
-    assert told(nubmer=1) == "nubmer: Extra inputs are not permitted"
+    assert told(nubmer=1) == "nubmer: unknown name"
     assert told(number=2) == "number: 2 is taken"
+
+
+def test_a_misspelt_name_is_told_with_those_that_are_known_there() -> None:
+    class Part(BaseModel, extra="forbid"):
+        width: int = 1
+
+    class Whole(BaseModel, extra="forbid"):
+        parts: dict[Annotated[str, StringConstraints(pattern="^p")], Part] = {}
+        further: dict[str, Part] = {}
+        listed: list[Part] = []
+        single: Part = Part()
+
+    def told(content: object) -> str:
+        with pytest.raises(ValidationError) as found:
+            Whole.model_validate(content)
+        return faults_of(found.value, Whole)
+
+    assert told({"sinlge": 1}) == "sinlge: unknown name. Did you mean single?"
+    assert told({"xyz": 1}) == "xyz: unknown name. Known: parts, further, listed, single"
+    wrong = {"wdith": 1}
+    for content, place in (
+        ({"parts": {"p": wrong}}, "parts.p"),
+        ({"further": {"q": wrong}}, "further.q"),
+        ({"listed": [{}, wrong]}, "listed.1"),
+        ({"single": wrong}, "single"),
+    ):
+        assert told(content) == f"{place}.wdith: unknown name. Did you mean width?"
