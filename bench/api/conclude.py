@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bench.devices import give_back_memory
 from bench.errors import UserError
 from bench.io.files import read_json
 from bench.protocols import Dataset, Task
@@ -32,6 +33,7 @@ def conclude(store: RunStore, card: RunCard, work: WorkDone, tasks: Mapping[str,
         The numbers beside the work.
     """
     scores = score_run(store, card, scored_datasets(store, work.datasets, tasks))
+    give_back_memory()  # resamples of many images are large, and the tables to come do not fit into their pieces
     for row, ids in scores.judged.items():
         store.write_detections(row, {id: work.datasets[row.dataset].image_id(id) for id in ids})
     result = RunResult(work, scores)
