@@ -181,19 +181,19 @@ def _of_place(place: Place, found: Mapping[str, Standing], origins: Mapping[str,
     unit = f" ({place.unit})" if place.unit else ""
     strength = "" if place.config.severity == 1 else f" x {place.config.severity:g}"
     link = _link(place.run, into)
-    return Group(
-        f"{place.dataset} in rain {place.rain}{strength}: {place.task} by {place.model}",
-        {
-            "recovery": f"how much comes back of the {place.metric} that the rain takes",
-            f"{place.metric}{unit}": "the score",
-            "PSNR Y (dB)": "peak signal-to-noise ratio of the luma",
-            "on clean images": f"{place.metric} of clean images after the derainer, less that before",
-        },
-        {
-            **{row: _cells(place, row, one, origins[row], link) for row, one in found.items()},
-            **{row: [Cell(), *_scores(place, row, link), Cell()] for row in (RAIN, CLEAN)},
-        },
-    )
+    columns = {
+        "recovery": f"how much comes back of the {place.metric} that the rain takes",
+        f"{place.metric}{unit}": "the score",
+        "PSNR Y (dB)": "peak signal-to-noise ratio of the luma",
+    }
+    if any(not math.isnan(one.change) for one in found.values()):  # else nothing was restored from clean images
+        columns["on clean images"] = f"{place.metric} of clean images after the derainer, less that before"
+    cells = {
+        **{row: _cells(place, row, one, origins[row], link) for row, one in found.items()},
+        **{row: [Cell(), *_scores(place, row, link), Cell()] for row in (RAIN, CLEAN)},
+    }
+    heading = f"{place.dataset} in rain {place.rain}{strength}: {place.task} by {place.model}"
+    return Group(heading, columns, {row: line[: len(columns)] for row, line in cells.items()})
 
 
 def _cells(place: Place, row: str, one: Standing, origin: Origin, link: str) -> list[Cell]:

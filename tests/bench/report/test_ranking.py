@@ -90,6 +90,12 @@ def test_a_run_without_a_row_leaves_its_cells_empty(run: Path) -> None:
     assert line(rendered(run, more, new=TOLD), "new")[:5] == ["", "", "", "", "10 % [0, 20]"]
 
 
+def test_a_run_that_restored_no_clean_images_has_no_column_for_them(run: Path) -> None:
+    bare = write_ranked_run(Path("results/bare"), {row: score for row, score in SCORES.items() if "+" not in row})
+    assert rendered(run, bare).count(">on clean images<") == 1
+    assert line(rendered(bare, run), "best")[2:5] == ["20.00", "<b>80 % [70, 90]</b>", "36.00"]
+
+
 def test_times_stand_with_their_size_and_processor(run: Path) -> None:
     cost = {"derainer": "best", "task": "", "height": 480, "width": 640, "latency_ms": 123.4, "precision": "fp32"}
     write_frame(run / "cost.csv", pd.DataFrame([{**cost, "hardware": "a CPU", "threads": 2}]))
