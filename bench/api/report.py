@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.api.verify import recorded_task
 from bench.contract import Classes
+from bench.devices import give_back_memory
 from bench.errors import UserError
 from bench.io.files import write_text
 from bench.protocols import Task
@@ -63,6 +64,7 @@ def write_report(
     Raises:
         UserError: There is no finished run, or a file of it is damaged.
     """
+    give_back_memory()  # what is left of a run that ended just now does not fit what is read here
     content = read_run(run)
     datasets = (_open(content, name) for name in content.card.datasets)
     galleries, curves = build_pictures(content, datasets, images, int(megabytes * 1e6))

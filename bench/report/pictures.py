@@ -10,7 +10,7 @@ from bench.protocols import Dataset, Task
 from bench.report.curves import curves_of
 from bench.report.evidence import EvidenceStyle, find_styles
 from bench.report.figures import precision_recall
-from bench.report.gallery import Gallery, GallerySource, build_gallery, choose_images, image_scores
+from bench.report.gallery import Gallery, GallerySource, ImageScores, build_gallery, choose_images, image_scores
 from bench.report.plots import Plot
 from bench.report.run import ReadRun
 from bench.runs.records import read_table
@@ -51,7 +51,7 @@ def build_pictures(
     """
     galleries: list[Gallery] = []
     plots: dict[str, list[Plot]] = {}
-    scores = read_measures(run.store.root)
+    scores = _scores(run)
     count = len(run.card.datasets)
     for index, opened in enumerate(datasets):
         if opened.dataset is None:
@@ -61,13 +61,17 @@ def build_pictures(
         styles = find_styles(run.store, opened.dataset, opened.name, run.rows, opened.tasks)
         found = (_precision_recall(run, opened.dataset, opened.name, style) for style in styles)
         plots[opened.name] = [plot for plot in found if plot]
-        source = GallerySource(
-            run.store, opened.dataset, opened.name, _labels(run), styles, image_scores(scores, opened.name)
-        )
+        source = GallerySource(run.store, opened.dataset, opened.name, _labels(run), styles, scores[opened.name])
         left = budget - sum(gallery.bytes for gallery in galleries)
         chosen = _choose(run, source, -(-images // count))
         galleries.append(build_gallery(source, chosen, left // (count - index)))
     return galleries, plots
+
+
+def _scores(run: ReadRun) -> dict[str, ImageScores]:
+    """Read the scores of single images by dataset; the table of all measures is gone before labels are read."""
+    measures = read_measures(run.store.root)
+    return {name: image_scores(measures, name) for name in run.card.datasets}
 
 
 def _precision_recall(run: ReadRun, dataset: Dataset, name: str, style: EvidenceStyle) -> Plot | None:
