@@ -62,11 +62,28 @@ class ImageScores:
 
     Attributes:
         measures: Their names; the first decides which images are chosen.
-        of: Row to image to measure to score; what is undefined is absent.
+        tables: Row to a table with one line an image and one column a measure; NaN where it is undefined. As objects,
+            the numbers of a large run would take more memory than all else on the page.
     """
 
     measures: tuple[str, ...]
-    of: Mapping[str, Mapping[str, Mapping[str, float]]]
+    tables: Mapping[str, pd.DataFrame]
+
+    def of(self, row: str, image: str) -> dict[str, float]:
+        """Map the measures of one image of a row to its scores; what is undefined is absent."""
+        table = self.tables.get(row)
+        if table is None or image not in table.index:
+            return {}
+        scores = table.loc[[image]].iloc[0].dropna()
+        return dict(zip(map(str, scores.index), scores.tolist(), strict=True))
+
+    def gains(self, row: str) -> dict[str, float]:
+        """Map images to what a row gains over the rain in the first measure."""
+        before, after = self.tables.get(RAIN), self.tables.get(row)
+        if not self.measures or before is None or after is None:
+            return {}
+        found = (after[self.measures[0]] - before[self.measures[0]]).dropna()
+        return dict(zip(map(str, found.index), found.tolist(), strict=True))
 
 
 def image_scores(per_image: pd.DataFrame, dataset: str) -> ImageScores:
@@ -79,23 +96,23 @@ def image_scores(per_image: pd.DataFrame, dataset: str) -> ImageScores:
     bases = {metric: stem_of(str(metric)) for metric in per_image["metric"].unique()}
     used = [metric for metric, base in bases.items() if base in _USED]
     chosen = per_image[(per_image["dataset"] == dataset) & per_image["metric"].isin(used)]
-    scores: dict[str, dict[str, dict[str, float]]] = {}
+    tables: dict[str, pd.DataFrame] = {}
     for derainer, rows in chosen.groupby("derainer", sort=False, observed=True):
-        numbers: dict[str, dict[str, float]] = {}
-        for image, metric, value in rows[["image", "metric", "value"]].itertuples(index=False, name=None):
-            numbers.setdefault(str(image), {})[bases[metric]] = float(value)
-        scores[str(derainer)] = {image: _measures(found) for image, found in numbers.items()}
-    known = {measure for images in scores.values() for found in images.values() for measure in found}
-    return ImageScores(tuple(measure for measure in MEASURES if measure in known), scores)
+        last = rows.drop_duplicates(["image", "metric"], keep="last")
+        numbers = last.pivot_table(index="image", columns="metric", values="value", observed=True)
+        tables[str(derainer)] = _measures({bases[metric]: numbers[metric] for metric in numbers.columns})
+    known = [measure for measure in MEASURES if any(table[measure].notna().any() for table in tables.values())]
+    return ImageScores(tuple(known), tables)
 
 
-def _measures(numbers: Mapping[str, float]) -> dict[str, float]:
-    found = {name: numbers[metric] for name, metric in MEASURES.items() if metric in numbers}
-    for name, (right, wrong, missed) in _F1.items():
-        tp, fp, fn = (numbers.get(count, 0.0) for count in (right, wrong, missed))
-        if tp + fp + fn:
-            found[name] = 2 * tp / (2 * tp + fp + fn)
-    return found
+def _measures(numbers: Mapping[str, pd.Series]) -> pd.DataFrame:
+    """Make a column of every measure out of those of metrics and counts."""
+    found = {name: numbers.get(metric, pd.Series(dtype=float)) for name, metric in MEASURES.items() if metric}
+    for name, counts in _F1.items():
+        tp, fp, fn = (numbers.get(count, pd.Series(dtype=float)) for count in counts)
+        objects = (2 * tp).add(fp, fill_value=0).add(fn, fill_value=0)
+        found[name] = (2 * tp).div(objects, fill_value=0).where(objects > 0)
+    return pd.DataFrame(found)
 
 
 def choose_images(
@@ -112,18 +129,12 @@ def choose_images(
     """
     orders: list[list[str]] = []
     for derainer in (*derainers, CLEAN):
-        gains = sorted((gain, id) for id in ids if (gain := _gain(scores, derainer, id)) is not None)
-        if gains:
+        gained = scores.gains(derainer)
+        if gains := sorted((gained[id], id) for id in ids if id in gained):
             orders += [[id for _, id in reversed(gains)], [id for _, id in gains]]
     in_turn = [id for ranks in zip_longest(*orders) for id in ranks if id is not None]
     here = set(ids)
     return [id for id in dict.fromkeys([*first, *in_turn, *ids]) if id in here][:most]
-
-
-def _gain(scores: ImageScores, derainer: str, id: str) -> float | None:
-    before, after = (scores.of.get(row, {}).get(id, {}) for row in (RAIN, derainer))
-    measure = scores.measures[0] if scores.measures else ""
-    return after[measure] - before[measure] if measure in before and measure in after else None
 
 
 @dataclass(frozen=True)
@@ -194,7 +205,7 @@ def _entry(
         layers = {name: layer_of(source.store, row, style, sample, small) for name, row in rows.items()}
         known = {name: layer for name, layer in layers.items() if layer is not None}
         seen[style.task] = {"truth": true_layer(style, sample, small), **known}
-    scores = {name: source.scores.of.get(name, {}).get(sample.id, {}) for name in pictures}
+    scores = {name: source.scores.of(name, sample.id) for name in pictures}
     entry = {"id": sample.id, "width": width, "height": height, "pictures": encoded, "seen": seen, "scores": scores}
     return entry, sum(map(len, encoded.values())) + len(str(seen))
 

@@ -28,8 +28,9 @@ def test_f1_is_made_of_the_counts_and_undefined_without_any() -> None:
     table |= {("rain", "b", metric): value for metric, value in nothing.items()}
     scores = image_scores(per_image(table | {("rain", "b", "psnr_y"): 20.0}), "d")
     assert scores.measures == ("F1 of boxes", "PSNR (dB)")
-    assert scores.of["rain"]["a"] == {"F1 of boxes": 6 / 9}
-    assert scores.of["rain"]["b"] == {"PSNR (dB)": 20.0}
+    assert scores.of("rain", "a") == {"F1 of boxes": 6 / 9}
+    assert scores.of("rain", "b") == {"PSNR (dB)": 20.0}
+    assert scores.of("rain", "c") == scores.of("absent", "a") == {}
     assert image_scores(join_measures([]), "d").measures == ()
 
 
