@@ -74,16 +74,15 @@ class ImageScores:
         table = self.tables.get(row)
         if table is None or image not in table.index:
             return {}
-        scores = table.loc[[image]].iloc[0].dropna()
-        return dict(zip(map(str, scores.index), scores.tolist(), strict=True))
+        return {str(name): score for name, score in table.loc[image].dropna().to_dict().items()}
 
     def gains(self, row: str) -> dict[str, float]:
         """Map images to what a row gains over the rain in the first measure."""
         before, after = self.tables.get(RAIN), self.tables.get(row)
         if not self.measures or before is None or after is None:
             return {}
-        found = (after[self.measures[0]] - before[self.measures[0]]).dropna()
-        return dict(zip(map(str, found.index), found.tolist(), strict=True))
+        gained = (after[self.measures[0]] - before[self.measures[0]]).dropna()
+        return {str(image): gain for image, gain in gained.to_dict().items()}
 
 
 def image_scores(per_image: pd.DataFrame, dataset: str) -> ImageScores:
@@ -100,7 +99,8 @@ def image_scores(per_image: pd.DataFrame, dataset: str) -> ImageScores:
     for derainer, rows in chosen.groupby("derainer", sort=False, observed=True):
         last = rows.drop_duplicates(["image", "metric"], keep="last")
         numbers = last.pivot_table(index="image", columns="metric", values="value", observed=True)
-        tables[str(derainer)] = _measures({bases[metric]: numbers[metric] for metric in numbers.columns})
+        # In the order of the file: of two tasks with one measure, the later one counts.
+        tables[str(derainer)] = _measures({bases[metric]: numbers[metric] for metric in used if metric in numbers})
     known = [measure for measure in MEASURES if any(table[measure].notna().any() for table in tables.values())]
     return ImageScores(tuple(known), tables)
 

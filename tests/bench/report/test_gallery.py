@@ -34,6 +34,13 @@ def test_f1_is_made_of_the_counts_and_undefined_without_any() -> None:
     assert image_scores(join_measures([]), "d").measures == ()
 
 
+def test_of_two_tasks_with_one_measure_the_later_one_counts() -> None:
+    first = {("rain", "a", f"{count}@0.50/0.60"): 1.0 for count in ("tp", "fp", "fn")}
+    later = {("rain", "a", "tp@0.25/0.60"): 3.0, ("rain", "a", "fp@0.25/0.60"): 1.0, ("rain", "a", "fn@0.25/0.60"): 2.0}
+    assert image_scores(per_image(first | later), "d").of("rain", "a") == {"F1 of boxes": 6 / 9}
+    assert image_scores(per_image(later | first), "d").of("rain", "a") == {"F1 of boxes": 0.5}
+
+
 def test_the_most_gained_and_the_most_harmed_come_first_derainer_by_derainer() -> None:
     gains = {"one": (5, -4, 0, 1, 0), "two": (0, 1, 9, 0, -7)}
     table = {("rain", image, "mIoU"): 50.0 for image in "abcde"}
