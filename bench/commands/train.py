@@ -55,6 +55,9 @@ def train(
     watch_on: Annotated[Path | None, typer.Option(help="Labelled dataset of 'build' on which it looks.")] = None,
     out: Out = None,
     start: Start = None,
+    start_share: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Of --start's weights in the last ones; else as configured.")
+    ] = None,
     steps: Steps = None,
     minutes: Minutes = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Crops a step; likewise.")] = None,
@@ -106,10 +109,12 @@ def train(
     check_steps(steps, minutes)
     given: dict[str, object] = {"steps": steps, "batch": batch, "crop": crop, "rate": rate, "schedule": schedule}
     given |= {"seed": seed, "precision": precision, "compile": compile}
-    given |= {"guide": guide, "guide-share": guide_share, "guide-after": guide_after}
+    given |= {"start-share": start_share, "guide": guide, "guide-share": guide_share, "guide-after": guide_after}
     training = library.with_clean_share(library.load_training(name, settings_of(given)), clean_share)
     if clean_share and not photographs:
         raise UserError("--clean-share: is a share of the photographs, and there are none; add --photographs DIR")
+    if start_share and not start:
+        raise UserError("--start-share: is a share of the weights to start from, and there are none; add --start FILE")
     chosen = choose_device(device)
     if ":" in chosen and not chosen.startswith("cuda:"):
         raise UserError(f"--device {device}: a training computes on cpu, on cuda, or on one GPU such as cuda:1")

@@ -17,6 +17,7 @@ TrainingName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", ma
 OPTIONS = {
     **{key: key for key in ("steps", "batch", "crop", "schedule", "seed", "precision", "compile")},
     "rate": "learning_rate",
+    "start-share": "start_share",
     "guide": "guide",
     "guide-share": "guide_share",
     "guide-after": "guide_after",

@@ -56,17 +56,20 @@ class DerainerTraining(DerainerSettings):
         rain: Rain on photographs.
         tones: Greatest random change of a photograph's brightness, contrast and colours before it rains, 0 to 1; see
             :func:`bench.training.tones.change_tones`. Published pairs stay as they are.
+        start_share: Share of the weights that it is told to start from in those it ends with, 0 to 1; see
+            :func:`derainers.training.start_share.mix_in`. Weights that are drawn leave nothing behind.
         pairs: Names of the published sets of pairs without which it is not made.
     """
 
     name: TrainingName
     rain: RainMixture = RainMixture()
     tones: float = Field(default=0.0, ge=0, le=1)
+    start_share: float = Field(default=0.0, ge=0, le=1)
     pairs: tuple[str, ...] = ()
 
     def idle_settings(self) -> set[str]:
         """Name the settings that are without effect here, tones that do not change among them."""
-        return super().idle_settings() | (set() if self.tones else {"tones"})
+        return super().idle_settings() | {name for name in ("tones", "start_share") if not getattr(self, name)}
 
 
 def training_names() -> list[str]:

@@ -37,6 +37,7 @@ from derainers.training.crops import ImagePair
 from derainers.training.loop import DerainerJob, TrainingMachine, measure_speed, train
 from derainers.training.networks import TrainableDerainer, network_of
 from derainers.training.settings import DerainerSettings
+from derainers.training.start_share import mix_in
 from derainers.training.watch import Watch
 from synth import SOURCES
 from synth.datasets.build import open_renderer
@@ -207,8 +208,11 @@ def train_derainer(
     machine = machine or TrainingMachine()
     training = training.model_copy(update={"steps": plan.steps}) if plan else training
     job, begun, guided = _begin(training, material, out, machine, start)
-    progress = train(job, machine, after_step)
     trainee = job.trainee
+    first = copy.deepcopy(trainee.network.state_dict()) if start else {}
+    progress = train(job, machine, after_step)
+    if first:
+        mix_in(trainee.network, first, training.start_share)
     card = card_of(training.name, progress, trainee.network, machine.accelerator, machine.devices)
     card |= {**job.identity, **begun, **({"plan": asdict(plan)} if plan else {})}
     card |= {"guide": {**guided, "weight": job.guide.weight}} if job.guide else {}

@@ -482,6 +482,41 @@ def test_start_from_weights(tiny, pairs, tmp_path):
     assert np.array_equal(before, after)
 
 
+def test_a_share_of_the_first_weights_stays_in_the_last(tiny, photographs, tmp_path):
+    training, material = load_training(str(tiny)), Material([photographs])
+    assert "start_share" not in training.model_dump()
+    train_derainer(training, material, tmp_path / "first")
+    start = tmp_path / "first/tiny.safetensors"
+    again = training.model_copy(update={"seed": 5})
+    mixing = again.model_copy(update={"start_share": 0.25})
+    train_derainer(again, material, tmp_path / "last", start=start)
+    card = train_derainer(mixing, material, tmp_path / "mixed", start=start)
+    assert card["training"]["start_share"] == 0.25
+    first, last, mixed = (load_file(tmp_path / f"{name}/tiny.safetensors") for name in ("first", "last", "mixed"))
+    for name, value in mixed.items():
+        torch.testing.assert_close(
+            value.float(), 0.25 * first[name].float() + 0.75 * last[name].float(), atol=1e-3, rtol=1e-3
+        )
+    with pytest.raises(StoppedError):
+        train_derainer(mixing, material, tmp_path / "stopped", start=start, after_step=stop_after(2))
+    assert train_derainer(mixing, material, tmp_path / "stopped", start=start)["sha256"] == card["sha256"]
+    alone = [train_derainer(one, material, tmp_path / f"alone{one.start_share}") for one in (again, mixing)]
+    assert alone[0]["sha256"] == alone[1]["sha256"]  # drawn weights leave nothing behind
+    arguments = [
+        "train",
+        str(tiny),
+        "--photographs",
+        str(photographs),
+        "--start-share",
+        "0.5",
+        "--out",
+        str(tmp_path / "no"),
+    ]
+    refused = CliRunner().invoke(app, arguments)
+    assert refused.exit_code == 1
+    assert "there are none; add --start FILE" in " ".join(refused.output.split())
+
+
 def test_the_command(tiny, photographs, tmp_path):
     words = ["train", str(tiny), "--photographs", str(photographs), "--out", str(tmp_path / "out"), "--device", "cpu"]
     result = CliRunner().invoke(app, [*words, "--steps", "1", "--clean-share", "0.5"], catch_exceptions=False)
