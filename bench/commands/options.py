@@ -136,7 +136,11 @@ def _split(text: str) -> list[str]:
 
 def _is_path(text: str) -> bool:
     place = _ROUTE.sub("", text.strip())
-    return any(Path(path).expanduser().exists() for path in (place, _FACTORY.sub("", place)) if path)
+    paths = [path for path in (place, _FACTORY.sub("", place)) if path]
+    try:
+        return any(Path(path).expanduser().exists() for path in paths)
+    except (OSError, RuntimeError):  # a list longer than the name of a file may be; the home of a user who is none
+        return False
 
 
 def pairs_of(texts: list[str], option: str, form: str) -> dict[str, str]:

@@ -151,6 +151,12 @@ def test_rows_are_split_at_commas_up_to_a_command_that_may_hold_some() -> None:
     ]
 
 
+def test_a_list_of_rows_may_be_longer_than_the_name_of_a_file() -> None:
+    rows = [f"row{number}" for number in range(60)]
+    assert listed([",".join(rows)]) == rows
+    assert listed(["rain,~nobody-of-this-name/a.py"]) == ["rain", "~nobody-of-this-name/a.py"]
+
+
 def test_a_reader_that_closes_the_pipe_is_no_fault(call: Call, tmp_path: Path) -> None:
     call("run", "suite.toml", "--out", "out", "--device", "cpu", "--no-report")
     line = f"{sys.executable} -m bench.cli table out --format csv --layout long | true; echo ${{PIPESTATUS[0]}}"
