@@ -209,7 +209,7 @@ def train_derainer(
     training = training.model_copy(update={"steps": plan.steps}) if plan else training
     job, begun, guided = _begin(training, material, out, machine, start)
     trainee = job.trainee
-    first = copy.deepcopy(trainee.network.state_dict()) if start else {}
+    first = copy.deepcopy(trainee.network.state_dict()) if start and training.start_share else {}
     progress = train(job, machine, after_step)
     if first:
         mix_in(trainee.network, first, training.start_share)
