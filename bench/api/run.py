@@ -357,7 +357,7 @@ def _task(name: str, parameters: Parameters, dataset: str, classes: Classes) -> 
     has = {"boxes": classes.instances, "masks": classes.instances, "label_map": classes.labels, "clean": True}
     if lacks := [need for need in sorted(task.needs) if not has[need]]:
         raise UserError(
-            f"dataset {dataset} has no {lacks[0].replace('_', ' ').removesuffix('s')}s, which task {name} needs; "
+            f"dataset {dataset} has no {lacks[0].replace('label_map', 'label maps')}, which task {name} needs; "
             f"leave the task out with --tasks, or set tasks = [...] for this dataset in the suite"
         )
     return task, entry.code_version()
