@@ -36,13 +36,13 @@ def ranking_of(runs: Sequence[Path], into: Path) -> str:
 
 
 def write_ranking(runs: Sequence[Path], into: Path) -> None:
-    """Put the ranking of finished runs into a Markdown file, in place of the one that is there.
+    """Put the ranking of finished runs into a Markdown file, in place of the one that is there, or into a new file.
 
     Raises:
         UserError: As of :func:`ranking_of`; or the file cannot be read, or has no place for it.
     """
     try:
-        text = into.read_text(encoding="utf-8")
+        text = into.read_text(encoding="utf-8") if into.exists() else f"# The ranking\n\n{BEGIN}{END}\n"
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{into}: cannot be read ({error}); give a Markdown file") from error
     before, begin, rest = text.partition(BEGIN)

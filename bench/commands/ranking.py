@@ -12,16 +12,22 @@ from bench.commands.console import out_console
 
 def ranking(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; the first orders the rows.")],
-    into: Annotated[Path, typer.Option(help="Markdown file with '<!-- ranking -->' and '<!-- end of ranking -->'.")],
+    into: Annotated[
+        Path,
+        typer.Option(help="Markdown file with '<!-- ranking -->' and '<!-- end of ranking -->', or one to be made."),
+    ],
 ) -> None:
     """Write one sortable table of what derainers give back in several runs, rains and tasks, with their cost and harm.
 
     Whoever was trained on photographs of a dataset is flagged and not ranked on it; rows whose intervals overlap are
-    not told apart. Every number links to the card of its run.
+    not told apart. Every number links to the card of its run. Rows of a later run stand in the columns of an earlier
+    one if images, rain, model, rules and precision are the same: so a run of your derainer alone is enough.
 
     Examples:
 
         derainbench ranking results/photographs results/photographs-bars --into docs/ranking.md
+
+        derainbench ranking results/photographs mine --into mine.md
     """
     from bench.api.ranking import write_ranking
 

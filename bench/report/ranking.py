@@ -15,7 +15,7 @@ from bench.report.html import template
 from bench.report.run import costs_of
 from bench.runs.card import CARD
 from bench.runs.records import read_table
-from bench.runs.rows import CLEAN, RAIN
+from bench.runs.rows import CLEAN, ON_CLEAN, RAIN
 from bench.scoring.metrics import digits_of
 from bench.suites.suite import Suite, load_suite, suite_names
 from bench.tables.ranking import FEWER, OWN_GUIDE
@@ -90,7 +90,7 @@ def render_ranking(runs: Sequence[FinishedRun], rows: Sequence[RankedRow], into:
     Raises:
         UserError: No run has a task with a model, so that nothing can be ranked.
     """
-    places = [place for run in runs for place in places_of(run)]
+    places = places_of(runs)
     if not places:
         raise UserError(
             f"{', '.join(str(run.root) for run in runs)}: no scores of a task with a model; nothing to rank"
@@ -124,8 +124,7 @@ def run_command(run: FinishedRun) -> str:
     known = _models(built_in)
     for task, model in _models(suite).items():
         words += ["--model", f"{task}={portable_name(model)}"] if known.get(task) != model else []
-    precision = _precision(run)
-    words += ["--precision", precision] if precision != "fp32" else []
+    words += ["--precision", run.precision] if run.precision != "fp32" else []
     return _command([*words, "--out", _shown(run.root)])
 
 
@@ -157,10 +156,6 @@ def _models(suite: Suite | None) -> dict[str, str]:
     return {task: str(parameters["model"]) for task, parameters in tasks.items() if parameters.get("model")}
 
 
-def _precision(run: FinishedRun) -> str:
-    return str((run.card.numerics or {}).get("precision", "fp32"))
-
-
 def _shown(path: Path) -> str:
     return Path(os.path.relpath(path)).as_posix()
 
@@ -180,7 +175,6 @@ def _order(row: str, first: Mapping[str, Standing]) -> tuple[bool, float, str]:
 def _of_place(place: Place, found: Mapping[str, Standing], origins: Mapping[str, Origin], into: Path) -> Group:
     unit = f" ({place.unit})" if place.unit else ""
     strength = "" if place.config.severity == 1 else f" x {place.config.severity:g}"
-    link = _link(place.run, into)
     columns = {
         "recovery": f"how much comes back of the {place.metric} that the rain takes",
         f"{place.metric}{unit}": "the score",
@@ -189,14 +183,14 @@ def _of_place(place: Place, found: Mapping[str, Standing], origins: Mapping[str,
     if any(not math.isnan(one.change) for one in found.values()):  # else nothing was restored from clean images
         columns["on clean images"] = f"{place.metric} of clean images after the derainer, less that before"
     cells = {
-        **{row: _cells(place, row, one, origins[row], link) for row, one in found.items()},
-        **{row: [Cell(), *_scores(place, row, link), Cell()] for row in (RAIN, CLEAN)},
+        **{row: _cells(place, row, one, origins[row], into) for row, one in found.items()},
+        **{row: [Cell(), *_scores(place, row, into), Cell()] for row in (RAIN, CLEAN)},
     }
     heading = f"{place.dataset} in rain {place.rain}{strength}: {place.task} by {place.model}"
     return Group(heading, columns, {row: line[: len(columns)] for row, line in cells.items()})
 
 
-def _cells(place: Place, row: str, one: Standing, origin: Origin, link: str) -> list[Cell]:
+def _cells(place: Place, row: str, one: Standing, origin: Origin, into: Path) -> list[Cell]:
     """Make a derainer's cells in one place: recovery, score, PSNR, and what it does to clean images."""
     marks = {SAW: one.saw_photographs, LED: one.knows_judge, KNOWS: one.knows_rain, UNSTATED: not origin.stated}
     told = "".join(mark for mark, holds in (marks | {PARTIAL: one.partial}).items() if holds)
@@ -204,19 +198,25 @@ def _cells(place: Place, row: str, one: Standing, origin: Origin, link: str) -> 
     recovery = _percent(back.recovery, back.recovery_low, back.recovery_high)
     kept = one.on_clean
     share = _percent(1 - kept.recovery, 1 - kept.recovery_high, 1 - kept.recovery_low, digits=1)
+    link, on_clean = _link(place.runs[row], into), place.runs.get(ON_CLEAN + row)
     change = "" if math.isnan(one.change) else f"{one.change:+.{digits}f}{f' ({share})' if share else ''}"
     return [
         Cell(recovery, _sortable(back.recovery), link, told, one.leads),
-        *_scores(place, row, link, told),
-        Cell(change, _sortable(one.change), link, told.replace(KNOWS, "") if change else ""),
+        *_scores(place, row, into, told),
+        Cell(
+            change,
+            _sortable(one.change),
+            _link(on_clean, into) if on_clean else "",
+            told.replace(KNOWS, "") if change else "",
+        ),
     ]
 
 
-def _scores(place: Place, row: str, link: str, marks: str = "") -> list[Cell]:
+def _scores(place: Place, row: str, into: Path, marks: str = "") -> list[Cell]:
     cells = []
     for metric, unit in ((place.metric, place.unit), (_PSNR, "dB")):
-        estimate = place.run.estimates.get((place.dataset, row, metric))
-        digits = digits_of(metric, unit, place.run.described)
+        digits, link = digits_of(metric, unit, place.run.described), _link(place.runs.get(row, place.run), into)
+        estimate = place.estimate(row, metric)
         cells.append(Cell(f"{estimate.value:.{digits}f}", estimate.value, link, marks) if estimate else Cell())
     return cells
 
@@ -245,16 +245,17 @@ def _of_networks(rows: Sequence[RankedRow]) -> Group:
 
 
 def _of_times(runs: Sequence[FinishedRun], into: Path) -> list[Group]:
-    """Make a column of times for every run that has some, and say of which size and processor they are."""
-    groups = []
+    """Make a column of times for every size and processor on which a run was measured; a row's first time counts."""
+    columns: dict[str, dict[str, list[Cell]]] = {}
     for run in runs:
         if seconds := costs_of(run.root):
             first = read_table(run.root / "cost.csv", _MEASURED_ON).dropna(subset="latency_ms").iloc[0]
             what = f"{first['width']}x{first['height']}, {first['precision']}, {first['hardware']}"
             link = _link(run, into)
             cells = {row: [Cell(f"{1000 * value:.0f}", value, link)] for row, value in seconds.items()}
-            groups.append(Group(f"time: {what}, {first['threads']} threads", {"ms an image": "median"}, cells))
-    return groups
+            heading = f"time: {what}, {first['threads']} threads"
+            columns[heading] = {**cells, **columns.get(heading, {})}
+    return [Group(heading, {"ms an image": "median"}, cells) for heading, cells in columns.items()]
 
 
 def _of_words(rows: Sequence[RankedRow]) -> Group:
@@ -269,5 +270,5 @@ def _facts(run: FinishedRun) -> str:
         for name in dict.fromkeys(record.dataset for record in run.records)
     ]
     models = sorted({task.model for tasks in run.card.tasks.values() for task in tasks.values() if task.model})
-    machine = f"derainers in {_precision(run)} on {run.card.hardware or run.card.device}"
+    machine = f"derainers in {run.precision} on {run.card.hardware or run.card.device}"
     return f"{', '.join(datasets)}; seen by {', '.join(models)}; {machine}"

@@ -52,10 +52,26 @@ class FinishedRun:
         """Metrics that tasks from outside describe in the card."""
         return described_in(self.card)
 
+    @property
+    def precision(self) -> str:
+        """Precision in which derainers computed."""
+        return str((self.card.numerics or {}).get("precision", "fp32"))
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where derainers are compared: one dataset of a run under its rain, seen by one model, by its main metric."""
+    """Where derainers are compared: one dataset under its rain, seen by one model, by its main metric.
+
+    Attributes:
+        run: The first run that has it.
+        dataset: The dataset's name.
+        task: The task's name.
+        model: The task's model.
+        metric: The task's main metric.
+        unit: Its unit.
+        records: Row to its score by the metric.
+        runs: Row to the run that its numbers are from: the first that has the row here.
+    """
 
     run: FinishedRun
     dataset: str
@@ -63,6 +79,12 @@ class Place:
     model: str
     metric: str
     unit: str
+    records: Mapping[str, Record]
+    runs: Mapping[str, FinishedRun]
+
+    def estimate(self, row: str, metric: str) -> Estimate | None:
+        """Give a row's score on the dataset by a metric, with its interval; None if it has none."""
+        return self.runs[row].estimates.get((self.dataset, row, metric)) if row in self.runs else None
 
     @property
     def config(self) -> DatasetConfig:
@@ -134,15 +156,33 @@ def _check_same_run(root: Path, card: RunCard, suite: Suite, records: Sequence[R
             )
 
 
-def places_of(run: FinishedRun) -> list[Place]:
-    """List the places of one run: every main metric of a task with a model, dataset by dataset."""
-    found: dict[tuple[str, str], Place] = {}
+def places_of(runs: Sequence[FinishedRun]) -> list[Place]:
+    """List the places of runs: every main metric of a task with a model, run by run and dataset by dataset.
+
+    Runs whose numbers can be compared (equal protocol hashes, so equal images, rain and model) and whose derainers
+    computed in equal precision share a place: a derainer stands beside those of an earlier run, which nobody has to
+    run again.
+    """
+    found: dict[tuple[str, ...], Place] = {}
+    for number, run in enumerate(runs):
+        for (dataset, metric), scores in _scores_of(run).items():
+            one = next(iter(scores.values()))
+            comparable = (one.protocol_hash, run.precision) if one.protocol_hash else (str(number),)
+            new = Place(run, dataset, one.task, one.model, metric, one.unit, scores, dict.fromkeys(scores, run))
+            first = found.setdefault((dataset, metric, one.task, one.model, *comparable), new)
+            joined = replace(first, records={**scores, **first.records}, runs={**new.runs, **first.runs})
+            found[dataset, metric, one.task, one.model, *comparable] = joined
+    return list(found.values())
+
+
+def _scores_of(run: FinishedRun) -> dict[tuple[str, str], dict[str, Record]]:
+    """Sort the scores of a run by dataset and main metric of a task with a model, and those by row."""
+    found = {}
     for name in dict.fromkeys(record.dataset for record in run.records):
         own = [record for record in run.records if record.dataset == name and record.task != QUALITY]
         for metric in main_metrics(own, run.described):
-            one = next(record for record in own if record.metric == metric)
-            found.setdefault((name, metric), Place(run, name, one.task, one.model, metric, one.unit))
-    return list(found.values())
+            found[name, metric] = {record.derainer: record for record in own if record.metric == metric}
+    return found
 
 
 def standings(place: Place, origins: Mapping[str, Origin]) -> dict[str, Standing]:
@@ -152,7 +192,7 @@ def standings(place: Place, origins: Mapping[str, Origin]) -> dict[str, Standing
         place: Where.
         origins: Row to what is known of its weights.
     """
-    own = [record for record in place.run.records if (record.dataset, record.metric) == (place.dataset, place.metric)]
+    own = list(place.records.values())
     untrained, most = untrained_in(own), most_images(own)
     return _led(
         {
@@ -185,11 +225,8 @@ def rows_of(runs: Sequence[FinishedRun]) -> list[str]:
 
 
 def _standing(place: Place, record: Record, origin: Origin, most: int) -> Standing:
-    estimates, row, trained = place.run.estimates, record.derainer, origin.trained
-    unknown = Estimate(math.nan, place.unit)
-    own = estimates[place.dataset, row, place.metric]
-    on_clean = estimates.get((place.dataset, ON_CLEAN + row, place.metric), unknown)
-    clean = estimates.get((place.dataset, CLEAN, place.metric), unknown)
+    row, trained, unknown = record.derainer, origin.trained, Estimate(math.nan, place.unit)
+    own, on_clean, clean = (place.estimate(name, place.metric) or unknown for name in (row, ON_CLEAN + row, CLEAN))
     saw = trained is not None and trained.saw(place.photographs)
     led = trained is not None and any(digest in place.judge for digest in trained.guides)
     partial = record.images < most

@@ -34,6 +34,7 @@ def write_ranked_run(
     weights: Mapping[str, Mapping[str, str]] | None = None,
     trained: Mapping[str, object] | None = None,
     judge: str = "f",
+    precision: str = "fp32",
 ) -> Path:
     """Write a finished run of detection on one dataset.
 
@@ -45,9 +46,11 @@ def write_ranked_run(
         weights: The card's entry of this name.
         trained: The card's entry of this name.
         judge: Fingerprint of the model that looks.
+        precision: In which the derainers computed.
     """
     rows = ["rain", *scores, "clean"]
-    one = Record("photos", "rain", "detection", "net", "AP", RAIN, "%", 12, 12, "rules", "hash", "higher")
+    protocol_hash = f"{folder} {rain} {judge}"  # real ones are digests of these among others
+    one = Record("photos", "rain", "detection", "net", "AP", RAIN, "%", 12, 12, "rules", protocol_hash, "higher")
     values = {"rain": RAIN, **{row: score for row, (score, _) in scores.items()}, "clean": CLEAN}
     records = [replace(one, derainer=row, value=value) for row, value in values.items()]
     quality = [replace(one, derainer=row, task="quality", model="", metric="psnr_y", unit="dB") for row in rows[:-1]]
@@ -66,6 +69,7 @@ def write_ranked_run(
         "trained": trained,
         "tasks": {"photos": {"detection": task, "quality": task.model_copy(update={"model": ""})}},
         "hardware": "a processor",
+        "numerics": None if precision == "fp32" else {"precision": precision},
     })  # fmt: skip
     write_card(root, card)
     return root

@@ -83,6 +83,15 @@ def test_a_page_without_a_place_for_it_is_left_alone(text: str, tmp_path: Path) 
     assert page.read_text() == text
 
 
+def test_a_page_that_is_not_there_is_made(tmp_path: Path) -> None:
+    run, page = write_ranked_run(tmp_path / "run"), tmp_path / "page.md"
+    write_ranking([run], page)
+    text = page.read_text()
+    assert text.startswith("# The ranking\n\n<!-- ranking -->\n<div")
+    write_ranking([run], page)
+    assert page.read_text() == text
+
+
 def test_a_page_may_end_with_the_ranking(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("<!-- ranking -->\n<!-- end of ranking -->")

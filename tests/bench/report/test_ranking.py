@@ -86,12 +86,29 @@ def test_every_score_leads_to_the_card_of_its_run(run: Path) -> None:
 
 
 def test_a_run_without_a_row_leaves_its_cells_empty(run: Path) -> None:
-    more = write_ranked_run(Path("results/more"), {**SCORES, "new": (22.0, 0.1)})
+    more = write_ranked_run(Path("results/more"), {**SCORES, "new": (22.0, 0.1)}, rain="bars")
     assert line(rendered(run, more, new=TOLD), "new")[:5] == ["", "", "", "", "10 % [0, 20]"]
 
 
+def test_a_row_of_a_later_run_stands_in_the_columns_of_the_first(run: Path) -> None:
+    mine = write_ranked_run(Path("results/new"), {"new": (38.0, 0.04), "clean+near": (40.0, 0.02)})
+    page = rendered(run, mine, new=TOLD)
+    assert page.count("photos in rain coco350_y: detection by net") == 1
+    assert names(page) == ["new", "best", "near", "far", "rain", "clean"]
+    assert line(page, "new")[:4] == ["<b>90 % [86, 94]</b>", "38.00", "20.00", ""]
+    assert line(page, "near")[3] == "+0.00 (0.0 % [-2.0, 2.0])"
+    links = {
+        row: re.findall(r'href="([^"]+)"', page.partition(f'"row">{row}<')[2].partition("</tr>")[0])
+        for row in names(page)
+    }
+    assert set(links["new"]) == {"results/new/card.json"}
+    assert links["near"] == [*["results/mine/card.json"] * 3, "results/new/card.json"]
+    assert page.count("--out results/new") == 1
+
+
 def test_a_run_that_restored_no_clean_images_has_no_column_for_them(run: Path) -> None:
-    bare = write_ranked_run(Path("results/bare"), {row: score for row, score in SCORES.items() if "+" not in row})
+    scores = {row: score for row, score in SCORES.items() if "+" not in row}
+    bare = write_ranked_run(Path("results/bare"), scores, rain="bars")
     assert rendered(run, bare).count(">on clean images<") == 1
     assert line(rendered(bare, run), "best")[2:5] == ["20.00", "<b>80 % [70, 90]</b>", "36.00"]
 
@@ -103,6 +120,17 @@ def test_times_stand_with_their_size_and_processor(run: Path) -> None:
     assert "time: 640x480, fp32, a CPU, 2 threads" in page
     assert line(page, "best")[-2] == "123"
     assert line(page, "near")[-2] == ""
+
+
+def test_times_of_one_processor_stand_in_one_column(run: Path) -> None:
+    more = write_ranked_run(Path("results/more"), {"new": (22.0, 0.1)})
+    cost = {"task": "", "height": 480, "width": 640, "precision": "fp32", "hardware": "a CPU", "threads": 2}
+    for root, times in ((run, {"best": 100.0}), (more, {"best": 300.0, "new": 200.0})):
+        rows = [{**cost, "derainer": row, "latency_ms": time} for row, time in times.items()]
+        write_frame(root / "cost.csv", pd.DataFrame(rows))
+    page = rendered(run, more, new=TOLD)
+    assert page.count("time: 640x480, fp32, a CPU, 2 threads") == 1
+    assert (line(page, "best")[-2], line(page, "new")[-2]) == ("100", "200")
 
 
 def test_the_commands_name_no_folder_of_this_machine(run: Path) -> None:

@@ -19,7 +19,7 @@ TOLD = Origin("photographs of its own", TrainedOn("net", ("own/train",), ("bdd35
 
 
 def stand(root: Path, **origins: Origin) -> dict[str, Standing]:
-    (place,) = places_of(finished_run(root))
+    (place,) = places_of([finished_run(root)])
     return standings(place, {"best": TOLD, "near": TOLD, "far": TOLD, **origins})
 
 
@@ -91,8 +91,36 @@ def test_rows_without_intervals_are_not_ranked(tmp_path: Path) -> None:
 
 
 def test_a_place_knows_its_photographs_and_rain(tmp_path: Path) -> None:
-    (place,) = places_of(finished_run(write_ranked_run(tmp_path, rain="bars", folder="data/camvid")))
+    (place,) = places_of([finished_run(write_ranked_run(tmp_path, rain="bars", folder="data/camvid"))])
     assert (place.photographs, place.rain, place.metric, place.model) == ("camvid", "bars", "AP", "net")
+
+
+def test_runs_that_can_be_compared_share_a_place(tmp_path: Path) -> None:
+    first = finished_run(write_ranked_run(tmp_path / "first"))
+    second = finished_run(write_ranked_run(tmp_path / "second", {"best": (24.0, 0.1), "new": (38.0, 0.04)}))
+    (place,) = places_of([first, second])
+    assert place.run is first
+    assert {row: run.root.name for row, run in place.runs.items() if row in ("best", "new")} == {
+        "best": "first", "new": "second",
+    }  # fmt: skip
+    found = standings(place, {"best": TOLD, "near": TOLD, "far": TOLD, "new": TOLD})
+    assert found["best"].estimate.recovery == pytest.approx(0.8)
+    assert leaders(found) == ["best", "new"]
+    fewer = replace(second, records=[replace(one, images=11) for one in second.records])
+    (place,) = places_of([first, fewer])
+    assert standings(place, {"new": TOLD})["new"].partial
+
+
+@pytest.mark.parametrize("other", [{"rain": "bars"}, {"judge": "g"}, {"precision": "bf16"}])
+def test_runs_that_differ_stand_apart(other: dict[str, str], tmp_path: Path) -> None:
+    runs = [finished_run(write_ranked_run(tmp_path / name, **more)) for name, more in (("one", {}), ("two", other))]
+    assert [place.run for place in places_of(runs)] == runs
+
+
+def test_numbers_without_a_protocol_hash_stand_apart(tmp_path: Path) -> None:
+    run = finished_run(write_ranked_run(tmp_path))
+    old = replace(run, records=[replace(one, protocol_hash="") for one in run.records])
+    assert len(places_of([old, old])) == 2
 
 
 def test_a_name_stands_for_the_same_weights_in_all_runs(tmp_path: Path) -> None:
