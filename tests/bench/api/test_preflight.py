@@ -53,6 +53,18 @@ def test_a_model_that_cannot_be_used_is_refused_first(
 
 
 @pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_a_task_whose_labels_a_dataset_lacks_is_refused_first(call: Call, tmp_path: Path, dry: list[str]) -> None:
+    (tmp_path / "masks_only.toml").write_text(
+        LABELLED.replace("semantic]", 'detection]\nmodel = "shipped:streets-yolo"')
+    )
+    done = call("run", "masks_only.toml", "--device", "cpu", "--out", "out", *dry)
+    assert done.status == 2
+    told = "dataset photos has no boxes, which task detection needs; leave the task out with --tasks"
+    assert told in " ".join(done.error.split())
+    assert not list(tmp_path.glob("out/data/**/*.png"))
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
 def test_an_exported_derainer_that_cannot_be_opened_is_refused_first(
     call: Call, tmp_path: Path, wrong: dict[str, str], dry: list[str]
 ) -> None:
