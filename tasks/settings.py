@@ -31,13 +31,16 @@ def read_settings(kind: type[SettingsType], parameters: Parameters, task: str) -
     try:
         return kind.model_validate(dict(parameters))
     except ValidationError as error:
-        faults = [_fault(dict(fault), kind) for fault in error.errors()]
+        faults = [_fault(dict(fault), kind, task) for fault in error.errors()]
         raise UserError(f"task {task!r}: {'; '.join(faults)}") from error
 
 
-def _fault(fault: dict[str, object], kind: type[Settings]) -> str:
+def _fault(fault: dict[str, object], kind: type[Settings], task: str) -> str:
     place = fault["loc"]
     name = ".".join(map(str, place)) if isinstance(place, tuple) else str(place)
+    if fault["type"] == "missing":
+        given = f", or give --{name} {task}=... (see 'derainbench list models')" if name == "model" else ""
+        return f"parameter {name!r} is missing; write it into the suite below [tasks.{task}]{given}"
     if fault["type"] != "extra_forbidden":
         return f"parameter {name!r}: {fault['msg']}, got {fault['input']!r}"
     return f"unknown parameter {name!r}. {did_you_mean(name, kind.model_fields)}"

@@ -12,7 +12,7 @@ from tasks import TASKS
     [
         ("quality", {"window": 7}, "unknown parameter 'window'"),
         ("detection", {"model": "ultralytics:yolov3u", "scores": 0.3}, "Did you mean score"),
-        ("detection", {}, "parameter 'model'"),
+        ("detection", {}, r"'model' is missing; write it into the suite below \[tasks.detection\], or give --model "),
         ("detection", {"model": "yolov3u"}, "expected ultralytics:CHECKPOINT or"),
         ("detection", {"model": "darknett:yolov3"}, "got 'darknett:yolov3'"),
         ("detection", {"model": "ultralytics:yolov3v"}, "Did you mean yolov3u"),
