@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.errors import UserError
+from bench.errors import UserError, did_you_mean
 from bench.io.files import write_text
 from bench.io.training.origin import trained_on
 from bench.report.ranking import RankedRow, render_ranking
@@ -18,25 +18,33 @@ BEGIN, END = "<!-- ranking -->\n", "<!-- end of ranking -->"
 """Lines of a Markdown file between which the ranking stands."""
 
 
-def ranking_of(runs: Sequence[Path], into: Path) -> str:
+def ranking_of(runs: Sequence[Path], into: Path, told: Mapping[str, str] | None = None) -> str:
     """Rank the derainers of finished runs: one HTML table, and in Markdown how its runs were made.
 
     Args:
         runs: Run folders; the first one's first dataset orders the rows.
         into: The file in which it will stand; links to the cards are relative to it.
+        told: Row to what its weights were trained on, in words, where neither they nor a card beside them tell.
 
     Raises:
-        UserError: A folder holds no finished run or is given twice, or one name stands for two weights.
+        UserError: A folder holds no finished run or is given twice, or one name stands for two weights; ``told`` has a
+            row that is in no run, or one of which it is known.
     """
     _check_once(runs)
     finished = [finished_run(run) for run in runs]
     origins = {row: origin_of(row, finished) for row in rows_of(finished)}
+    origins |= _told(told or {}, origins)
     rows = [RankedRow(row, origin, *_size(row, origin)) for row, origin in origins.items()]
-    return render_ranking(finished, rows, into)
+    return render_ranking(finished, rows, into, told or {})
 
 
-def write_ranking(runs: Sequence[Path], into: Path) -> None:
+def write_ranking(runs: Sequence[Path], into: Path, told: Mapping[str, str] | None = None) -> None:
     """Put the ranking of finished runs into a Markdown file, in place of the one that is there, or into a new file.
+
+    Args:
+        runs: As of :func:`ranking_of`.
+        into: The file.
+        told: As of :func:`ranking_of`.
 
     Raises:
         UserError: As of :func:`ranking_of`; or the file cannot be read, or has no place for it.
@@ -49,7 +57,7 @@ def write_ranking(runs: Sequence[Path], into: Path) -> None:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise UserError(f"{into}: needs the lines {BEGIN.strip()!r} and {END!r}, between which the ranking goes")
-    write_text(into, before + begin + ranking_of(runs, into) + end + after)
+    write_text(into, before + begin + ranking_of(runs, into, told) + end + after)
 
 
 def _check_once(runs: Sequence[Path]) -> None:
@@ -57,6 +65,16 @@ def _check_once(runs: Sequence[Path]) -> None:
     for run, place in zip(runs, places, strict=True):
         if places.count(place) > 1:
             raise UserError(f"{run}: the same run is given twice; its columns would stand there twice. Leave one out")
+
+
+def _told(told: Mapping[str, str], known: Mapping[str, Origin]) -> dict[str, Origin]:
+    """Take what somebody says of weights of which nothing is known, and note that it was told."""
+    for row in told:
+        if row not in known:
+            raise UserError(f"what {row!r} was trained on was told, but it is in no run. {did_you_mean(row, known)}")
+        if known[row].words:
+            raise UserError(f"what {row} was trained on is known: {known[row].words}; do not tell it")
+    return {row: Origin(f"{words} (told for this page)") for row, words in told.items()}
 
 
 def origin_of(row: str, runs: Sequence[FinishedRun]) -> Origin:

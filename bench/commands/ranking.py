@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bench.commands.console import out_console
+from bench.commands.options import pairs_of
 
 
 def ranking(
@@ -16,6 +17,13 @@ def ranking(
         Path,
         typer.Option(help="Markdown file with '<!-- ranking -->' and '<!-- end of ranking -->', or one to be made."),
     ],
+    trained_on: Annotated[
+        list[str],
+        typer.Option(
+            metavar="ROW=WORDS",
+            help="What a row's weights were trained on, if no card tells; else it is not ranked. Repeat for more.",
+        ),
+    ] = [],  # noqa: B006
 ) -> None:
     """Write one sortable table of what derainers give back in several runs, rains and tasks, with their cost and harm.
 
@@ -27,9 +35,9 @@ def ranking(
 
         derainbench ranking results/photographs results/photographs-bars --into docs/ranking.md
 
-        derainbench ranking results/photographs mine --into mine.md
+        derainbench ranking results/photographs mine --trained-on "mine=Rain13K" --into mine.md
     """
     from bench.api.ranking import write_ranking
 
-    write_ranking(runs, into)
+    write_ranking(runs, into, pairs_of(trained_on, "--trained-on", "ROW=WORDS"))
     out_console.print(f"Ranking: {into}", markup=False, soft_wrap=True)

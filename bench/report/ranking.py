@@ -79,13 +79,16 @@ class Group:
         return self.cells.get(row) or [Cell()] * len(self.columns)
 
 
-def render_ranking(runs: Sequence[FinishedRun], rows: Sequence[RankedRow], into: Path) -> str:
+def render_ranking(
+    runs: Sequence[FinishedRun], rows: Sequence[RankedRow], into: Path, told: Mapping[str, str] | None = None
+) -> str:
     """Render the ranking as HTML without blank lines, which Markdown takes as it is, and the commands in Markdown.
 
     Args:
         runs: The runs, in the order of the columns.
         rows: Their derainers.
         into: The file in which it will stand; links are relative to it.
+        told: Row to what was told of its weights, for the command.
 
     Raises:
         UserError: No run has a task with a model, so that nothing can be ranked.
@@ -105,7 +108,7 @@ def render_ranking(runs: Sequence[FinishedRun], rows: Sequence[RankedRow], into:
         runs=[(run.root.name, _link(run, into), _facts(run)) for run in runs],
         first=places[0],
     )
-    commands = "\n".join([*(run_command(run) for run in runs), ranking_command(runs, into)])
+    commands = "\n".join([*(run_command(run) for run in runs), ranking_command(runs, into, told or {})])
     whole = "\n".join(line for line in page.splitlines() if line.strip())  # a blank line would end the HTML in Markdown
     return f"{whole}\n\n```sh\n{commands}\n```\n"
 
@@ -141,9 +144,10 @@ def _asked(suite: Suite, usual: Suite) -> list[str]:
     return words
 
 
-def ranking_command(runs: Sequence[FinishedRun], into: Path) -> str:
+def ranking_command(runs: Sequence[FinishedRun], into: Path, told: Mapping[str, str]) -> str:
     """Write the command that makes the ranking."""
-    return _command(["derainbench", "ranking", *(_shown(run.root) for run in runs), "--into", _shown(into)])
+    words = [word for row, text in told.items() for word in ("--trained-on", f"{row}={text}")]
+    return _command(["derainbench", "ranking", *(_shown(run.root) for run in runs), *words, "--into", _shown(into)])
 
 
 def _command(words: Sequence[str]) -> str:

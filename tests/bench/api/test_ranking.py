@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -90,6 +91,26 @@ def test_a_page_that_is_not_there_is_made(tmp_path: Path) -> None:
     assert text.startswith("# The ranking\n\n<!-- ranking -->\n<div")
     write_ranking([run], page)
     assert page.read_text() == text
+
+
+def test_what_unknown_weights_were_trained_on_can_be_told(tmp_path: Path) -> None:
+    (published,) = weights_of("prenet-rain100h")
+    run = write_ranked_run(tmp_path / "run", weights={"near": {"other.pth": published.sha256}, "best": {"x": "0" * 64}})
+    page = tmp_path / "page.md"
+    write_ranking([run], page)
+    assert "<b>80 % [70, 90]</b>" not in unlinked(page)
+    write_ranking([run], page, {"best": "Rain13K"})
+    assert "<b>80 % [70, 90]</b>" in unlinked(page)
+    assert "Rain13K (told for this page)" in page.read_text()
+    assert "--trained-on best=Rain13K --into" in page.read_text()
+    with pytest.raises(UserError, match=r"'bset' was trained on was told, but it is in no run\. Did you mean best"):
+        write_ranking([run], page, {"bset": "Rain13K"})
+    with pytest.raises(UserError, match="what near was trained on is known: Rain100H; do not tell it"):
+        write_ranking([run], page, {"near": "Rain13K"})
+
+
+def unlinked(page: Path) -> str:
+    return re.sub(r"</?a[^>]*>", "", page.read_text())
 
 
 def test_a_page_may_end_with_the_ranking(tmp_path: Path) -> None:

@@ -18,6 +18,16 @@ def test_the_ranking_goes_into_the_page(call: Call, tmp_path_factory: pytest.Tem
     assert '<th scope="row">best</th>' in page.read_text()
 
 
+def test_what_a_row_was_trained_on_is_told_by_an_option(call: Call, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("ranked")
+    run = write_ranked_run(folder / "run")
+    done = call("ranking", run, "--trained-on", "far=my own pairs", "--into", folder / "page.md")
+    assert done.status == 0, done.error
+    assert "my own pairs (told for this page)" in (folder / "page.md").read_text()
+    done = call("ranking", run, "--trained-on", "far", "--into", folder / "page.md")
+    assert "--trained-on far: expected ROW=WORDS" in done.error
+
+
 def test_a_folder_without_a_run_is_refused(call: Call, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("ranked")
     (folder / "page.md").write_text("<!-- ranking -->\n<!-- end of ranking -->\n")
