@@ -9,7 +9,8 @@ from bench.errors import UserError, did_you_mean
 from bench.io.files import write_text
 from bench.io.training.origin import trained_on
 from bench.report.ranking import RankedRow, render_ranking
-from bench.tables.standings import FinishedRun, Origin, finished_run, rows_of
+from bench.tables.places import FinishedRun, finished_run, rows_of
+from bench.tables.standings import Origin
 from derainers import WITHOUT_NETWORK
 from derainers.facts import facts_table
 from derainers.weights import weights_table
@@ -64,17 +65,19 @@ def _check_once(runs: Sequence[Path]) -> None:
     places = [run.resolve() for run in runs]
     for run, place in zip(runs, places, strict=True):
         if places.count(place) > 1:
-            raise UserError(f"{run}: the same run is given twice; its columns would stand there twice. Leave one out")
+            raise UserError(f"{run}: the same run is given twice; leave one out")
 
 
 def _told(told: Mapping[str, str], known: Mapping[str, Origin]) -> dict[str, Origin]:
     """Take what somebody says of weights of which nothing is known, and note that it was told."""
-    for row in told:
+    for row, words in told.items():
         if row not in known:
             raise UserError(f"what {row!r} was trained on was told, but it is in no run. {did_you_mean(row, known)}")
+        if not words.strip():
+            raise UserError(f"what {row} was trained on was told in no words; say on which images and rain")
         if known[row].words:
             raise UserError(f"what {row} was trained on is known: {known[row].words}; do not tell it")
-    return {row: Origin(f"{words} (told for this page)") for row, words in told.items()}
+    return {row: Origin(f"{words.strip()} (told for this page)") for row, words in told.items()}
 
 
 def origin_of(row: str, runs: Sequence[FinishedRun]) -> Origin:
@@ -84,14 +87,16 @@ def origin_of(row: str, runs: Sequence[FinishedRun]) -> Origin:
 
     Args:
         row: The row's name.
-        runs: The runs; the first one that has the row counts.
+        runs: The runs; the first one that tells counts.
     """
-    if row in WITHOUT_NETWORK:
+    first = next(run for run in runs if row in run.card.derainers)
+    if row in WITHOUT_NETWORK and row in first.suite.derainers:  # not a file of the user's that is named like it
         return Origin("nothing: it has no weights")
-    card = next(run.card for run in runs if row in run.card.derainers)
     published = {file.sha256: file for files in weights_table().values() for file in files}
-    known = [published[digest] for digest in card.weights.get(row, {}).values() if digest in published]
-    trained = (card.trained or {}).get(row) or next((trained_on(file.shipped) for file in known if file.shipped), None)
+    known = [published[digest] for digest in first.weights(row).values() if digest in published]
+    told = [run.card.trained[row] for run in runs if run.card.trained and row in run.card.trained]
+    shipped = (trained_on(file.shipped) for file in known if file.shipped)
+    trained = told[0] if told else next(shipped, None)
     words = known[0].trained_on if known else ""
     if trained and not words:
         words = f"rain drawn on {', '.join(trained.folders)}"

@@ -29,7 +29,7 @@ def ranking(
 
     Whoever was trained on photographs of a dataset is flagged and not ranked on it; rows whose intervals overlap are
     not told apart. Every number links to the card of its run. Rows of a later run stand in the columns of an earlier
-    one if images, rain, model, rules and precision are the same: so a run of your derainer alone is enough.
+    one if images, rain, model, rules and precision are the same: a run of your derainer with rain and clean is enough.
 
     Examples:
 

@@ -6,7 +6,7 @@ import math
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import UserError
@@ -15,18 +15,19 @@ from bench.report.html import template
 from bench.report.run import costs_of
 from bench.runs.card import CARD
 from bench.runs.records import read_table
-from bench.runs.rows import CLEAN, ON_CLEAN, RAIN
+from bench.runs.rows import CLEAN, RAIN
 from bench.scoring.metrics import digits_of
 from bench.suites.suite import Suite, load_suite, suite_names
+from bench.tables.places import FinishedRun, Place, first_of, places_of
 from bench.tables.ranking import FEWER, OWN_GUIDE
-from bench.tables.standings import FinishedRun, Origin, Place, Standing, places_of, standings
+from bench.tables.standings import Origin, Standing, harm_of, standings
 
 LED, PARTIAL = OWN_GUIDE.strip(), FEWER.strip()
 """Marks of a number as in every table: trained to please this model; and a number on fewer images."""
 SAW, KNOWS, UNSTATED = "†", "°", "?"
 """Marks of the ranking alone: trained on photographs of this dataset; on this rain; on nobody says what."""
 _PSNR = "psnr_y"
-_MEASURED_ON = ("width", "height", "precision", "hardware", "threads")
+_MEASURED_ON = ("width", "height", "precision", "compiled", "hardware", "threads")
 """Columns of ``cost.csv`` that say on what its times were measured."""
 
 
@@ -99,14 +100,14 @@ def render_ranking(
             f"{', '.join(str(run.root) for run in runs)}: no scores of a task with a model; nothing to rank"
         )
     origins = {row.name: row.origin for row in rows}
-    found = [standings(place, origins) for place in places]
-    groups = [_of_place(place, one, origins, into) for place, one in zip(places, found, strict=True)]
+    found = [standings(joined, origins) for joined in places]
+    groups = [_of_places(joined, one, origins, into) for joined, one in zip(places, found, strict=True)]
     page = template("ranking.html").render(
-        groups=[*groups, _of_networks(rows), *_of_times(runs, into), _of_words(rows)],
+        groups=[*_told_apart(groups, places), _of_networks(rows), *_of_times(runs, into), _of_words(rows)],
         derainers=sorted(origins, key=lambda row: _order(row, found[0])),
         controls=[RAIN, CLEAN],
         runs=[(run.root.name, _link(run, into), _facts(run)) for run in runs],
-        first=places[0],
+        first=places[0][0],
     )
     commands = "\n".join([*(run_command(run) for run in runs), ranking_command(runs, into, told or {})])
     whole = "\n".join(line for line in page.splitlines() if line.strip())  # a blank line would end the HTML in Markdown
@@ -176,7 +177,11 @@ def _order(row: str, first: Mapping[str, Standing]) -> tuple[bool, float, str]:
     return not one.ranked, -one.estimate.recovery, row
 
 
-def _of_place(place: Place, found: Mapping[str, Standing], origins: Mapping[str, Origin], into: Path) -> Group:
+def _of_places(
+    places: Sequence[Place], found: Mapping[str, Standing], origins: Mapping[str, Origin], into: Path
+) -> Group:
+    """Make the columns of places that can be compared."""
+    place = places[0]
     unit = f" ({place.unit})" if place.unit else ""
     strength = "" if place.config.severity == 1 else f" x {place.config.severity:g}"
     columns = {
@@ -187,41 +192,56 @@ def _of_place(place: Place, found: Mapping[str, Standing], origins: Mapping[str,
     if any(not math.isnan(one.change) for one in found.values()):  # else nothing was restored from clean images
         columns["on clean images"] = f"{place.metric} of clean images after the derainer, less that before"
     cells = {
-        **{row: _cells(place, row, one, origins[row], into) for row, one in found.items()},
-        **{row: [Cell(), *_scores(place, row, into), Cell()] for row in (RAIN, CLEAN)},
+        **{row: _cells(places, row, one, origins[row], into) for row, one in found.items()},
+        **{row: [Cell(), *_scores(places, row, into), Cell()] for row in (RAIN, CLEAN)},
     }
     heading = f"{place.dataset} in rain {place.rain}{strength}: {place.task} by {place.model}"
     return Group(heading, columns, {row: line[: len(columns)] for row, line in cells.items()})
 
 
-def _cells(place: Place, row: str, one: Standing, origin: Origin, into: Path) -> list[Cell]:
-    """Make a derainer's cells in one place: recovery, score, PSNR, and what it does to clean images."""
-    marks = {SAW: one.saw_photographs, LED: one.knows_judge, KNOWS: one.knows_rain, UNSTATED: not origin.stated}
-    told = "".join(mark for mark, holds in (marks | {PARTIAL: one.partial}).items() if holds)
-    back, digits = one.estimate, digits_of(place.metric, place.unit, place.run.described)
-    recovery = _percent(back.recovery, back.recovery_low, back.recovery_high)
-    kept = one.on_clean
-    share = _percent(1 - kept.recovery, 1 - kept.recovery_high, 1 - kept.recovery_low, digits=1)
-    link, on_clean = _link(place.runs[row], into), place.runs.get(ON_CLEAN + row)
-    change = "" if math.isnan(one.change) else f"{one.change:+.{digits}f}{f' ({share})' if share else ''}"
+def _told_apart(groups: Sequence[Group], places: Sequence[Sequence[Place]]) -> list[Group]:
+    """Add the first run's name, and its arithmetic, to headings that would stand there twice."""
+    headings = [group.heading for group in groups]
+    runs = [joined[0].run for joined in places]
     return [
-        Cell(recovery, _sortable(back.recovery), link, told, one.leads),
-        *_scores(place, row, into, told),
-        Cell(
-            change,
-            _sortable(one.change),
-            _link(on_clean, into) if on_clean else "",
-            told.replace(KNOWS, "") if change else "",
-        ),
+        replace(group, heading=f"{group.heading} ({run.root.name}, {run.arithmetic})")
+        if headings.count(group.heading) > 1
+        else group
+        for group, run in zip(groups, runs, strict=True)
     ]
 
 
-def _scores(place: Place, row: str, into: Path, marks: str = "") -> list[Cell]:
+def _cells(places: Sequence[Place], row: str, one: Standing, origin: Origin, into: Path) -> list[Cell]:
+    """Make a derainer's cells in one place: recovery, score, PSNR, and what it does to clean images."""
+    marks = {SAW: one.saw_photographs, LED: one.knows_judge, KNOWS: one.knows_rain, UNSTATED: not origin.stated}
+    told = "".join(mark for mark, holds in (marks | {PARTIAL: one.partial}).items() if holds)
+    place, harm, back, kept = first_of(places)[row], harm_of(places, row), one.estimate, one.on_clean
+    digits = digits_of(place.metric, place.unit, place.run.described)
+    recovery = _percent(back.recovery, back.recovery_low, back.recovery_high)
+    share = _percent(1 - kept.recovery, 1 - kept.recovery_high, 1 - kept.recovery_low, digits=1)
+    change = "" if math.isnan(one.change) else f"{one.change:+.{digits}f}{f' ({share})' if share else ''}"
+    of_clean = (
+        (change, _sortable(one.change), _link(harm.run, into), told.replace(KNOWS, "")) if harm and change else ()
+    )
+    return [
+        Cell(recovery, _sortable(back.recovery), _link(place.run, into), told, one.leads),
+        *_scores(places, row, into, told),
+        Cell(*of_clean),
+    ]
+
+
+def _scores(places: Sequence[Place], row: str, into: Path, marks: str = "") -> list[Cell]:
+    """Make the cells of a row's score and PSNR, the latter only if the first run's protocol of it is the same."""
+    place = first_of(places).get(row)
+    if place is None:
+        return [Cell(), Cell()]
+    link, described = _link(place.run, into), place.run.described
+    shown = [(place.metric, place.unit, True), (_PSNR, "dB", place.quality_hash == places[0].quality_hash)]
     cells = []
-    for metric, unit in ((place.metric, place.unit), (_PSNR, "dB")):
-        digits, link = digits_of(metric, unit, place.run.described), _link(place.runs.get(row, place.run), into)
-        estimate = place.estimate(row, metric)
-        cells.append(Cell(f"{estimate.value:.{digits}f}", estimate.value, link, marks) if estimate else Cell())
+    for metric, unit, comparable in shown:
+        estimate = place.estimate(row, metric) if comparable else None
+        text = f"{estimate.value:.{digits_of(metric, unit, described)}f}" if estimate else ""
+        cells.append(Cell(text, estimate.value, link, marks) if estimate else Cell())
     return cells
 
 
@@ -254,10 +274,10 @@ def _of_times(runs: Sequence[FinishedRun], into: Path) -> list[Group]:
     for run in runs:
         if seconds := costs_of(run.root):
             first = read_table(run.root / "cost.csv", _MEASURED_ON).dropna(subset="latency_ms").iloc[0]
-            what = f"{first['width']}x{first['height']}, {first['precision']}, {first['hardware']}"
+            how = f"{first['precision']}{', compiled' if first['compiled'] else ''}, {first['hardware']}"
             link = _link(run, into)
             cells = {row: [Cell(f"{1000 * value:.0f}", value, link)] for row, value in seconds.items()}
-            heading = f"time: {what}, {first['threads']} threads"
+            heading = f"time: {first['width']}x{first['height']}, {how}, {first['threads']} threads"
             columns[heading] = {**cells, **columns.get(heading, {})}
     return [Group(heading, {"ms an image": "median"}, cells) for heading, cells in columns.items()]
 

@@ -35,6 +35,8 @@ def write_ranked_run(
     trained: Mapping[str, object] | None = None,
     judge: str = "f",
     precision: str = "fp32",
+    protocol_hash: str = "",
+    clean: float = CLEAN,
 ) -> Path:
     """Write a finished run of detection on one dataset.
 
@@ -47,11 +49,13 @@ def write_ranked_run(
         trained: The card's entry of this name.
         judge: Fingerprint of the model that looks.
         precision: In which the derainers computed.
+        protocol_hash: Of the scores; made of photographs, rain and judge if none is given, as real ones are.
+        clean: AP of the clean images.
     """
     rows = ["rain", *scores, "clean"]
-    protocol_hash = f"{folder} {rain} {judge}"  # real ones are digests of these among others
-    one = Record("photos", "rain", "detection", "net", "AP", RAIN, "%", 12, 12, "rules", protocol_hash, "higher")
-    values = {"rain": RAIN, **{row: score for row, (score, _) in scores.items()}, "clean": CLEAN}
+    hashed = protocol_hash or f"{folder} {rain} {judge}"
+    one = Record("photos", "rain", "detection", "net", "AP", RAIN, "%", 12, 12, "rules", hashed, "higher")
+    values = {"rain": RAIN, **{row: score for row, (score, _) in scores.items()}, "clean": clean}
     records = [replace(one, derainer=row, value=value) for row, value in values.items()]
     quality = [replace(one, derainer=row, task="quality", model="", metric="psnr_y", unit="dB") for row in rows[:-1]]
     write_frame(root / "records.csv", long([*quality, *records]))

@@ -14,7 +14,7 @@ from bench.api.run import run_suite
 from bench.errors import UserError
 from bench.runs.card import read_card
 from bench.suites.suite import load_suite, override
-from bench.tables.standings import finished_run
+from bench.tables.places import finished_run
 from derainers.weights import weights_of
 from tests.bench.ranked_runs import write_ranked_run
 
@@ -105,6 +105,8 @@ def test_what_unknown_weights_were_trained_on_can_be_told(tmp_path: Path) -> Non
     assert "--trained-on best=Rain13K --into" in page.read_text()
     with pytest.raises(UserError, match=r"'bset' was trained on was told, but it is in no run\. Did you mean best"):
         write_ranking([run], page, {"bset": "Rain13K"})
+    with pytest.raises(UserError, match="what best was trained on was told in no words"):
+        write_ranking([run], page, {"best": " "})
     with pytest.raises(UserError, match="what near was trained on is known: Rain100H; do not tell it"):
         write_ranking([run], page, {"near": "Rain13K"})
 

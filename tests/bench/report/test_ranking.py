@@ -16,8 +16,9 @@ from bench.io.training.origin import TrainedOn
 from bench.report.ranking import RankedRow, render_ranking, run_command
 from bench.runs.records import long, read_records, write_frame
 from bench.suites.suite import load_suite, override
+from bench.tables.places import finished_run
 from bench.tables.ranking import OWN_GUIDE
-from bench.tables.standings import Origin, finished_run
+from bench.tables.standings import Origin
 from tests.bench.ranked_runs import SCORES, write_ranked_run
 
 TOLD = Origin("Rain100H")
@@ -91,19 +92,35 @@ def test_a_run_without_a_row_leaves_its_cells_empty(run: Path) -> None:
 
 
 def test_a_row_of_a_later_run_stands_in_the_columns_of_the_first(run: Path) -> None:
-    mine = write_ranked_run(Path("results/new"), {"new": (38.0, 0.04), "clean+near": (40.0, 0.02)})
+    mine = write_ranked_run(Path("results/new"), {"new": (38.0, 0.04), "clean+new": (40.0, 0.02)})
     page = rendered(run, mine, new=TOLD)
     assert page.count("photos in rain coco350_y: detection by net") == 1
     assert names(page) == ["new", "best", "near", "far", "rain", "clean"]
-    assert line(page, "new")[:4] == ["<b>90 % [86, 94]</b>", "38.00", "20.00", ""]
-    assert line(page, "near")[3] == "+0.00 (0.0 % [-2.0, 2.0])"
+    assert line(page, "new")[:4] == ["<b>90 % [86, 94]</b>", "38.00", "20.00", "+0.00 (0.0 % [-2.0, 2.0])"]
     links = {
         row: re.findall(r'href="([^"]+)"', page.partition(f'"row">{row}<')[2].partition("</tr>")[0])
         for row in names(page)
     }
     assert set(links["new"]) == {"results/new/card.json"}
-    assert links["near"] == [*["results/mine/card.json"] * 3, "results/new/card.json"]
+    assert set(links["near"]) == {"results/mine/card.json"}
     assert page.count("--out results/new") == 1
+
+
+def test_columns_that_cannot_be_joined_are_told_apart(run: Path) -> None:
+    lower = write_ranked_run(Path("results/lower"), precision="bf16")
+    page = rendered(run, lower)
+    assert "photos in rain coco350_y: detection by net (mine, fp32)<" in page
+    assert "photos in rain coco350_y: detection by net (lower, bf16)<" in page
+
+
+def test_psnr_by_other_rules_is_not_shown(run: Path) -> None:
+    other = write_ranked_run(Path("results/new"), {"new": (38.0, 0.04)})
+    records = [
+        replace(one, protocol_hash="other" if one.task == "quality" else one.protocol_hash)
+        for one in read_records(other)
+    ]
+    write_frame(other / "records.csv", long(records))
+    assert line(rendered(run, other, new=TOLD), "new")[1:3] == ["38.00", ""]
 
 
 def test_a_run_that_restored_no_clean_images_has_no_column_for_them(run: Path) -> None:
@@ -114,7 +131,15 @@ def test_a_run_that_restored_no_clean_images_has_no_column_for_them(run: Path) -
 
 
 def test_times_stand_with_their_size_and_processor(run: Path) -> None:
-    cost = {"derainer": "best", "task": "", "height": 480, "width": 640, "latency_ms": 123.4, "precision": "fp32"}
+    cost = {
+        "derainer": "best",
+        "task": "",
+        "height": 480,
+        "width": 640,
+        "latency_ms": 123.4,
+        "precision": "fp32",
+        "compiled": False,
+    }
     write_frame(run / "cost.csv", pd.DataFrame([{**cost, "hardware": "a CPU", "threads": 2}]))
     page = rendered(run)
     assert "time: 640x480, fp32, a CPU, 2 threads" in page
@@ -124,7 +149,15 @@ def test_times_stand_with_their_size_and_processor(run: Path) -> None:
 
 def test_times_of_one_processor_stand_in_one_column(run: Path) -> None:
     more = write_ranked_run(Path("results/more"), {"new": (22.0, 0.1)})
-    cost = {"task": "", "height": 480, "width": 640, "precision": "fp32", "hardware": "a CPU", "threads": 2}
+    cost = {
+        "task": "",
+        "height": 480,
+        "width": 640,
+        "precision": "fp32",
+        "compiled": False,
+        "hardware": "a CPU",
+        "threads": 2,
+    }
     for root, times in ((run, {"best": 100.0}), (more, {"best": 300.0, "new": 200.0})):
         rows = [{**cost, "derainer": row, "latency_ms": time} for row, time in times.items()]
         write_frame(root / "cost.csv", pd.DataFrame(rows))

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.errors import UserError
 from bench.io.training.origin import TrainedOn
 from bench.runs.records import long, read_records, write_frame
-from bench.tables.standings import Origin, Standing, finished_run, places_of, rows_of, standings
+from bench.tables.places import finished_run, places_of
+from bench.tables.standings import Origin, Standing, standings
 from tests.bench.ranked_runs import SCORES, write_ranked_run
 
 TOLD = Origin("photographs of its own", TrainedOn("net", ("own/train",), ("bdd350_y",), whole=True))
 
 
 def stand(root: Path, **origins: Origin) -> dict[str, Standing]:
-    (place,) = places_of([finished_run(root)])
-    return standings(place, {"best": TOLD, "near": TOLD, "far": TOLD, **origins})
+    (places,) = places_of([finished_run(root)])
+    return standings(places, {"best": TOLD, "near": TOLD, "far": TOLD, **origins})
 
 
 def leaders(found: dict[str, Standing]) -> list[str]:
@@ -90,55 +89,39 @@ def test_rows_without_intervals_are_not_ranked(tmp_path: Path) -> None:
     assert leaders(stand(root)) == []
 
 
-def test_a_place_knows_its_photographs_and_rain(tmp_path: Path) -> None:
-    (place,) = places_of([finished_run(write_ranked_run(tmp_path, rain="bars", folder="data/camvid"))])
-    assert (place.photographs, place.rain, place.metric, place.model) == ("camvid", "bars", "AP", "net")
-
-
-def test_runs_that_can_be_compared_share_a_place(tmp_path: Path) -> None:
+def test_derainers_of_several_runs_are_compared(tmp_path: Path) -> None:
     first = finished_run(write_ranked_run(tmp_path / "first"))
-    second = finished_run(write_ranked_run(tmp_path / "second", {"best": (24.0, 0.1), "new": (38.0, 0.04)}))
-    (place,) = places_of([first, second])
-    assert place.run is first
-    assert {row: run.root.name for row, run in place.runs.items() if row in ("best", "new")} == {
-        "best": "first", "new": "second",
-    }  # fmt: skip
-    found = standings(place, {"best": TOLD, "near": TOLD, "far": TOLD, "new": TOLD})
-    assert found["best"].estimate.recovery == pytest.approx(0.8)
-    assert leaders(found) == ["best", "new"]
-    fewer = replace(second, records=[replace(one, images=11) for one in second.records])
-    (place,) = places_of([first, fewer])
-    assert standings(place, {"new": TOLD})["new"].partial
+    second = finished_run(write_ranked_run(tmp_path / "second", {"new": (38.0, 0.04)}))
+    known = {"best": TOLD, "near": TOLD, "far": TOLD, "new": TOLD}
+    (places,) = places_of([first, second])
+    assert leaders(standings(places, known)) == ["new", "best"]
+    for fewer in ({"new"}, {"clean"}):
+        records = [replace(one, images=11) if one.derainer in fewer else one for one in second.records]
+        (places,) = places_of([first, replace(second, records=records)])
+        assert standings(places, known)["new"].partial
+        assert leaders(standings(places, known)) == ["best", "near"]
 
 
-@pytest.mark.parametrize("other", [{"rain": "bars"}, {"judge": "g"}, {"precision": "bf16"}])
-def test_runs_that_differ_stand_apart(other: dict[str, str], tmp_path: Path) -> None:
-    runs = [finished_run(write_ranked_run(tmp_path / name, **more)) for name, more in (("one", {}), ("two", other))]
-    assert [place.run for place in places_of(runs)] == runs
+def test_photographs_have_the_names_of_all_runs(tmp_path: Path) -> None:
+    runs = [finished_run(write_ranked_run(tmp_path / one, folder=one, protocol_hash="same")) for one in ("a", "coco")]
+    saw = Origin("COCO", TrainedOn("net", ("coco/val2017",), (), whole=True))
+    for order in (runs, runs[::-1]):
+        (places,) = places_of(order)
+        assert standings(places, {"best": saw})["best"].saw_photographs
 
 
-def test_numbers_without_a_protocol_hash_stand_apart(tmp_path: Path) -> None:
-    run = finished_run(write_ranked_run(tmp_path))
-    old = replace(run, records=[replace(one, protocol_hash="") for one in run.records])
-    assert len(places_of([old, old])) == 2
-
-
-def test_a_name_stands_for_the_same_weights_in_all_runs(tmp_path: Path) -> None:
-    one = finished_run(write_ranked_run(tmp_path / "one", weights={"best": {"net.pth": "0" * 64}}))
-    more = {**SCORES, "new": (22.0, 0.1)}
-    two = finished_run(write_ranked_run(tmp_path / "two", more, weights={"best": {"net.pth": "0" * 64}}))
-    assert rows_of([one, two]) == ["best", "near", "far", "new"]
-    other = finished_run(write_ranked_run(tmp_path / "other", weights={"best": {"net.pth": "1" * 64}}))
-    with pytest.raises(UserError, match=r"best has other weights in \S+other than in \S+one; run one of them again"):
-        rows_of([one, other])
-
-
-@pytest.mark.parametrize("part", ["datasets", "tasks"])
-def test_records_and_card_are_of_one_run(part: str, tmp_path: Path) -> None:
-    root = write_ranked_run(tmp_path)
-    card = json.loads((root / "card.json").read_text())
-    (root / "card.json").write_text(json.dumps({**card, part: {}, "order": None}))
-    with pytest.raises(
-        UserError, match=r"on 'photos', of which card\.json says nothing; expected both files of one run"
-    ):
-        finished_run(root)
+def test_harm_is_of_the_same_weights(tmp_path: Path) -> None:
+    scores, control = {"best": SCORES["best"]}, {"clean+best": SCORES["clean+best"]}
+    weights = {"best": {"net.pth": "0" * 64}}
+    known = [finished_run(write_ranked_run(tmp_path / "1", scores, weights=weights))]
+    known += [finished_run(write_ranked_run(tmp_path / "2", control, weights=weights, clean=38.0))]
+    (places,) = places_of(known)
+    assert standings(places, {"best": TOLD})["best"].change == pytest.approx(
+        39.0 - 38.0
+    )  # of its own run's clean images
+    bare = [finished_run(write_ranked_run(tmp_path / str(3 + n), one)) for n, one in enumerate((scores, control))]
+    (places,) = places_of(bare)
+    assert math.isnan(standings(places, {"best": TOLD})["best"].change)
+    again = finished_run(write_ranked_run(tmp_path / "5", scores | control))
+    (places,) = places_of([bare[0], again])
+    assert standings(places, {"best": TOLD})["best"].change == pytest.approx(39.0 - 40.0)
