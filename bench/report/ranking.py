@@ -20,7 +20,7 @@ from bench.scoring.metrics import digits_of
 from bench.suites.suite import Suite, load_suite, suite_names
 from bench.tables.places import FinishedRun, Place, first_of, places_of
 from bench.tables.ranking import FEWER, OWN_GUIDE
-from bench.tables.standings import Origin, Standing, harm_of, standings
+from bench.tables.standings import Origin, Standing, standings
 
 LED, PARTIAL = OWN_GUIDE.strip(), FEWER.strip()
 """Marks of a number as in every table: trained to please this model; and a number on fewer images."""
@@ -181,7 +181,7 @@ def _of_places(
     places: Sequence[Place], found: Mapping[str, Standing], origins: Mapping[str, Origin], into: Path
 ) -> Group:
     """Make the columns of places that can be compared."""
-    place = places[0]
+    place, first = places[0], first_of(places)
     unit = f" ({place.unit})" if place.unit else ""
     strength = "" if place.config.severity == 1 else f" x {place.config.severity:g}"
     columns = {
@@ -192,8 +192,8 @@ def _of_places(
     if any(not math.isnan(one.change) for one in found.values()):  # else nothing was restored from clean images
         columns["on clean images"] = f"{place.metric} of clean images after the derainer, less that before"
     cells = {
-        **{row: _cells(places, row, one, origins[row], into) for row, one in found.items()},
-        **{row: [Cell(), *_scores(places, row, into), Cell()] for row in (RAIN, CLEAN)},
+        **{row: _cells(place, first, row, one, origins[row], into) for row, one in found.items()},
+        **{row: [Cell(), *_scores(place, first.get(row), row, into), Cell()] for row in (RAIN, CLEAN)},
     }
     heading = f"{place.dataset} in rain {place.rain}{strength}: {place.task} by {place.model}"
     return Group(heading, columns, {row: line[: len(columns)] for row, line in cells.items()})
@@ -211,11 +211,13 @@ def _told_apart(groups: Sequence[Group], places: Sequence[Sequence[Place]]) -> l
     ]
 
 
-def _cells(places: Sequence[Place], row: str, one: Standing, origin: Origin, into: Path) -> list[Cell]:
+def _cells(
+    heading: Place, first: Mapping[str, Place], row: str, one: Standing, origin: Origin, into: Path
+) -> list[Cell]:
     """Make a derainer's cells in one place: recovery, score, PSNR, and what it does to clean images."""
     marks = {SAW: one.saw_photographs, LED: one.knows_judge, KNOWS: one.knows_rain, UNSTATED: not origin.stated}
     told = "".join(mark for mark, holds in (marks | {PARTIAL: one.partial}).items() if holds)
-    place, harm, back, kept = first_of(places)[row], harm_of(places, row), one.estimate, one.on_clean
+    place, harm, back, kept = first[row], one.harm, one.estimate, one.on_clean
     digits = digits_of(place.metric, place.unit, place.run.described)
     recovery = _percent(back.recovery, back.recovery_low, back.recovery_high)
     share = _percent(1 - kept.recovery, 1 - kept.recovery_high, 1 - kept.recovery_low, digits=1)
@@ -225,18 +227,17 @@ def _cells(places: Sequence[Place], row: str, one: Standing, origin: Origin, int
     )
     return [
         Cell(recovery, _sortable(back.recovery), _link(place.run, into), told, one.leads),
-        *_scores(places, row, into, told),
+        *_scores(heading, place, row, into, told),
         Cell(*of_clean),
     ]
 
 
-def _scores(places: Sequence[Place], row: str, into: Path, marks: str = "") -> list[Cell]:
-    """Make the cells of a row's score and PSNR, the latter only if the first run's protocol of it is the same."""
-    place = first_of(places).get(row)
+def _scores(heading: Place, place: Place | None, row: str, into: Path, marks: str = "") -> list[Cell]:
+    """Make the cells of a row's score and PSNR, the latter only if its protocol is that of the heading's run."""
     if place is None:
         return [Cell(), Cell()]
     link, described = _link(place.run, into), place.run.described
-    shown = [(place.metric, place.unit, True), (_PSNR, "dB", place.quality_hash == places[0].quality_hash)]
+    shown = [(place.metric, place.unit, True), (_PSNR, "dB", place.quality_hash == heading.quality_hash)]
     cells = []
     for metric, unit, comparable in shown:
         estimate = place.estimate(row, metric) if comparable else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from bench.io.training.origin import TrainedOn
 from bench.runs.rows import CLEAN, ON_CLEAN, kind_of
 from bench.scoring.estimates import Estimate
+from bench.scoring.metrics import most_images
 from bench.tables.places import Place, first_of
 
 
@@ -37,6 +38,7 @@ class Standing:
     Attributes:
         estimate: Score and recovery, with their intervals.
         on_clean: The same on clean images that it restored; NaN if nobody tried.
+        harm: The place that this is from; None if nobody tried.
         change: Score on clean images that it restored, less that on the clean images.
         saw_photographs: True if its weights were trained on photographs of this dataset.
         knows_rain: True if its weights were trained on this rain.
@@ -49,6 +51,7 @@ class Standing:
 
     estimate: Estimate
     on_clean: Estimate
+    harm: Place | None
     change: float
     saw_photographs: bool
     knows_rain: bool
@@ -66,28 +69,26 @@ def standings(places: Sequence[Place], origins: Mapping[str, Origin]) -> dict[st
         origins: Row to what is known of its weights.
     """
     first = first_of(places)
-    images = max(place.records[row].images for row, place in first.items())
+    most = most_images(place.records[row] for row, place in first.items())
     baseline = max(place.baseline for place in places)
     found = {}
     for row, place in first.items():
         if kind_of(row) == "derainer":
-            partial = place.records[row].images < images or 0 < place.baseline < baseline
-            found[row] = _standing(row, place, places, origins.get(row, Origin()), partial)
+            partial = place.records[row].images < most[place.metric] or 0 < place.baseline < baseline
+            found[row] = _standing(row, first, places, origins.get(row, Origin()), partial)
     return _led(found)
 
 
-def harm_of(places: Sequence[Place], row: str) -> Place | None:
+def _harm_of(row: str, first: Mapping[str, Place]) -> Place | None:
     """Find the place that tells what a derainer does to clean images; None if nothing says that it is the same one."""
-    first = first_of(places)
-    own, control = first.get(row), first.get(ON_CLEAN + row)
-    if own is None or control is None:
-        return None
+    control = first.get(ON_CLEAN + row)
     # Weights of one name are equal in all runs (rows_of), and so are scores of a row without any (places_of).
-    return control if own.run.weights(row) or row in control.records else None
+    return control if control and (first[row].run.weights(row) or row in control.records) else None
 
 
-def _standing(row: str, place: Place, places: Sequence[Place], origin: Origin, partial: bool) -> Standing:
-    trained, unknown, harm = origin.trained, Estimate(math.nan, place.unit), harm_of(places, row)
+def _standing(row: str, first: Mapping[str, Place], places: Sequence[Place], origin: Origin, partial: bool) -> Standing:
+    place, harm, trained = first[row], _harm_of(row, first), origin.trained
+    unknown = Estimate(math.nan, place.unit)
     own = place.estimate(row, place.metric) or unknown
     on_clean, clean = (harm.estimate(name, place.metric) if harm else None for name in (ON_CLEAN + row, CLEAN))
     saw = trained is not None and any(trained.saw(one.photographs) for one in places)
@@ -95,6 +96,7 @@ def _standing(row: str, place: Place, places: Sequence[Place], origin: Origin, p
     return Standing(
         estimate=own,
         on_clean=on_clean or unknown,
+        harm=harm,
         change=on_clean.value - clean.value if on_clean and clean else math.nan,
         saw_photographs=saw,
         knows_rain=trained is not None and any(one.rain in trained.rains for one in places),
